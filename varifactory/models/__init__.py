@@ -1,0 +1,204 @@
+"""What a stage asks of a model. Stages know these protocols; the rest of this package meets them.
+
+A model is built without loading anything (``identity`` comes from its card or its settings) and
+loads its weights at first use, so that a fully cached run never imports torch.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from varifactory.catalog import Attribute
+
+Pixels = NDArray[np.uint8]
+"""An image, (height, width, 3), sRGB, 0 to 255."""
+Region = NDArray[np.bool_]
+"""A mask, (height, width); True where it holds."""
+Identity = Mapping[str, str | int | float | bool | None]
+"""What makes a model itself (name, revision or weight hash, dtype, batch shape, threads): JSON-like, part of the spec."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromptRequest:
+    """Phrases wanted from a writer for one class, attribute and feasibility."""
+
+    class_name: str
+    attribute: Attribute
+    feasibility: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenPrompt:
+    """One phrase: ``value`` names it, ``text`` is the whole prompt for the inpainter."""
+
+    value: str
+    text: str
+    raw: str = ""
+    cost_usd: float | None = None
+
+
+class Writer(Protocol):
+    """Writes attribute phrases."""
+
+    @property
+    def identity(self) -> Identity: ...
+
+    def write(self, request: PromptRequest) -> list[WrittenPrompt]:
+        """Up to ``request.count`` prompts without duplicates; fewer when the writer has no more.
+
+        Raises:
+            ModelError: the writer cannot answer (the message says why and what to change).
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Segmentation:
+    """A mask with what its maker knows of it."""
+
+    mask: Region
+    predicted_iou: float | None
+    """0 to 1, the model's own estimate; None where the method has none."""
+    method: str
+    """Which way the mask was found, fallbacks included (``saliency-box+sam``)."""
+    box: tuple[int, int, int, int] | None = None
+    """Left, top, right, bottom of the prompt box in pixels."""
+
+
+class Segmenter(Protocol):
+    """Finds the object of a class in its image."""
+
+    @property
+    def identity(self) -> Identity: ...
+
+    def segment(self, images: Sequence[Pixels], class_names: Sequence[str]) -> list[Segmentation]:
+        """One segmentation an image, in order; the mask of an image does not depend on the others."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class InpaintingJob:
+    """All an editor may know to make one edit."""
+
+    image: Pixels
+    object_mask: Region
+    region: Region
+    """Where pixels may change: the object or its surroundings, by the attribute."""
+    class_name: str
+    attribute: Attribute
+    value: str
+    prompt: str
+    seed: int
+    settings: Mapping[str, float | int | str | bool] = field(default_factory=dict)
+
+
+class Inpainter(Protocol):
+    """Makes an edit. The stage pastes the source back outside the region afterwards."""
+
+    @property
+    def identity(self) -> Identity: ...
+
+    def inpaint(self, jobs: Sequence[InpaintingJob]) -> list[Pixels]:
+        """One image a job, same size as its source, in order, independent of batch mates."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeCase:
+    """All a judge may see: never the value, the feasibility or the class that was asked for."""
+
+    image: Pixels
+    object_mask: Region
+    attribute: Attribute
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a judge says of one case."""
+
+    values: Mapping[str, float]
+    """Score of every possible value of the attribute, 0 to 1, sum 1."""
+    classes: Mapping[str, float]
+    """Probability of every class name, sum 1."""
+    raw: Mapping[str, Any] = field(default_factory=dict)
+    """The judge's own measurements or words, stored as they are."""
+
+
+class Judge(Protocol):
+    """Measures what an image shows."""
+
+    @property
+    def identity(self) -> Identity: ...
+
+    def judge(self, cases: Sequence[JudgeCase]) -> list[Answer]: ...
+
+
+class ClipModel(Protocol):
+    """Embeds images and texts in one space (unit vectors, float32)."""
+
+    @property
+    def identity(self) -> Identity: ...
+
+    def embed_images(self, images: Sequence[Pixels]) -> NDArray[np.float32]:
+        """(n, width) unit vectors."""
+        ...
+
+    def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(n, width) unit vectors."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LoraSettings:
+    """How an adapter is trained; defaults and units stand in the recipe (``training``)."""
+
+    rank: int
+    alpha: float
+    dropout: float
+    learning_rate: float
+    weight_decay: float
+    steps: int
+    warmup_share: float
+    augmentation: str
+    seed: int
+
+
+class Trainee(Protocol):
+    """A classifier under training: CLIP with LoRA, driven step by step by the training stage."""
+
+    @property
+    def identity(self) -> Identity: ...
+
+    def begin(self, settings: LoraSettings, class_names: Sequence[str]) -> None:
+        """Fresh adapter, optimiser and random state for ``settings.seed``."""
+        ...
+
+    def step(
+        self, images: Sequence[Pixels], labels: Sequence[int], weights: Sequence[float]
+    ) -> float:
+        """One optimiser step on the weighted cross-entropy; returns the loss before the step."""
+        ...
+
+    def logits(self, images: Sequence[Pixels]) -> NDArray[np.float32]:
+        """(n, classes) logits of the present weights, without augmentation."""
+        ...
+
+    def checkpoint(self) -> bytes:
+        """Adapter, optimiser, schedule and random state (safetensors): enough for an exact resume."""
+        ...
+
+    def resume(self, checkpoint: bytes) -> None:
+        """Continue where ``checkpoint`` was taken; ``begin`` was called with the same settings."""
+        ...
+
+    def adapter(self) -> bytes:
+        """The adapter alone (safetensors, with its manifest in the header's metadata)."""
+        ...
+
+    def load_adapter(self, adapter: bytes) -> None:
+        """Put an adapter's weights in place; refused when it belongs to another base."""
+        ...

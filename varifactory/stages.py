@@ -1,0 +1,28 @@
+"""What passes between a stage and the store: planned rows in, made rows and blobs out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Row = dict[str, Any]
+"""A row of a stage's table (``records.STAGES``): a planned one holds its key and its inputs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What became of one item.
+
+    ``row`` is the planned row with ``status`` and the stage's measures filled in; ``blobs`` maps
+    a column ``<what>_blob`` to the bytes that the store will keep and name there (PNG for images
+    and masks, safetensors for weights).
+    """
+
+    row: Row
+    blobs: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def failed(row: Row, error: BaseException) -> Made:
+    """The item as failed, with its error: kept in the table, tried again by the next run."""
+    return Made(
+        {**row, "status": "failed", "reason": str(error)[:500], "error_type": type(error).__name__}
+    )
