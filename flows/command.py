@@ -1,0 +1,120 @@
+"""The command line of a flow: its options, Prefect's temporary server, one JSON object, exit codes."""
+
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import click
+
+from varifactory import shards
+from varifactory.errors import FactoryError
+from varifactory.recipe import Recipe
+
+DONE, FAILED, WRONG_USE = 0, 1, 2
+"""Exit codes: done; done with failed items or a failed run; wrong use."""
+
+QUIET_PREFECT = {
+    # A slow machine needs more than Prefect's 20 s for its first start.
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_LOGGING_LEVEL": "ERROR",
+    "PREFECT_LOGGING_SERVER_LEVEL": "ERROR",
+    "DO_NOT_TRACK": "1",
+    # Small models run up to four times slower when two threads spin for them.
+    "OMP_NUM_THREADS": "1",
+}
+"""Settings of a run from the command line, unless the environment says otherwise."""
+
+Work = Callable[[Recipe, str], dict[str, Any]]
+
+
+def flow_command(name: str, summary: str, load: Callable[[], Work]) -> click.Command:
+    """A command ``RECIPE [--set key=value] [--store URL] [--json]`` around a flow.
+
+    ``load`` imports the flow; it is called after the environment is set.
+    """
+
+    @click.command(name=name, help=summary)
+    @click.argument("recipe")
+    @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a key.")
+    @click.option("--store", default="./.varifactory", show_default=True, metavar="URL")
+    @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+    def command(recipe: str, settings: tuple[str, ...], store: str, as_json: bool) -> None:
+        sys.exit(_run(load, recipe, settings, store, as_json))
+
+    return command
+
+
+def _run(
+    load: Callable[[], Work], path: str, settings: tuple[str, ...], store: str, as_json: bool
+) -> int:
+    _listen()
+    try:
+        recipe = Recipe.read(path, settings)
+        for name, value in QUIET_PREFECT.items():
+            os.environ.setdefault(name, value)
+        started = start_server()
+        summary = load()(recipe, store) | {"server_seconds": round(started, 1)}
+    except shards.Interrupted as error:
+        click.echo(f"{error}", err=True)
+        return FAILED
+    except FactoryError as error:
+        click.echo(f"{type(error).__name__}: {error}", err=True)
+        return FAILED if _is_run_failure(error) else WRONG_USE
+    _say(summary, as_json)
+    return FAILED if summary.get("failed") else DONE
+
+
+def _is_run_failure(error: FactoryError) -> bool:
+    return type(error).__name__ in ("StageFailed",)
+
+
+def start_server() -> float:
+    """Start Prefect's temporary server where no server is set; seconds it took, 0 without one."""
+    from prefect.settings import PREFECT_API_URL
+
+    if PREFECT_API_URL.value():
+        return 0.0
+    from prefect.server.api.server import SubprocessASGIServer
+
+    began = time.perf_counter()
+    SubprocessASGIServer().start(timeout=120)
+    seconds = time.perf_counter() - began
+    logging.getLogger("varifactory").info("Prefect's temporary server started in %.1f s", seconds)
+    return seconds
+
+
+def _listen() -> None:
+    """Messages to standard error; Ctrl-C and SIGTERM drain the batch under way."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    factory = logging.getLogger("varifactory")
+    factory.handlers[:] = [handler]
+    factory.setLevel(logging.INFO)
+    factory.propagate = False
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    if shards.stopping.is_set():
+        raise KeyboardInterrupt
+    shards.stopping.set()
+    click.echo("stopping after the batch under way; once more to stop at once", err=True)
+
+
+def _say(summary: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(summary, default=str))
+        return
+    for line in summary.get("lines", []):
+        click.echo(line)
+    for name in ("gallery", "report"):
+        if summary.get(name):
+            click.echo(f"{name}: {summary[name]}")

@@ -1,0 +1,197 @@
+"""One run of a flow: its recipe, its store, and how a stage is planned, worked off and counted."""
+
+import getpass
+import os
+import time
+import uuid
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from prefect.futures import PrefectFuture, as_completed
+from prefect.runtime import flow_run
+from prefect.tasks import Task
+
+from flows.progress import StageProgress
+from varifactory.errors import FactoryError
+from varifactory.keys import spec_of
+from varifactory.recipe import Recipe
+from varifactory.shards import Plan, plan_shards
+from varifactory.stages import Row
+from varifactory.store import Store
+
+
+class StageFailed(FactoryError):
+    """A stage that did not end: shards crashed, or too many items failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageTally:
+    """What became of a stage's items, hits included."""
+
+    items: int
+    reused: int
+    statuses: Mapping[str, int]
+    seconds: float
+
+
+@dataclass(slots=True)
+class FactoryRun:
+    """The state of one run: small, in the flow's process alone."""
+
+    flow: str
+    recipe: Recipe
+    store: Store
+    id: str
+    began: float = field(default_factory=time.perf_counter)
+    stages: dict[str, StageTally] = field(default_factory=dict)
+    specs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    lost_blobs: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+
+    @classmethod
+    def begin(cls, flow: str, recipe: Recipe, url: str) -> "FactoryRun":
+        """Open the store and write the run down: recipe, actor, Prefect's flow run.
+
+        Raises:
+            StoreError: the store cannot be used (no permission, wrong credentials, ...).
+        """
+        store = Store(url)
+        store.prepare()
+        run = cls(flow, recipe, store, _run_id())
+        store.write_run(
+            run.id,
+            {
+                "flow": flow,
+                "recipe": recipe.model_dump(mode="json"),
+                "fingerprint": recipe.fingerprint(),
+                "actor": actor(),
+                "flow_run": str(flow_run.id or ""),
+                "began_at": datetime.now(UTC).isoformat(),
+            },
+        )
+        return run
+
+    def stage(
+        self,
+        work: Task[..., Any],
+        stage: str,
+        fields: Mapping[str, Any],
+        rows: Sequence[Row],
+        *,
+        round: int = 0,
+        size: int | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> list[Row]:
+        """Make what is missing of a stage and return the rows that count, one a planned key.
+
+        Raises:
+            StageFailed: a shard ended without its items, or the error budget is spent.
+            FactoryError: an error of a shard that the user can mend, as it was raised.
+        """
+        began = time.perf_counter()
+        spec = spec_of(stage, fields)
+        self.specs[f"{stage}/{spec}"] = dict(fields)
+        size = size or self.recipe.run.shard_size
+        plan = plan_shards(self.store, self.id, stage, spec, rows, size=size, round=round)
+        self._work(work, plan, extra or {})
+        kept = self._rows(plan)
+        self._count(stage, plan, kept, time.perf_counter() - began)
+        return kept
+
+    def _work(self, work: Task[..., Any], plan: Plan, extra: Mapping[str, Any]) -> None:
+        progress = StageProgress(plan.stage, len(plan.keys), plan.reused)
+        futures: dict[PrefectFuture[Any], int] = {
+            work.submit(self.recipe, shard, **extra): shard.missing for shard in plan.shards
+        }
+        troubles: list[BaseException] = []
+        for future in as_completed(list(futures)):
+            result = future.state.result(raise_on_failure=False)
+            if isinstance(result, BaseException):
+                troubles.append(result)
+            else:
+                self.lost_blobs += (result or {}).get("lost_blobs", [])
+                progress.add(futures[future])
+        progress.close()
+        if troubles:
+            raise _worst(troubles, plan)
+
+    def _rows(self, plan: Plan) -> list[Row]:
+        wanted = set(plan.keys)
+        table = self.store.rows(plan.stage, plan.spec)
+        return [row for row in table.to_pylist() if row["key"] in wanted]
+
+    def _count(self, stage: str, plan: Plan, rows: Sequence[Row], seconds: float) -> None:
+        statuses = Counter(row["status"] for row in rows)
+        if statuses.total() != len(plan.keys):
+            raise StageFailed(
+                f"stage {stage}: {len(plan.keys)} items went in and {statuses.total()} came out; "
+                "run `varifactory verify` on the store"
+            )
+        before = self.stages.get(stage)
+        if before:
+            statuses.update(before.statuses)
+        self.stages[stage] = StageTally(
+            items=len(plan.keys) + (before.items if before else 0),
+            reused=plan.reused + (before.reused if before else 0),
+            statuses=dict(statuses),
+            seconds=seconds + (before.seconds if before else 0.0),
+        )
+        self._mind_the_budget(stage, rows)
+
+    def _mind_the_budget(self, stage: str, rows: Sequence[Row]) -> None:
+        bad = [row for row in rows if row["status"] == "failed"]
+        budget = self.recipe.run
+        if len(rows) < budget.error_budget_after or len(bad) <= budget.error_budget * len(rows):
+            return
+        (cause, times), *_ = Counter(row["error_type"] or "?" for row in bad).most_common(1)
+        raise StageFailed(
+            f"stage {stage}: {len(bad)} of {len(rows)} items failed, more than the error budget "
+            f"of {budget.error_budget:.0%} (run.error_budget); most often {cause} ({times} times): "
+            f"{bad[0]['reason']}"
+        )
+
+    def seconds(self) -> float:
+        """Wall time of the run so far, s."""
+        return time.perf_counter() - self.began
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Items by stage and status."""
+        return {stage: dict(tally.statuses) for stage, tally in self.stages.items()}
+
+    def reused(self) -> int:
+        """Items taken from the store."""
+        return sum(tally.reused for tally in self.stages.values())
+
+    def items(self) -> int:
+        """Items of all stages."""
+        return sum(tally.items for tally in self.stages.values())
+
+
+def actor() -> str:
+    """Who runs: ``VARIFACTORY_ACTOR``, else the login name."""
+    try:
+        return os.environ.get("VARIFACTORY_ACTOR") or getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def _run_id() -> str:
+    """Prefect's flow run id, numbered when Prefect retries it; a fresh one outside a flow."""
+    count = flow_run.run_count or 1
+    return f"{flow_run.id or uuid.uuid4()}" + (f"-{count}" if count > 1 else "")
+
+
+def _worst(troubles: Sequence[BaseException], plan: Plan) -> BaseException:
+    for trouble in troubles:
+        if isinstance(trouble, FactoryError):
+            return trouble
+    first = troubles[0]
+    return StageFailed(
+        f"stage {plan.stage}: {len(troubles)} of {len(plan.shards)} shards did not end; the first "
+        f"said {type(first).__name__}: {first}. What they finished is kept: run again to go on"
+    )
+
+

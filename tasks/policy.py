@@ -1,0 +1,58 @@
+"""What every task shares: caching, retries, names, tags, and how a result is reported."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.runtime import task_run
+from prefect.states import Completed
+
+from varifactory.errors import FactoryError
+from varifactory.shards import Maker, ShardRef, work_shard
+
+RETRY_DELAYS = [2, 10]
+"""Seconds before a shard is tried again: long enough for a store to answer, short for people."""
+
+
+def stage(name: str, *, gpu: bool = False) -> dict[str, Any]:
+    """Keyword arguments of ``@task`` for a stage.
+
+    Prefect's result cache is off: the store knows what is there, and a second cache could only go
+    stale. References are small, so nothing is persisted either.
+    """
+    return {
+        "name": name,
+        "task_run_name": name + "-{shard.number}",
+        "cache_policy": NO_CACHE,
+        "persist_result": False,
+        "retries": 1,
+        "retry_delay_seconds": RETRY_DELAYS[:1],
+        "retry_condition_fn": worth_retrying,
+        "tags": [name, "gpu" if gpu else "cpu"],
+    }
+
+
+def worth_retrying(task: Any, run: Any, state: State) -> bool:
+    """No for errors that the user must mend (a wrong key, a missing model); yes for the rest."""
+    try:
+        state.result()  # type: ignore[call-overload]
+    except FactoryError:
+        return False
+    except Exception:
+        return True
+    return True
+
+
+def run_shard(
+    shard: ShardRef, make: Maker, *, batch_size: int, spec_fields: Mapping[str, Any] | None = None
+) -> State[Any]:
+    """Work a shard off and report it as a state: ``Cached`` when the store had all of it."""
+    if not shard.missing:
+        return Completed(name="Cached", message=f"{shard.items} items in the store", data={})
+    again = (task_run.run_count or 1) > 1
+    outcome = work_shard(shard, make, batch_size=batch_size, again=again, spec_fields=spec_fields)
+    counts = dict(outcome.statuses)
+    data = {"made": outcome.made, "counts": counts, "lost_blobs": outcome.lost_blobs}
+    said = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
+    return Completed(message=f"made {outcome.made}: {said}", data=data)

@@ -1,0 +1,224 @@
+"""Shards: a stage's missing items, cut into the pieces that one Prefect task makes.
+
+Three units of work that are never fused: what is **written** is a batch (a killed worker loses at
+most one), what is **scheduled** is a shard, what is **reported** is a stage.
+"""
+
+import io
+import json
+import logging
+import platform
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from importlib import metadata
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from varifactory import records
+from varifactory.errors import FactoryError, ModelError
+from varifactory.stages import Made, Row, failed
+from varifactory.store import BlobError, Store, StoreError
+
+log = logging.getLogger(__name__)
+
+Maker = Callable[[list[Row], Store], list[Made]]
+"""Makes planned rows, reading what they name through the store; one ``Made`` or more a row."""
+
+stopping = threading.Event()
+"""Set when the process was asked to end: shards finish the batch under way, then stop."""
+
+
+class Interrupted(FactoryError):
+    """The run was asked to stop; every finished batch is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShardRef:
+    """A shard by name: all that travels to a task, a few hundred bytes of JSON."""
+
+    store: str
+    run: str
+    stage: str
+    spec: str
+    round: int
+    number: int
+    of: int
+    items: int
+    missing: int
+
+    @property
+    def plan(self) -> str:
+        """Name of the run object that lists the missing items."""
+        return f"plan/{self.stage}-{self.spec[:12]}-{self.round}-{self.number:05d}.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A stage before its work: which items are there already, and the shards of the others."""
+
+    stage: str
+    spec: str
+    keys: tuple[str, ...]
+    shards: tuple[ShardRef, ...]
+    missing: int
+
+    @property
+    def reused(self) -> int:
+        """Items that the store already holds."""
+        return len(self.keys) - self.missing
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a shard made: counts by status, and its part."""
+
+    made: int = 0
+    statuses: Counter[str] = field(default_factory=Counter)
+    lost_blobs: list[str] = field(default_factory=list)
+
+
+def plan_shards(
+    store: Store, run: str, stage: str, spec: str, rows: Sequence[Row], *, size: int, round: int = 0
+) -> Plan:
+    """Compare planned rows with the store (one listing) and write down what each shard must make.
+
+    Items are sorted by key before they are cut, so a shard holds the same items in every run that
+    plans the same rows.
+    """
+    ordered = sorted({row["key"]: row for row in rows}.values(), key=lambda row: str(row["key"]))
+    done = finished(store, stage, spec)
+    pieces = [ordered[start : start + size] for start in range(0, len(ordered), size)]
+    shards = []
+    for number, piece in enumerate(pieces):
+        wanted = [row for row in piece if row["key"] not in done]
+        ref = ShardRef(
+            store.url, run, stage, spec, round, number, len(pieces), len(piece), len(wanted)
+        )
+        if wanted:
+            store.put_run_object(run, ref.plan, _packed(stage, wanted))
+        shards.append(ref)
+    missing = sum(ref.missing for ref in shards)
+    return Plan(stage, spec, tuple(row["key"] for row in ordered), tuple(shards), missing)
+
+
+def finished(store: Store, stage: str, spec: str) -> frozenset[str]:
+    """Keys whose work is done (ok or rejected); failed and skipped items are tried again."""
+    table = store.rows(stage, spec, columns=["key", "status"])
+    keep = pa.compute.is_in(table["status"], value_set=pa.array(records.DONE))
+    return frozenset(table.filter(keep)["key"].to_pylist())
+
+
+def work_shard(
+    ref: ShardRef,
+    make: Maker,
+    *,
+    batch_size: int,
+    again: bool = False,
+    spec_fields: Mapping[str, Any] | None = None,
+) -> Outcome:
+    """Make a shard's missing items batch by batch: blobs first, then a part of rows, then a fold.
+
+    ``again`` (a retried task) looks first for what an earlier attempt has already written.
+
+    Raises:
+        Interrupted: the process was asked to stop; finished batches are kept.
+        ModelError: the model cannot work at all, so trying item after item would be waste.
+    """
+    store = Store(ref.store)
+    outcome = Outcome()
+    if not ref.missing:
+        return outcome
+    rows = _unpacked(store.get_run_object(ref.run, ref.plan))
+    if again:
+        done = finished(store, ref.stage, ref.spec)
+        rows = [row for row in rows if row["key"] not in done]
+    parts = []
+    for start in range(0, len(rows), batch_size):
+        if stopping.is_set():
+            raise Interrupted(f"stopped during {ref.stage}: run the same command again to go on")
+        began = time.perf_counter()
+        batch = _make(rows[start : start + batch_size], store, make, outcome)
+        kept = _keep(store, batch, ref, time.perf_counter() - began)
+        parts.append(store.append(ref.stage, ref.spec, kept, spec_fields=spec_fields).name)
+        outcome.made += len(batch)
+        outcome.statuses.update(kept["status"].to_pylist())
+    if len(parts) > 1:
+        store.fold(ref.stage, ref.spec, parts)
+    return outcome
+
+
+def _make(rows: list[Row], store: Store, make: Maker, outcome: Outcome) -> list[Made]:
+    """Make a batch; if it fails, item by item, so that only the bad one fails."""
+    try:
+        return make(rows, store)
+    except (ModelError, StoreError) as error:
+        if not isinstance(error, BlobError):
+            raise
+        return _apart(rows, store, make, outcome, error)
+    except Exception as error:
+        return _apart(rows, store, make, outcome, error)
+
+
+def _apart(
+    rows: list[Row], store: Store, make: Maker, outcome: Outcome, error: Exception
+) -> list[Made]:
+    if len(rows) > 1:
+        return [made for row in rows for made in _make([row], store, make, outcome)]
+    log.warning("%s failed: %s: %s", rows[0]["key"][:12], type(error).__name__, error)
+    if isinstance(error, BlobError):
+        outcome.lost_blobs.append(error.blob)
+    return [failed(rows[0], error)]
+
+
+def _keep(store: Store, batch: list[Made], ref: ShardRef, seconds: float) -> pa.Table:
+    columns = [(made, name) for made in batch for name in made.blobs]
+    names = store.put_blobs([(made.blobs[name], _extension(name)) for made, name in columns])
+    blobs: dict[int, dict[str, str]] = {}
+    for (made, column), name in zip(columns, names, strict=True):
+        blobs.setdefault(id(made), {})[column] = f"{name}.{_extension(column)}"
+    now = datetime.now(UTC)
+    shared = {
+        "made_at": now,
+        "run": ref.run,
+        "seconds": seconds / max(1, len(batch)),
+        "device": platform.machine(),
+        "versions": _versions(),
+    }
+    return records.table(
+        ref.stage, [{"reason": "", **made.row, **shared, **blobs.get(id(made), {})} for made in batch]
+    )
+
+
+def _extension(column: str) -> str:
+    return "safetensors" if column.startswith(("adapter", "checkpoint")) else "png"
+
+
+@cache
+def _versions() -> str:
+    found = {}
+    for name in ("varifactory", "torch", "diffusers", "open_clip_torch", "numpy", "pillow"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return json.dumps({"python": platform.python_version(), **found})
+
+
+def _packed(stage: str, rows: list[Row]) -> bytes:
+    stream = io.BytesIO()
+    pq.write_table(records.table(stage, rows), stream, compression="zstd")
+    return stream.getvalue()
+
+
+def _unpacked(data: bytes) -> list[Row]:
+    table = pq.read_table(io.BytesIO(data))
+    planned = table.drop_columns([c for c in table.column_names if table[c].null_count == len(table)])
+    rows: list[Row] = planned.to_pylist()
+    return rows
