@@ -1,0 +1,60 @@
+"""The store: everything the factory makes, named by its content, shared by a whole team.
+
+    store.json                                 format version
+    blobs/sha256/ab/<64 hex>.<ext>             images, masks, adapters; created once
+    stages/<stage>/<spec>/part-<64 hex>.parquet  rows, named by content, never changed
+    runs/<id>.json, runs/<id>/<name>           what a run was asked and what it learned
+    datasets/<name>/<version>.json             created once, written last
+    exports/<name>/<version>/...               galleries, reports, copies in other forms
+
+Blobs are written before the rows that name them, so a row can be trusted.
+"""
+
+from varifactory.store.errors import (
+    BlobCorrupt,
+    BlobError,
+    BlobLost,
+    PartDamaged,
+    StoreDenied,
+    StoreError,
+    StoreFull,
+    StoreMissing,
+    StoreUnreachable,
+    StoreUnsafe,
+    VersionTaken,
+)
+from varifactory.store.manifest import Manifest, ManifestPart, dataset_hash
+from varifactory.store.parts import PartRef
+from varifactory.store.probe import Capabilities, Prepared
+from varifactory.store.verify import Finding, Verified, VerifyReport
+
+__all__ = [
+    "BlobCorrupt",
+    "BlobError",
+    "BlobLost",
+    "Capabilities",
+    "Finding",
+    "Manifest",
+    "ManifestPart",
+    "PartDamaged",
+    "PartRef",
+    "Store",
+    "StoreDenied",
+    "StoreError",
+    "StoreFull",
+    "StoreMissing",
+    "StoreUnreachable",
+    "StoreUnsafe",
+    "VerifyReport",
+    "VersionTaken",
+    "dataset_hash",
+]
+
+
+class Store(Prepared, Verified):
+    """A folder or an S3 prefix; opening it costs nothing and touches nothing.
+
+    ``url`` is a folder (``./store``, ``/data/store``) or ``s3://bucket/prefix``, whose endpoint
+    and credentials come from ``AWS_ENDPOINT_URL`` and the other ``AWS_*`` settings. A store is
+    never passed between processes, only its ``url`` is.
+    """

@@ -1,0 +1,189 @@
+"""One part: rows as a Parquet file that is named by its own bytes and never changed."""
+
+import hashlib
+import io
+import json
+import os
+import tempfile
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from varifactory.store import names
+from varifactory.store.backend import Backend
+from varifactory.store.errors import PartDamaged
+from varifactory.store.rows import BASE, with_first_part
+
+_META = b"varifactory"
+LARGEST = 2**31
+"""Bytes; a part is rows of text and numbers, far below: larger ones were not written by us."""
+_MEMORY = 256 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class PartRef:
+    """A part by name: small, constant in size, safe to pass between tasks."""
+
+    name: str
+    rows: int
+    bytes: int
+
+
+class Part(NamedTuple):
+    """A part that was read and found whole; ``table`` has its first parts filled in."""
+
+    name: str
+    table: pa.Table
+    replaces: frozenset[str]
+    size: int
+
+    @property
+    def ref(self) -> PartRef:
+        return PartRef(self.name, len(self.table), self.size)
+
+
+def encode(
+    table: pa.Table,
+    stage: str,
+    spec: str,
+    spec_fields: Mapping[str, Any] | None = None,
+    replaces: Sequence[str] = (),
+) -> tuple[str, bytes]:
+    """Name and bytes of a new part; the same rows and writer give the same bytes."""
+    about = {
+        "stage": stage,
+        "spec": spec,
+        "spec_fields": dict(spec_fields or {}),
+        "replaces": sorted(replaces),
+    }
+    text = json.dumps(about, sort_keys=True, default=str).encode()
+    sink = io.BytesIO()
+    pq.write_table(
+        table.replace_schema_metadata({_META: text}),
+        sink,
+        compression="zstd",
+        write_page_checksum=True,
+    )
+    data = sink.getvalue()
+    return f"part-{hashlib.sha256(data).hexdigest()}.parquet", data
+
+
+def decode(data: bytes, name: str, stage: str, spec: str) -> Part:
+    """The part in these bytes.
+
+    Raises:
+        PartDamaged: if the bytes are not those of the name, or hold no rows of this stage.
+    """
+    if f"part-{hashlib.sha256(data).hexdigest()}.parquet" != name:
+        raise PartDamaged(f"{name}: its {len(data)} bytes are not those it is named after")
+    try:
+        table = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True).read(
+            use_threads=False
+        )
+        about = json.loads((table.schema.metadata or {})[_META])
+        written_for, replaces = (about["stage"], about["spec"]), frozenset(about["replaces"])
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+        raise PartDamaged(f"{name}: no part of ours ({type(error).__name__})") from error
+    if written_for != (stage, spec):
+        raise PartDamaged(f"{name}: belongs to {written_for[0]!r}, spec {written_for[1]!r}")
+    if any(f.name not in table.schema.names or table.schema.field(f.name).type != f.type
+           for f in BASE):  # fmt: skip
+        raise PartDamaged(f"{name}: lacks the columns every stage has")
+    table = with_first_part(table.replace_schema_metadata(None), name[5:69])
+    return Part(name, table, replaces, len(data))
+
+
+class PartReader:
+    """Reads parts of one store; immutable as they are, they are kept in memory and on disk."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+
+    def read(self, stage: str, spec: str, name: str, fresh: bool = False) -> Part:
+        """One part, from the nearest place that has it; ``fresh`` goes to the store itself.
+
+        Raises:
+            FileNotFoundError: if it is gone.
+            PartDamaged: if what is there is not what the name says.
+        """
+        if not fresh and (known := _RECENT.get((stage, spec, name))) is not None:
+            return known
+        data = None if fresh else self._from_disk(name)
+        try:
+            if data is None:
+                raise PartDamaged("not on this disk")
+            part = decode(data, name, stage, spec)
+        except PartDamaged:
+            data = self.backend.read(names.part(stage, spec, name), LARGEST)
+            part = decode(data, name, stage, spec)
+            self._to_disk(name, data)
+        _RECENT.put((stage, spec, name), part)
+        return part
+
+    def _from_disk(self, name: str) -> bytes | None:
+        if not self.backend.remote:
+            return None
+        with suppress(OSError):
+            return (cache_folder() / name).read_bytes()
+        return None
+
+    def _to_disk(self, name: str, data: bytes) -> None:
+        if not self.backend.remote:
+            return
+        with suppress(OSError):  # a full or read-only disk costs requests, not rows
+            folder = cache_folder()
+            folder.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=folder)
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(data)
+                os.replace(temporary, folder / name)
+            except OSError:
+                os.unlink(temporary)
+                raise
+
+
+def cache_folder() -> Path:
+    """Where parts of remote stores are kept: ``VARIFACTORY_CACHE`` or ``~/.cache/varifactory``."""
+    chosen = os.environ.get("VARIFACTORY_CACHE")
+    return (Path(chosen) if chosen else Path.home() / ".cache" / "varifactory") / "parts"
+
+
+class _Recent:
+    """Parsed parts that were used last, up to so many bytes; shared by a process's stores."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self._held = limit, 0
+        self._parts: OrderedDict[tuple[str, str, str], Part] = OrderedDict()
+        self._lock = threading.Lock()
+        os.register_at_fork(after_in_child=self._forget)
+
+    def _forget(self) -> None:
+        self._lock = threading.Lock()  # a thread that held the old one did not survive the fork
+        self._parts, self._held = OrderedDict(), 0
+
+    def get(self, key: tuple[str, str, str]) -> Part | None:
+        with self._lock:
+            if key in self._parts:
+                self._parts.move_to_end(key)
+            return self._parts.get(key)
+
+    def put(self, key: tuple[str, str, str], part: Part) -> None:
+        with self._lock:
+            if key in self._parts or part.table.nbytes > self._limit:
+                return
+            self._parts[key] = part
+            self._held += part.table.nbytes
+            while self._held > self._limit:
+                _, dropped = self._parts.popitem(last=False)
+                self._held -= dropped.table.nbytes
+
+
+_RECENT = _Recent(_MEMORY)

@@ -1,0 +1,102 @@
+"""Whether a place can be a store: found out once, at the start of a run."""
+
+import json
+import logging
+import secrets
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from pydantic import BaseModel, ConfigDict
+
+from varifactory.store import names
+from varifactory.store.backend import unsafe_allowed
+from varifactory.store.base import Opened
+from varifactory.store.errors import StoreError, StoreMissing, StoreUnsafe
+
+FORMAT = 1
+"""Raised when an older varifactory could misread a store."""
+_LOG = logging.getLogger("varifactory.store")
+_PROBES = "probes"
+
+
+class Capabilities(BaseModel):
+    """What a store was found to be able to do."""
+
+    model_config = ConfigDict(frozen=True)
+
+    where: str
+    remote: bool
+    create_once: bool
+    format: int
+
+
+class Prepared(Opened):
+    """A store's start."""
+
+    def prepare(self) -> Capabilities:
+        """Make the store if it is new, and check that it can be written to and creates once.
+
+        Raises:
+            StoreError: one of its kinds, for a wrong endpoint or login, a missing bucket, no
+                permission, a full disk, storage that overwrites, or a store of a later format.
+        """
+        found = self._format()
+        create_once = self._creates_once()
+        if not create_once:
+            _LOG.warning("%s", _unsafe_text(self.backend.show("")))
+        if found is None:
+            about = {"format": FORMAT, "created_at": datetime.now(UTC).isoformat()}
+            self.backend.put_once(names.STORE_FILE, json.dumps(about).encode())
+        return Capabilities(
+            where=self.backend.show("").rstrip("/"),
+            remote=self.backend.remote,
+            create_once=create_once,
+            format=FORMAT if found is None else found,
+        )
+
+    def _format(self) -> int | None:
+        where = self.backend.show(names.STORE_FILE)
+        try:
+            found = int(json.loads(self.backend.read(names.STORE_FILE, 2**16))["format"])
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError):
+            raise StoreError(
+                f"{where} is not a store's: give a folder or prefix of its own"
+            ) from None
+        if found > FORMAT:
+            raise StoreError(
+                f"{where} has format {found}, this varifactory knows up to {FORMAT}: update it"
+            )
+        return found
+
+    def _creates_once(self) -> bool:
+        """Write a probe twice; the second must find the first and leave its bytes."""
+        path = f"{_PROBES}/{secrets.token_hex(8)}"
+        first, second = b"first", b"second"
+        try:
+            created = self.backend.put_once(path, first)
+            again = self.backend.put_once(path, second)
+            held = self.backend.read(path)
+        except FileNotFoundError:
+            raise StoreMissing(
+                f"{self.backend.show(path)} is gone right after it was written: "
+                "is the bucket there, and does nothing else clean it?"
+            ) from None
+        finally:
+            with suppress(StoreError, FileNotFoundError):  # a role may not delete: 5 bytes stay
+                self.backend.delete(path)
+        if created and not again and held == first:
+            return True
+        if not unsafe_allowed():
+            raise StoreUnsafe(_unsafe_text(self.backend.show("")))
+        return False
+
+
+def _unsafe_text(where: str) -> str:
+    return (
+        f"the storage of {where} overwrites what should be created once, so two writers could "
+        "lose each other's data set versions. Use another server (Amazon S3, or one that honours "
+        "'If-None-Match: *'), or set VARIFACTORY_ALLOW_UNSAFE_STORE=1 if only one process "
+        "publishes at a time; versions are then read before and after each write"
+    )

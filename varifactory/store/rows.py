@@ -1,0 +1,200 @@
+"""Rows of stages: what a part may hold, and which row counts for one key.
+
+A row's identity is its key and its ``first_part``. For one key a tombstone hides the rows whose
+first parts it saw (clocks of different machines are never compared for that); then ``ok`` and
+``rejected`` beat ``failed`` and ``skipped``; then the earliest; then the smallest first part.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from varifactory.records import DONE, STATUSES
+from varifactory.store.errors import StoreError
+
+TOMBSTONE = "tombstone"
+HIDES = "hides"
+TIME = pa.timestamp("us", tz="UTC")
+BASE = pa.schema(
+    [
+        ("key", pa.string()),
+        ("status", pa.string()),
+        ("made_at", TIME),
+        ("first_part", pa.string()),
+        ("reason", pa.string()),
+    ]
+)
+_ALL_STATUSES = pa.array([*STATUSES, TOMBSTONE])
+_BLOB_PATTERN = r"^[0-9a-f]{64}\.[a-z0-9]{1,16}$"
+
+
+def blob_columns(table: pa.Table) -> list[str]:
+    """The columns that name blobs."""
+    return [name for name in table.column_names if name.endswith("_blob")]
+
+
+def prepared(table: pa.Table, where: str) -> pa.Table:
+    """A fresh table as it may be stored: base columns there, checked and of their types.
+
+    A missing or null ``made_at`` becomes now, a null ``reason`` empty.
+
+    Raises:
+        StoreError: naming ``where``, the column and the value that is wrong.
+    """
+    table = _plain_types(table)
+    now = pa.scalar(datetime.now(UTC), type=TIME)
+    for field in BASE:
+        if field.name not in table.column_names and field.name not in ("key", "status"):
+            table = table.append_column(field, pa.nulls(len(table), field.type))
+    _check(table, where)
+    table = _set(table, "made_at", pc.fill_null(pc.cast(table["made_at"], TIME), now))
+    table = _set(table, "reason", pc.fill_null(pc.cast(table["reason"], pa.string()), ""))
+    return _set(table, "first_part", pa.nulls(len(table), pa.string()))
+
+
+def _plain_types(table: pa.Table) -> pa.Table:
+    """Dictionaries and large strings as plain strings: parts of one stage must fit together."""
+    for index, field in enumerate(table.schema):
+        kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+        kind = pa.string() if pa.types.is_large_string(kind) else kind
+        if kind != field.type:
+            table = table.set_column(index, field.with_type(kind), pc.cast(table[field.name], kind))
+    return table
+
+
+def _check(table: pa.Table, where: str) -> None:
+    absent = [name for name in ("key", "status") if name not in table.column_names]
+    if absent or not len(table):
+        raise StoreError(f"{where}: a table of at least one row with {absent or 'rows'} is needed")
+    _refuse(table["key"], pc.fill_null(pc.equal(table["key"], ""), True), where, "has an empty key")
+    known = pc.is_in(table["status"], value_set=_ALL_STATUSES)
+    _refuse(table["status"], pc.invert(known), where, f"has a status beyond {STATUSES}")
+    if table["first_part"].null_count != len(table):
+        raise StoreError(f"{where}: first_part is filled; only a fold may keep it")
+    if pc.count_distinct(table["key"]).as_py() != len(table):
+        counts = table["key"].value_counts()
+        twice = counts.filter(pc.greater(counts.field("counts"), 1))[0]["values"].as_py()
+        raise StoreError(f"{where}: key {twice!r} comes twice; merge equal items before storing")
+    for name in blob_columns(table):
+        odd = pc.invert(pc.match_substring_regex(table[name], _BLOB_PATTERN))
+        _refuse(table[name], pc.fill_null(odd, False), where, f"names no blob in {name}")
+
+
+def _refuse(column: pa.ChunkedArray, wrong: pa.ChunkedArray, where: str, what: str) -> None:
+    if pc.any(wrong).as_py():
+        first = column.filter(wrong)[0].as_py()
+        raise StoreError(f"{where}: a row {what}: {first!r}")
+
+
+def with_first_part(table: pa.Table, part_hash: str) -> pa.Table:
+    """The table with null first parts filled in: rows that were first written in this part."""
+    if table["first_part"].null_count == 0:
+        return table
+    return _set(table, "first_part", pc.fill_null(table["first_part"], part_hash))
+
+
+def tombstones(hides: dict[str, set[str]], reason: str) -> pa.Table:
+    """One tombstone a key, hiding its rows of the given first parts."""
+    keys = sorted(hides)
+    now = datetime.now(UTC)
+    return pa.table(
+        {
+            "key": pa.array(keys, pa.string()),
+            "status": pa.repeat(TOMBSTONE, len(keys)),
+            "made_at": pa.array([now] * len(keys), TIME),
+            "first_part": pa.nulls(len(keys), pa.string()),
+            "reason": pa.repeat(reason, len(keys)),
+            HIDES: pa.array([sorted(hides[key]) for key in keys], pa.list_(pa.string())),
+        }
+    )
+
+
+def together(tables: list[pa.Table], where: str) -> pa.Table:
+    """The tables as one; a column that some lack is null there.
+
+    Raises:
+        StoreError: if a column has types that do not fit together.
+    """
+    if not tables:
+        return BASE.empty_table()
+    try:
+        return pa.concat_tables(tables, promote_options="permissive").combine_chunks()
+    except pa.ArrowException as error:
+        raise StoreError(
+            f"{where}: its parts do not fit together ({error}); raise the stage's version, so that "
+            "new rows get a spec of their own"
+        ) from error
+
+
+def distinct(table: pa.Table) -> pa.Table:
+    """One row an identity, sorted by key and first part: overlapping folds hold rows twice."""
+    if not len(table):
+        return table
+    keys, firsts = _ranks(table["key"]), _ranks(table["first_part"])
+    order = np.lexsort((firsts, keys))
+    keys, firsts = keys[order], firsts[order]
+    new = np.ones(len(order), dtype=bool)
+    new[1:] = (keys[1:] != keys[:-1]) | (firsts[1:] != firsts[:-1])
+    return table.take(pa.array(order[new]))
+
+
+def winners(table: pa.Table) -> pa.Table:
+    """The row that counts for each key, sorted by key; without tombstones and what they hide."""
+    table = _visible(table)
+    if HIDES in table.column_names:
+        table = table.drop_columns([HIDES])
+    keys = table["key"]
+    if len(table) < 2 or pc.all(pc.less(keys.slice(0, len(keys) - 1), keys.slice(1))).as_py():
+        return table  # a fold's rows come sorted, and mostly one a key
+    ranks = _ranks(keys)
+    order = np.lexsort(
+        (
+            _ranks(table["first_part"]),
+            pc.cast(table["made_at"], pa.int64()).to_numpy(),
+            pc.invert(pc.is_in(table["status"], value_set=pa.array(DONE))).to_numpy(),
+            ranks,
+        )
+    )
+    ranks = ranks[order]
+    best = np.ones(len(order), dtype=bool)
+    best[1:] = ranks[1:] != ranks[:-1]
+    return table.take(pa.array(order[best]))
+
+
+def _visible(table: pa.Table) -> pa.Table:
+    is_tombstone = pc.equal(table["status"], TOMBSTONE)
+    if not pc.any(is_tombstone).as_py():
+        return table
+    stones = table.filter(is_tombstone).combine_chunks()
+    rows = table.filter(pc.invert(is_tombstone))
+    if HIDES not in stones.column_names:
+        return rows
+    hides = stones[HIDES].combine_chunks()
+    owners = stones["key"].take(pc.list_parent_indices(hides))
+    hidden = _identity(owners, pc.list_flatten(hides))
+    seen = pc.is_in(_identity(rows["key"], rows["first_part"]), value_set=hidden)
+    return rows.filter(pc.invert(seen)).combine_chunks()
+
+
+def _identity(keys: Any, first_parts: Any) -> Any:
+    joined = pc.binary_join_element_wise(keys, first_parts, "|")
+    return joined.combine_chunks() if isinstance(joined, pa.ChunkedArray) else joined
+
+
+def _ranks(column: pa.ChunkedArray) -> "np.ndarray[Any, np.dtype[np.int64]]":
+    """For each string its place among the distinct ones in order: integers sort ten times faster."""
+    coded = column.combine_chunks().dictionary_encode()
+    if isinstance(coded, pa.ChunkedArray):
+        coded = coded.chunk(0)
+    place = np.empty(len(coded.dictionary), dtype=np.int64)
+    place[pc.sort_indices(coded.dictionary).to_numpy()] = np.arange(len(place))
+    ranked: np.ndarray[Any, np.dtype[np.int64]] = place[coded.indices.to_numpy()]
+    return ranked
+
+
+def _set(table: pa.Table, name: str, values: Any) -> pa.Table:
+    index = table.schema.get_field_index(name)
+    return table.set_column(index, table.schema.field(index).with_type(values.type), values)

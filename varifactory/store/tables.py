@@ -1,0 +1,250 @@
+"""Tables of stages: parts are appended, folded and hidden, never changed."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from varifactory.store import names
+from varifactory.store.backend import Entry
+from varifactory.store.base import Opened
+from varifactory.store.errors import PartDamaged, StoreError
+from varifactory.store.parts import Part, PartReader, PartRef, encode
+from varifactory.store.rows import (
+    BASE,
+    HIDES,
+    TOMBSTONE,
+    distinct,
+    prepared,
+    together,
+    tombstones,
+    winners,
+)
+
+_LOG = logging.getLogger("varifactory.store")
+_READERS = 8
+_RELISTS = 3
+
+
+class Tables(Opened):
+    """Rows by stage and spec."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self._reader = PartReader(self.backend)
+        self._told: set[str] = set()
+
+    def append(
+        self,
+        stage: str,
+        spec: str,
+        table: pa.Table,
+        *,
+        spec_fields: Mapping[str, Any] | None = None,
+    ) -> PartRef:
+        """Store rows as a new part, durably. ``spec_fields`` says what the spec was made of.
+
+        Raises:
+            StoreError: if a row has no key, an unknown status, a key twice or a bad blob name.
+        """
+        table = prepared(table, f"stage {stage!r}, spec {spec!r}")
+        return self._write(stage, spec, table, spec_fields, ())
+
+    def fold(self, stage: str, spec: str, parts: Sequence[str]) -> PartRef:
+        """One new part that holds the rows of these parts and names them as replaced.
+
+        Winners stay what they were, whoever folds, appends or invalidates meanwhile. A part that
+        is damaged is left out and not replaced.
+
+        Raises:
+            PartDamaged: if none of the parts can be read.
+        """
+        live = {part.name: part for part in self._live(stage, spec)}
+        chosen = [live[name] for name in dict.fromkeys(parts) if name in live]
+        if not chosen:
+            raise PartDamaged(
+                f"stage {stage!r}, spec {spec!r}: none of {len(parts)} parts to fold is there"
+            )
+        if len(chosen) == 1:
+            return chosen[0].ref
+        table = distinct(together([part.table for part in chosen], stage))
+        # Parts that were replaced before are named again as long as they are there, so that a
+        # reader who sees this part first need not open the folds between.
+        listed = {entry.name for entry in self._entries(stage, spec)}
+        before = {name for part in chosen for name in part.replaces} & listed
+        replaced = before | {part.name for part in chosen}
+        return self._write(stage, spec, table, None, sorted(replaced))
+
+    def rows(self, stage: str, spec: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """The row that counts for each key, sorted by key; a column nobody wrote is null."""
+        return _select(winners(self.history(stage, spec)), columns)
+
+    def rows_of(self, stage: str, spec: str, parts: Iterable[str]) -> pa.Table:
+        """The rows that count in exactly these parts, as a data set version lists them.
+
+        Raises:
+            PartDamaged: if one of them is gone or not what its name says.
+        """
+        read = self._map(lambda name: self._read_strictly(stage, spec, name), list(parts))
+        return winners(together([part.table for part in read], stage))
+
+    def history(self, stage: str, spec: str) -> pa.Table:
+        """Every row that was not replaced, tombstones among them, ``first_part`` filled in."""
+        live = self._live(stage, spec)
+        table = together([part.table for part in live], f"stage {stage!r}, spec {spec!r}")
+        # Only folds of the same parts, made at the same time, hold a row twice.
+        return distinct(table) if sum(bool(part.replaces) for part in live) > 1 else table
+
+    def invalidate(self, stage: str, spec: str, keys: Sequence[str], reason: str) -> PartRef:
+        """Hide all rows these keys have now; rows made later count again.
+
+        Raises:
+            StoreError: if a key has no row, naming the first.
+        """
+        table = self.history(stage, spec)
+        rows = table.filter(
+            pc.and_(
+                pc.is_in(table["key"], value_set=pa.array(keys, pa.string())),
+                pc.not_equal(table["status"], TOMBSTONE),
+            )
+        )
+        unknown = sorted(set(keys) - set(rows["key"].to_pylist()))
+        if unknown or not keys:
+            raise StoreError(
+                f"stage {stage!r}, spec {spec!r} has no row of {len(unknown)} of the "
+                f"{len(keys)} keys to invalidate, such as {unknown[:1]}"
+            )
+        return self._hide(stage, spec, rows, reason)
+
+    def stages(self) -> list[str]:
+        """Stages that have rows."""
+        return self.backend.folders(names.STAGES)
+
+    def specs(self, stage: str) -> list[str]:
+        """Specs a stage has rows of."""
+        return self.backend.folders(f"{names.STAGES}/{names.plain('stage', stage)}")
+
+    def parts(self, stage: str, spec: str) -> list[PartRef]:
+        """The parts that are not replaced, by name."""
+        return sorted((part.ref for part in self._live(stage, spec)), key=lambda ref: ref.name)
+
+    def _hide(self, stage: str, spec: str, rows: pa.Table, reason: str) -> PartRef:
+        hides: dict[str, set[str]] = {}
+        for key, first in zip(rows["key"].to_pylist(), rows["first_part"].to_pylist(), strict=True):
+            hides.setdefault(key, set()).add(first)
+        return self._write(stage, spec, tombstones(hides, reason), None, ())
+
+    def _write(
+        self,
+        stage: str,
+        spec: str,
+        table: pa.Table,
+        spec_fields: Mapping[str, Any] | None,
+        replaces: Sequence[str],
+    ) -> PartRef:
+        name, data = encode(table, stage, spec, spec_fields, replaces)
+        path = names.part(stage, spec, name)
+        if not self.backend.put_once(path, data) and self.backend.size(path) != len(data):
+            self.backend.put_over(path, data)  # a torn copy lay there; the name fixes the bytes
+        return PartRef(name, len(table), len(data))
+
+    def _entries(self, stage: str, spec: str) -> list[Entry]:
+        entries = self.backend.entries(names.stage(stage, spec))
+        ours = [entry for entry in entries if names.PART.fullmatch(entry.name)]
+        for entry in set(entries) - set(ours):
+            self._tell(entry.name, f"stage {stage!r}, spec {spec!r}: {entry.name!r} is no part of "
+                       "ours and is not read; move it away")  # fmt: skip
+        # Large first: a fold is seen before the parts it replaces, which are then not read.
+        return sorted(ours, key=lambda entry: (-entry.size, entry.name))
+
+    def _live(self, stage: str, spec: str) -> list[Part]:
+        """The parts that no other replaces, read; damaged ones are told and left out."""
+        parts: dict[str, Part] = {}
+        lost: dict[str, str] = {}
+        for _ in range(_RELISTS):
+            waiting = [e for e in self._entries(stage, spec) if e.name not in parts]
+            gone = self._read_all(stage, spec, waiting, parts, lost)
+            if not gone:
+                break  # else a part was swept after it was listed: its fold is there by now
+        lost.update(dict.fromkeys(gone, "it is listed but cannot be found"))
+        replaced = _replaced(parts)
+        for name, why in lost.items():
+            if name not in replaced:
+                self._tell(name, f"stage {stage!r}, spec {spec!r}: {why}. Its rows count as "
+                           "missing and are made again; `varifactory verify` lists and clears "
+                           "damage")  # fmt: skip
+        return [part for name, part in parts.items() if name not in replaced]
+
+    def _read_all(
+        self,
+        stage: str,
+        spec: str,
+        waiting: list[Entry],
+        parts: dict[str, Part],
+        lost: dict[str, str],
+    ) -> list[str]:
+        gone = []
+        queue = iter(waiting)
+        replaced = _replaced(parts)
+        size = 1  # the largest alone first: it tells which of the others are not needed
+        while batch := list(islice((e for e in queue if e.name not in replaced), size)):
+            for entry, got in zip(
+                batch, self._map(lambda e: self._try(stage, spec, e.name), batch), strict=True
+            ):
+                if got is None:
+                    gone.append(entry.name)
+                elif isinstance(got, PartDamaged):
+                    lost[entry.name] = str(got)
+                else:
+                    parts[entry.name] = got
+                    replaced |= got.replaces
+            size = 4 * _READERS
+        return [name for name in gone if name not in replaced]
+
+    def _try(self, stage: str, spec: str, name: str) -> Part | PartDamaged | None:
+        try:
+            return self._reader.read(stage, spec, name)
+        except FileNotFoundError:
+            return None
+        except PartDamaged as error:
+            return error
+
+    def _read_strictly(self, stage: str, spec: str, name: str) -> Part:
+        try:
+            return self._reader.read(stage, spec, name)
+        except FileNotFoundError:
+            raise PartDamaged(
+                f"{self.backend.show(names.part(stage, spec, name))} is gone, so what names it is "
+                "not whole: run `varifactory verify`, then make that data set again"
+            ) from None
+
+    def _map(self, function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+        if len(items) < 2:
+            return [function(item) for item in items]
+        with ThreadPoolExecutor(_READERS if self.backend.remote else 2) as pool:
+            return list(pool.map(function, items))
+
+    def _tell(self, name: str, text: str) -> None:
+        if name not in self._told:
+            self._told.add(name)
+            _LOG.warning("%s", text)
+
+
+def _replaced(parts: Mapping[str, Part]) -> set[str]:
+    return {name for part in parts.values() for name in part.replaces}
+
+
+def _select(table: pa.Table, columns: Sequence[str] | None) -> pa.Table:
+    if columns is None:
+        return table
+    for name in columns:
+        if name not in table.column_names:
+            table = table.append_column(name, pa.nulls(len(table)))
+    return table.select(list(columns))
+
+
+__all__ = ["BASE", "HIDES", "Tables"]

@@ -1,0 +1,243 @@
+"""Reads a store again and tells what is not as it was written; heals by tombstones.
+
+A lost or corrupt blob hides the rows that name it, so that the next run makes them again. A
+damaged part is moved to ``trash/``: its rows are missing, and are made again likewise.
+"""
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from contextlib import suppress
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import BaseModel, ConfigDict
+
+from varifactory.store import names
+from varifactory.store.blobs import Blobs
+from varifactory.store.errors import BlobCorrupt, BlobError, PartDamaged, StoreError
+from varifactory.store.manifest import HASHED, Manifest, dataset_hash
+from varifactory.store.rows import blob_columns
+from varifactory.store.tables import Tables
+from varifactory.store.versions import Versions
+
+ABANDONED_AFTER = 24 * 3600.0
+"""Seconds after which a temporary file belongs to no living writer."""
+
+
+class Finding(BaseModel):
+    """One thing that is not as it was written."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: str
+    """part damaged, blob lost, blob corrupt, manifest unreadable, data set damaged."""
+    where: str
+    detail: str
+    healed: bool = False
+    """True where the next run makes it again; a published version is only told."""
+
+
+class VerifyReport(BaseModel):
+    """What was looked at, how much, and what was found."""
+
+    model_config = ConfigDict(frozen=True)
+
+    checked: dict[str, int]
+    findings: tuple[Finding, ...]
+    swept: int
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing was found."""
+        return not self.findings
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Findings by kind."""
+        return dict(Counter(finding.kind for finding in self.findings))
+
+
+class Verified(Tables, Blobs, Versions):
+    """A store's check of itself."""
+
+    def verify(self, sample: float | None = None, heal: bool = True) -> VerifyReport:
+        """Read all parts, the blobs that counting rows name, and the data set versions.
+
+        ``sample`` is the share of blobs, 0 to 1, that are hashed; the others must only be there.
+        With ``heal`` rows that name a lost or corrupt blob are hidden, and damage is cleared away.
+
+        Raises:
+            StoreError: for a sample outside 0 to 1.
+        """
+        if sample is not None and not 0 <= sample <= 1:
+            raise StoreError(f"sample {sample!r} is no share: give a number from 0 to 1")
+        findings: list[Finding] = []
+        checked: Counter[str] = Counter()
+        users: dict[str, set[tuple[str, str]]] = defaultdict(set)
+        for stage in self.stages():
+            for spec in self.specs(stage):
+                findings += self._verify_parts(stage, spec, heal, checked)
+                for blob in _named_blobs(self.rows(stage, spec)):
+                    users[blob].add((stage, spec))
+        published, told = self._verify_versions(checked)
+        findings += told
+        bad = self._bad_blobs(set(users) | set(published), sample, checked)
+        findings += self._blob_findings(bad, published, heal)
+        if heal:
+            self.retire_blobs(bad, users)
+        swept = self.backend.sweep(ABANDONED_AFTER) if heal else 0
+        return VerifyReport(checked=dict(checked), findings=tuple(findings), swept=swept)
+
+    def retire_blobs(
+        self,
+        blobs: dict[str, str],
+        users: dict[str, set[tuple[str, str]]] | None = None,
+    ) -> int:
+        """Hide every row that names one of these blobs and clear away corrupt bytes.
+
+        ``blobs`` maps names to the reason; ``users`` may say which (stage, spec) name each, else
+        all are looked through. Returns how many rows were hidden.
+        """
+        if not blobs:
+            return 0
+        places = {place for blob in blobs for place in (users or {}).get(blob, ())}
+        if users is None:
+            places = {(stage, spec) for stage in self.stages() for spec in self.specs(stage)}
+        hidden = sum(self._retire_in(stage, spec, blobs) for stage, spec in sorted(places))
+        for name in blobs:  # rows first: a blob is never missed by a row that counts
+            with suppress(BlobError):
+                if self._blob_is_bad(name, True):
+                    self.backend.delete(names.blob(*names.split_blob(name)))
+        return hidden
+
+    def _retire_in(self, stage: str, spec: str, blobs: dict[str, str]) -> int:
+        table = self.rows(stage, spec)
+        wanted = pa.array(sorted(blobs), pa.string())
+        naming = pa.array([False] * len(table))
+        for column in blob_columns(table):
+            naming = pc.or_(naming, pc.is_in(pc.cast(table[column], pa.string()), wanted))
+        rows = table.filter(naming)
+        if len(rows):
+            reasons = sorted({blobs[name] for name in _named_blobs(rows) if name in blobs})
+            self._hide(stage, spec, rows, "; ".join(reasons))
+        return len(rows)
+
+    def _verify_parts(
+        self, stage: str, spec: str, heal: bool, checked: Counter[str]
+    ) -> list[Finding]:
+        found = []
+        for entry in self._entries(stage, spec):
+            checked["parts"] += 1
+            try:
+                part = self._reader.read(stage, spec, entry.name, fresh=True)
+                checked["rows"] += len(part.table)
+            except FileNotFoundError:
+                continue  # removed since it was listed
+            except PartDamaged as error:
+                path = names.part(stage, spec, entry.name)
+                if heal:
+                    self._to_trash(path)
+                found.append(
+                    Finding(
+                        kind="part damaged",
+                        where=self.backend.show(path),
+                        detail=f"{error}; about {entry.size} bytes of rows are missing",
+                        healed=heal,
+                    )
+                )
+        return found
+
+    def _to_trash(self, path: str) -> None:
+        data = self.backend.read(path)
+        if data:
+            self.backend.put_over(f"{names.TRASH}/{path}", data)
+        self.backend.delete(path)
+
+    def _verify_versions(self, checked: Counter[str]) -> tuple[dict[str, set[str]], list[Finding]]:
+        """Blobs that versions need, with the versions' names; and what is wrong with versions."""
+        needed: dict[str, set[str]] = defaultdict(set)
+        findings = []
+        for name, numbers in self.datasets():
+            for number in numbers:
+                checked["data set versions"] += 1
+                where = self.backend.show(names.dataset(name, number))
+                try:
+                    manifest = self.dataset(name, number)
+                except StoreError as error:
+                    findings.append(
+                        Finding(kind="manifest unreadable", where=where, detail=str(error))
+                    )
+                    continue
+                try:
+                    for blob in self._verify_rows(manifest):
+                        needed[blob].add(f"{name} {number}")
+                except StoreError as error:
+                    findings.append(
+                        Finding(kind="data set damaged", where=where, detail=str(error))
+                    )
+        return needed, findings
+
+    def _verify_rows(self, manifest: Manifest) -> set[str]:
+        blobs: set[str] = set()
+        for stage, spec in sorted({(part.stage, part.spec) for part in manifest.parts}):
+            listed = [p for p in manifest.parts if (p.stage, p.spec) == (stage, spec)]
+            for part in listed:
+                rows = len(self._read_strictly(stage, spec, part.name).table)
+                if rows != part.rows:
+                    raise StoreError(f"{part.name} has {rows} rows, {part.rows} are written down")
+            table = self.rows_of(stage, spec, [part.name for part in listed])
+            blobs |= set(_named_blobs(table))
+            if stage == "items" and set(HASHED) <= set(table.column_names):
+                now = dataset_hash(table)
+                if now != manifest.dataset_hash:
+                    raise StoreError(f"its rows hash to {now}, not {manifest.dataset_hash}")
+        return blobs
+
+    def _bad_blobs(
+        self, blobs: set[str], sample: float | None, checked: Counter[str]
+    ) -> dict[str, str]:
+        """Lost and corrupt blobs with the reason; one listing tells which are there."""
+        there = {entry.name.rpartition("/")[2] for entry in self.backend.walk(names.BLOBS)}
+        bad = {name: f"blob lost: {name}" for name in sorted(blobs - there)}
+        present = sorted(blobs & there)
+        read = present if sample is None else random.sample(present, round(sample * len(present)))
+        checked["blobs"] += len(blobs)
+        checked["blobs hashed"] += len(read)
+        for name in read:
+            if self._blob_is_bad(name, False):
+                bad[name] = f"blob corrupt: {name}"
+        return bad
+
+    def _blob_is_bad(self, name: str, raising: bool) -> bool:
+        """Whether the bytes are wrong; a lost blob is bad, or raised where nothing can be done."""
+        try:
+            self.get_blob(*names.split_blob(name))
+        except BlobCorrupt:
+            return True
+        except BlobError:
+            if raising:
+                raise
+            return True
+        return False
+
+    def _blob_findings(
+        self, bad: dict[str, str], published: dict[str, set[str]], heal: bool
+    ) -> list[Finding]:
+        return [
+            Finding(
+                kind=reason.partition(":")[0],
+                where=self.backend.show(names.blob(*names.split_blob(name))),
+                detail=f"needed by data set versions {sorted(published.get(name, ())) or 'none'}",
+                healed=heal,
+            )
+            for name, reason in bad.items()
+        ]
+
+
+def _named_blobs(table: pa.Table) -> Iterable[str]:
+    """Names of all blobs in a table's rows; one that cannot be a name is left to row checks."""
+    for column in blob_columns(table):
+        for name in pc.unique(table[column]).to_pylist():
+            if name is not None and names.BLOB.fullmatch(name):
+                yield name
