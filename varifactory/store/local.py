@@ -98,14 +98,14 @@ class LocalBackend:
 
     def _scan(self, folder: str, temporary: bool = False) -> list[tuple[Entry, bool]]:
         found = []
-        with _explained(self.root / folder), suppress(FileNotFoundError):
-            with os.scandir(self.root / folder) as items:
-                for item in items:
-                    if item.name.startswith(TEMPORARY) != temporary:
-                        continue
-                    with suppress(FileNotFoundError):  # removed since it was listed
-                        stat = item.stat()
-                        found.append((Entry(item.name, stat.st_size, stat.st_mtime), item.is_dir()))
+        path = self.root / folder
+        with _explained(path), suppress(FileNotFoundError), os.scandir(path) as items:
+            for item in items:
+                if item.name.startswith(TEMPORARY) != temporary:
+                    continue
+                with suppress(FileNotFoundError):  # removed since it was listed
+                    stat = item.stat()
+                    found.append((Entry(item.name, stat.st_size, stat.st_mtime), item.is_dir()))
         return found
 
     def delete(self, path: str) -> None:
@@ -134,15 +134,15 @@ class LocalBackend:
 
 
 def _write_beside(target: Path, data: bytes) -> Path:
-    """Write durably under a temporary name in the same folder: a hard link needs one file system."""
+    """Write durably under a temporary name in the same folder, for a link needs one file system."""
     temporary = target.parent / f"{TEMPORARY}{os.getpid()}-{secrets.token_hex(6)}"
     try:
-        file = open(temporary, "xb")
+        handle = _open_new(temporary)
     except FileNotFoundError:
         _make_folder(target.parent)
-        file = open(temporary, "xb")
+        handle = _open_new(temporary)
     try:
-        with file:
+        with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -150,6 +150,10 @@ def _write_beside(target: Path, data: bytes) -> Path:
         temporary.unlink(missing_ok=True)
         raise
     return temporary
+
+
+def _open_new(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
 
 
 def _make_folder(folder: Path) -> None:
