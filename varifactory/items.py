@@ -1,0 +1,299 @@
+"""Items: what a data set holds, one row a source image and one an edit that was asked for.
+
+Of the attempts at one edit exactly one counts. The feasible and the infeasible edit of one source
+and index are a pair: the smallest attempt at which both were accepted wins, so that both arms hold
+edits made with the same noise. What never was accepted stays, with its last attempt's reason.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from varifactory import keys, records
+from varifactory.catalog import Taxonomy
+from varifactory.recipe import Recipe
+from varifactory.stages import Row
+from varifactory.verdicts import Decision, decide
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Pair:
+    """The edits of one source, attribute and index by one editor: its sides are feasibilities."""
+
+    source_key: str
+    attribute: str
+    index: int
+    editor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one attempt at an edit ended, and which stage said so."""
+
+    stage: str
+    decision: Decision
+    verdict_key: str | None = None
+    measured_value: str | None = None
+    measured_class: str | None = None
+
+    @property
+    def status(self) -> str:
+        return self.decision.status
+
+
+Sides = dict[str, dict[int, Row]]
+"""Feasibility -> attempt -> row of the edit."""
+
+
+def item_spec() -> dict[str, Any]:
+    """Nothing is shared: an item is named by what it holds.
+
+    So a threshold that changes no item changes no key, and an edit that was healed or found its
+    partner later is another item, not a second version of one.
+    """
+    return {}
+
+
+def outcomes(
+    edits: Iterable[Row],
+    gates: Mapping[str, str],
+    verdicts: Mapping[str, Row],
+    recipe: Recipe,
+    taxonomy: Taxonomy,
+) -> dict[str, Outcome]:
+    """Edit key -> how it ended.
+
+    Args:
+        edits: all attempts, as the edits table holds them.
+        gates: edit key -> why its gate refused it; an absent or empty reason passes.
+        verdicts: edit key -> its verdict (``verdicts.by_edit``).
+        recipe: its ``verdicts`` part holds the thresholds.
+        taxonomy: the law, where one is known.
+    """
+    return {
+        edit["key"]: _outcome(
+            edit, gates.get(edit["key"], ""), verdicts.get(edit["key"]), recipe, taxonomy
+        )
+        for edit in edits
+    }
+
+
+def _outcome(
+    edit: Row, gate: str, verdict: Row | None, recipe: Recipe, taxonomy: Taxonomy
+) -> Outcome:
+    if edit["status"] != "ok":
+        return Outcome("edits", Decision(edit["status"], edit.get("reason") or ""))
+    if gate:
+        return Outcome("edits", Decision("rejected", gate))
+    decision = decide(verdict, edit, recipe.verdicts, taxonomy)
+    if verdict is None:
+        return Outcome("verdicts", decision)
+    return Outcome("verdicts", decision, verdict["key"], verdict.get("measured_value"),
+                   verdict.get("measured_class"))  # fmt: skip
+
+
+def wanted(
+    edits: Iterable[Row], found: Mapping[str, Outcome], recipe: Recipe
+) -> list[tuple[Pair, int]]:
+    """The pairs that need another attempt, and its number: both sides are to be made anew.
+
+    Only a **rejected** side asks for a new seed. A failed or skipped one waits for the next run to
+    try the same again, so that a run that was disturbed ends with the data set of one that was
+    not. Edits of the compared second editor are not repeated: its rates are of first attempts.
+    """
+    needed = []
+    for pair, sides in _pairs(edits).items():
+        attempt = 1 + max(max(attempts) for attempts in sides.values())
+        if pair.editor != recipe.edits.editor or attempt >= recipe.edits.attempts:
+            continue
+        if _complete(sides, found) is not None:
+            continue
+        last = [found[attempts[attempt - 1]["key"]].status
+                for attempts in sides.values() if attempt - 1 in attempts]  # fmt: skip
+        settled = len(last) == len(sides) and all(status in records.DONE for status in last)
+        rejected_once = any(
+            found[row["key"]].status == "rejected"
+            for attempts in sides.values()
+            for row in attempts.values()
+        )
+        if settled and rejected_once:
+            needed.append((pair, attempt))
+    return sorted(needed)
+
+
+def assemble(
+    sources: Sequence[Row],
+    masks: Sequence[Row],
+    edits: Sequence[Row],
+    found: Mapping[str, Outcome],
+    recipe: Recipe,
+) -> list[Row]:
+    """The rows of a data set: sources in their order, then edits by pair and feasibility.
+
+    Write exactly these rows as the version's part: earlier runs may have left other items.
+
+    Args:
+        sources: of all splits, with their own status.
+        masks: one a source at most.
+        edits: all attempts of all editors.
+        found: ``outcomes`` of these edits.
+        recipe: under ``edits.preset: faithful`` an edit that no attempt's verdict accepted is
+            taken with its last attempt and marked ``forced``.
+    """
+    spec = keys.spec_of("items", item_spec())
+    mask_of = {row["source_key"]: row for row in masks}
+    source_of = {row["key"]: row for row in sources}
+    rows = [_source_item(spec, row, mask_of.get(row["key"])) for row in sources]
+    for pair, sides in sorted(_pairs(edits).items()):
+        at = _complete(sides, found)
+        source, mask = source_of.get(pair.source_key), mask_of.get(pair.source_key)
+        for feasibility in sorted(sides):
+            edit = sides[feasibility][_kept(sides[feasibility], found) if at is None else at]
+            rows.append(_edit_item(
+                spec, edit, found[edit["key"]], source, mask, at is not None and len(sides) > 1,
+                forced=recipe.edits.preset == "faithful"))  # fmt: skip
+    return rows
+
+
+def _pairs(edits: Iterable[Row]) -> dict[Pair, Sides]:
+    pairs: dict[Pair, Sides] = defaultdict(lambda: defaultdict(dict))
+    for row in edits:
+        pair = Pair(row["source_key"], row["attribute"], row["index"], row["editor"])
+        pairs[pair][row["feasibility"]][row["attempt"]] = row
+    return pairs
+
+
+def _complete(sides: Sides, found: Mapping[str, Outcome]) -> int | None:
+    """The smallest attempt at which every side was accepted."""
+    shared = set.intersection(*(set(attempts) for attempts in sides.values()))
+    good = (
+        attempt
+        for attempt in sorted(shared)
+        if all(found[side[attempt]["key"]].status == "ok" for side in sides.values())
+    )
+    return next(good, None)
+
+
+def _kept(attempts: Mapping[int, Row], found: Mapping[str, Outcome]) -> int:
+    """Of a side without its partner: the first accepted attempt, else the last."""
+    accepted = [at for at in sorted(attempts) if found[attempts[at]["key"]].status == "ok"]
+    return accepted[0] if accepted else max(attempts)
+
+
+def _source_item(spec: str, source: Row, mask: Row | None) -> Row:
+    mask = mask or {}
+    row = {
+        "kind": "source",
+        "label": source["label"],
+        "split": source.get("split"),
+        "stage": "sources",
+        "status": source["status"],
+        "reason": source.get("reason") or "",
+        "source_key": source["key"],
+        "pixel_sha256": source.get("pixel_sha256"),
+        "image_blob": source.get("image_blob"),
+        "source_blob": source.get("image_blob"),
+        "mask_blob": mask.get("mask_blob"),
+        "predicted_iou": mask.get("predicted_iou"),
+        "paired": False,
+        "forced": False,
+    }
+    return {"key": _item_key(spec, source["key"], row, mask.get("key")), **row}
+
+
+FROM_EDIT = ("source_key", "pixel_sha256", "image_blob", "source_blob", "mask_blob", "attribute",
+             "feasibility", "value", "prompt", "editor", "index", "attempt",
+             "change_inside")  # fmt: skip
+
+
+def _edit_item(
+    spec: str,
+    edit: Row,
+    outcome: Outcome,
+    source: Row | None,
+    mask: Row | None,
+    paired: bool,
+    *,
+    forced: bool,
+) -> Row:
+    decision = outcome.decision
+    forced = forced and decision.status == "rejected" and outcome.stage == "verdicts"
+    row = {
+        "kind": "edit",
+        "label": edit["label"],
+        "split": (source or {}).get("split"),
+        "stage": outcome.stage,
+        "status": "ok" if forced else decision.status,
+        "reason": decision.reason,
+        "error_type": edit.get("error_type"),
+        "edit_key": edit["key"],
+        "verdict_key": outcome.verdict_key,
+        **{name: edit.get(name) for name in FROM_EDIT},
+        "paired": paired,
+        "forced": forced,
+        "measured_value": outcome.measured_value,
+        "measured_class": outcome.measured_class,
+        "presence": decision.presence,
+        "judged_feasibility": decision.judged_feasibility,
+        "class_score": decision.class_score,
+        "predicted_iou": (mask or {}).get("predicted_iou"),
+    }
+    return {"key": _item_key(spec, edit["key"], row, outcome.verdict_key), **row}
+
+
+def _item_key(spec: str, of: str, row: Row, parent: str | None) -> str:
+    # A failure's text can hold an address or a time; that of a rejection is the same every time.
+    reason = row["reason"] if row["status"] in records.DONE else ""
+    return keys.item_key(spec, of=of, parent=parent, status=row["status"], reason=reason,
+                         split=row["split"], paired=row["paired"], forced=row["forced"],
+                         feasibility=row.get("judged_feasibility"))  # fmt: skip
+
+
+def data_set_hash(rows: Iterable[Row]) -> str:
+    """One hash of what a data set holds; the same whatever the order, shards and runner."""
+    facts = ("key", "status", "pixel_sha256", "label", "split", "forced")
+    return keys.digest(sorted([str(row.get(name)) for name in facts] for row in rows))
+
+
+def refused(rows: Iterable[Row], reasons: Mapping[str, str]) -> list[Row]:
+    """Rows of a stage as its gate leaves them: ``ok`` becomes ``rejected`` where it has a reason.
+
+    Gates are applied when rows are read, never stored: the table keeps raw measures.
+    """
+    return [
+        {**row, "status": "rejected", "reason": reasons[row["key"]]}
+        if row["status"] == "ok" and reasons.get(row["key"])
+        else row
+        for row in rows
+    ]
+
+
+def counts(
+    planned: Mapping[str, Iterable[str]], rows: Mapping[str, Iterable[Row]]
+) -> dict[str, dict[str, int]]:
+    """Stage -> ``in`` and how many of them ended in each status.
+
+    Args:
+        planned: stage -> keys of the items that entered it.
+        rows: stage -> one row an item, gates and decisions applied.
+
+    Raises:
+        AssertionError: an item that entered a stage did not end as exactly one status there.
+    """
+    return {stage: _count(stage, set(entered), rows.get(stage, ()))
+            for stage, entered in planned.items()}  # fmt: skip
+
+
+def _count(stage: str, entered: set[str], rows: Iterable[Row]) -> dict[str, int]:
+    ended: dict[str, int] = dict.fromkeys(records.STATUSES, 0)
+    seen: set[str] = set()
+    for row in rows:
+        if row["key"] in seen or row["key"] not in entered:
+            known = "counted twice" if row["key"] in seen else "never planned"
+            raise AssertionError(f"stage {stage!r}: item {row['key']} was {known}")
+        seen.add(row["key"])
+        ended[row["status"]] += 1
+    if lost := entered - seen:
+        raise AssertionError(f"stage {stage!r} lost {len(lost)} items, such as {min(lost)}")
+    return {"in": len(entered), **ended}

@@ -1,0 +1,216 @@
+"""Verdicts: what a judge sees in an edit, and what follows from it.
+
+Two steps, kept apart. **Judging** gives a judge the pixels, the object's mask and the attribute's
+entry, and keeps its scores as they are; it is keyed by exactly what the judge saw. **Deciding**
+compares the stored scores with what was asked for and with the thresholds of a recipe; it costs no
+model call, so that another threshold only decides again.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from varifactory import keys
+from varifactory.catalog import Attribute, Catalog, Taxonomy
+from varifactory.models import Answer, Judge, JudgeCase, Pixels, Region
+from varifactory.recipe import Recipe, Verdicts
+from varifactory.stages import Made, Row
+
+NOT_JUDGED = "not judged"
+
+NOT_SEEN = "attribute not seen"
+CLASS_LOST = "class lost"
+OTHER_FEASIBILITY = "other feasibility"
+UNJUDGED = "feasibility not judged"
+"""How a reason of ``decide`` begins, up to its colon: what a report groups by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a verdict means for one edit under one recipe's thresholds."""
+
+    status: str
+    """``ok`` or ``rejected``; of a verdict that was not reached, ``failed`` or ``skipped``."""
+    reason: str = ""
+    presence: float | None = None
+    """Score of the value that was asked for, 0 to 1; None where the judge could not say."""
+    class_score: float | None = None
+    """Probability of the label, 0 to 1; None where the judge does not know the class."""
+    judged_feasibility: str = NOT_JUDGED
+    """Of the value that was measured, never of the one that was asked for."""
+
+
+def verdict_spec(recipe: Recipe, judge: Judge) -> dict[str, Any]:
+    """What all verdicts of a judge share; no threshold is among it."""
+    return {"judge": dict(judge.identity)}
+
+
+def plan_verdicts(spec: str, edit_rows: Sequence[Row], catalog: Catalog) -> list[Row]:
+    """One row a different question; edits that show a judge the same share a verdict.
+
+    Give it the edits worth judging: made, and passed by their gate. ``by_edit`` finds each edit's
+    verdict again.
+    """
+    seen = {name: _shown(attribute) for name, attribute in catalog.attributes.items()}
+    planned: dict[str, Row] = {}
+    for edit in edit_rows:
+        key = _key(spec, edit, seen[edit["attribute"]])
+        planned.setdefault(key, {
+            "key": key,
+            "label": edit["label"],
+            "edit_key": edit["key"],
+            **{name: edit[name] for name in
+               ("pixel_sha256", "mask_sha256", "image_blob", "mask_blob", "attribute")},
+        })  # fmt: skip
+    return list(planned.values())
+
+
+def by_edit(
+    spec: str, edit_rows: Sequence[Row], verdict_rows: Sequence[Row], catalog: Catalog
+) -> dict[str, Row]:
+    """Edit key -> its verdict; edits without one (never asked, or lost) are absent."""
+    seen = {name: _shown(attribute) for name, attribute in catalog.attributes.items()}
+    found = {row["key"]: row for row in verdict_rows}
+    asked = {
+        edit["key"]: _key(spec, edit, seen[edit["attribute"]])
+        for edit in edit_rows
+        if edit.get("pixel_sha256") and edit["attribute"] in seen
+    }
+    return {edit: found[key] for edit, key in asked.items() if key in found}
+
+
+def _shown(attribute: Attribute) -> str:
+    """Hash of what of an attribute can reach a measurement: its words do not."""
+    return keys.digest(
+        {
+            "measure": attribute.measure,
+            "values": {name: dict(value.paint) for name, value in attribute.values.items()},
+        }
+    )
+
+
+def _key(spec: str, edit: Row, shown: str) -> str:
+    return keys.item_key(
+        spec,
+        pixels=edit["pixel_sha256"],
+        mask=edit["mask_sha256"],
+        attribute=edit["attribute"],
+        shown=shown,
+    )
+
+
+def judge_edits(
+    rows: Sequence[Row],
+    images: Sequence[Pixels],
+    masks: Sequence[Region],
+    judge: Judge,
+    catalog: Catalog,
+) -> list[Made]:
+    """Verdicts on a batch. The judge is shown no value, feasibility or label that was asked for."""
+    cases = [
+        JudgeCase(image=image, object_mask=mask, attribute=catalog.attribute(row["attribute"]))
+        for row, image, mask in zip(rows, images, masks, strict=True)
+    ]
+    answers = judge.judge(cases)
+    return [_made(row, answer) for row, answer in zip(rows, answers, strict=True)]
+
+
+def _made(row: Row, answer: Answer) -> Made:
+    wrong = _wrong("value", answer.values) or _wrong("class", answer.classes)
+    if wrong:
+        return Made({**row, "status": "failed", "reason": wrong, "error_type": "ModelError",
+                     "raw": json.dumps(dict(answer.raw), default=str)})  # fmt: skip
+    measures = {
+        "measured_value": _likeliest(answer.values),
+        "value_scores": _json(answer.values),
+        "measured_class": _likeliest(answer.classes),
+        "class_scores": _json(answer.classes),
+        "raw": json.dumps(dict(answer.raw), sort_keys=True, ensure_ascii=False),
+    }
+    return Made({**row, "status": "ok", "reason": "", **measures})
+
+
+def _wrong(what: str, scores: Mapping[str, float]) -> str:
+    for name, score in scores.items():
+        if not (math.isfinite(score) and -1e-6 <= score <= 1 + 1e-6):
+            return f"the judge scored {what} {name!r} {score}: a score is a number from 0 to 1"
+    return ""
+
+
+def _likeliest(scores: Mapping[str, float]) -> str | None:
+    # Of equal scores the first by name, so that the order of a catalog decides nothing.
+    return min(scores, key=lambda name: (-scores[name], name)) if scores else None
+
+
+def _json(scores: Mapping[str, float]) -> str:
+    # Six decimals: more would be noise of the last bits, and rows are kept by the hundred thousand.
+    rounded = {name: round(float(score), 6) for name, score in scores.items()}
+    return json.dumps(rounded, sort_keys=True, ensure_ascii=False)
+
+
+def decide(
+    verdict_row: Row | None, edit_row: Row, settings: Verdicts, taxonomy: Taxonomy
+) -> Decision:
+    """The verdict on an edit against what was asked and a recipe's thresholds.
+
+    Feasibility is looked up for the **measured** value. Where the judge could not say (a
+    photograph, an attribute it does not measure, a class it never saw) an edit passes, and the
+    missing score stays None; ``feasibility: required`` refuses it instead.
+    """
+    if settings.judge == "none":
+        return Decision("ok")
+    if verdict_row is None:
+        return Decision("skipped", "no verdict was made")
+    if verdict_row["status"] != "ok":
+        return Decision(verdict_row["status"], verdict_row.get("reason") or "")
+    presence = _score(verdict_row, "value_scores", edit_row["value"])
+    class_score = _score(verdict_row, "class_scores", edit_row["label"])
+    measured = verdict_row.get("measured_value")
+    feasibility = (
+        taxonomy.feasibility(edit_row["label"], edit_row["attribute"], measured)
+        if measured
+        else NOT_JUDGED
+    )
+    reason = (
+        _not_seen(presence, edit_row, verdict_row, settings)
+        or _class_lost(class_score, edit_row, verdict_row, settings)
+        or _other_feasibility(feasibility, edit_row, verdict_row, settings)
+    )
+    status = "rejected" if reason else "ok"
+    return Decision(status, reason, presence, class_score, feasibility)
+
+
+def _score(verdict: Row, column: str, name: str) -> float | None:
+    found = json.loads(verdict.get(column) or "{}").get(name)
+    return None if found is None else float(found)
+
+
+def _not_seen(presence: float | None, edit: Row, verdict: Row, settings: Verdicts) -> str:
+    if presence is None or presence >= settings.min_presence:
+        return ""
+    return (
+        f"{NOT_SEEN}: {edit['attribute']} {edit['value']!r} scored {presence:.2f}, below "
+        f"{settings.min_presence:g}; the judge saw {verdict['measured_value']!r}"
+    )
+
+
+def _class_lost(score: float | None, edit: Row, verdict: Row, settings: Verdicts) -> str:
+    if score is None or score >= settings.min_class:
+        return ""
+    return (
+        f"{CLASS_LOST}: {edit['label']!r} scored {score:.2f}, below {settings.min_class:g}; "
+        f"the judge saw {verdict['measured_class']!r}"
+    )
+
+
+def _other_feasibility(feasibility: str, edit: Row, verdict: Row, settings: Verdicts) -> str:
+    if settings.feasibility == "recorded" or feasibility == edit["feasibility"]:
+        return ""
+    if feasibility == NOT_JUDGED:
+        return f"{UNJUDGED}: no law says whether {edit['label']!r} may be so"
+    return (
+        f"{OTHER_FEASIBILITY}: {edit['attribute']} {verdict['measured_value']!r} is {feasibility} "
+        f"for {edit['label']!r}, {edit['feasibility']} was asked for"
+    )
