@@ -5,6 +5,7 @@ A canvas is float32 (size, size, 3) in 0..1. Every painter changes it in place, 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import cv2
@@ -28,14 +29,13 @@ def paint_background(size: int, layers: Sequence[Mapping[str, Any]], rng: Stream
     return np.clip(canvas, 0.0, 1.0, out=canvas)
 
 
-def rows(size: int, span: Sequence[float], rng: Stream) -> slice:
-    """The rows of a span; edges inside the picture move a little from one scene to the next."""
+def rows(size: int, span: Sequence[float]) -> slice:
     top, bottom = (round(edge * size) for edge in span)
     return slice(max(top, 0), min(bottom, size))
 
 
 def _gradient(canvas: Canvas, layer: Mapping[str, Any], rng: Stream) -> None:
-    part = rows(len(canvas), layer["span"], rng)
+    part = rows(len(canvas), layer["span"])
     first, last = (unit(color) for color in layer["colors"])
     t = np.linspace(0.0, 1.0, part.stop - part.start, dtype=np.float32)[:, None, None]
     canvas[part] = first + (last - first) * t
@@ -43,11 +43,11 @@ def _gradient(canvas: Canvas, layer: Mapping[str, Any], rng: Stream) -> None:
 
 def _grain(canvas: Canvas, layer: Mapping[str, Any], rng: Stream) -> None:
     """Blotches: `scale` cells across and down the picture, brightness by +-`amount`."""
-    part = rows(len(canvas), layer["span"], rng)
+    part = rows(len(canvas), layer["span"])
     across, down = layer["scale"]
     height = part.stop - part.start
     grid = rng.uniform(-1, 1, (max(2, round(down * height / len(canvas))), across))
-    noise = cv2.resize(grid.astype(np.float32), (len(canvas), height), interpolation=cv2.INTER_LINEAR)
+    noise = cv2.resize(grid.astype(np.float32), (len(canvas), height))
     canvas[part] *= 1.0 + np.float32(layer["amount"]) * noise[..., None]
 
 
@@ -89,13 +89,14 @@ def _waves(canvas: Canvas, layer: Mapping[str, Any], rng: Stream) -> None:
     top, bottom = layer["span"]
     for y in np.linspace(top, bottom, layer["count"]):
         line = y + 0.012 * _profile(len(canvas), 0.3, rng)
-        band = _below(canvas, line) & ~_below(canvas, line + layer["height"] * rng.uniform(0.6, 1.4))
+        foot = line + layer["height"] * rng.uniform(0.6, 1.4)
+        band = _below(canvas, line) & ~_below(canvas, foot)
         canvas[band] = 0.3 * canvas[band] + 0.7 * unit(layer["color"])
 
 
 def _ripples(canvas: Canvas, layer: Mapping[str, Any], rng: Stream) -> None:
     """Wavy lines that draw together towards the horizon."""
-    part = rows(len(canvas), layer["span"], rng)
+    part = rows(len(canvas), layer["span"])
     depth = np.linspace(0.02, 1.0, part.stop - part.start, dtype=np.float32) ** 0.55
     shift = _profile(len(canvas), 0.35, rng).astype(np.float32)
     phase = depth[:, None] * np.float32(np.pi * 2 * layer["count"] / 2) + shift[None] * 2.2
@@ -106,7 +107,7 @@ def _ripples(canvas: Canvas, layer: Mapping[str, Any], rng: Stream) -> None:
 
 def _posts(canvas: Canvas, layer: Mapping[str, Any], rng: Stream) -> None:
     """Tree trunks, round by a darker right side."""
-    part = rows(len(canvas), layer["span"], rng)
+    part = rows(len(canvas), layer["span"])
     size, colors = len(canvas), [unit(color) for color in layer["colors"]]
     for _ in range(layer["count"]):
         x, width = rng.uniform(-0.02, 1.0), rng.uniform(*layer["width"])
@@ -118,11 +119,12 @@ def _posts(canvas: Canvas, layer: Mapping[str, Any], rng: Stream) -> None:
 
 def _facades(canvas: Canvas, layer: Mapping[str, Any], rng: Stream) -> None:
     """House fronts side by side, with rows of windows."""
-    size, colors = len(canvas), [unit(color) for color in layer["colors"]]
+    colors = [unit(color) for color in layer["colors"]]
     top, bottom = layer["span"]
-    edges = np.linspace(-0.05, 1.05, layer["count"] + 1) + rng.uniform(-0.04, 0.04, layer["count"] + 1)
+    shifts = rng.uniform(-0.04, 0.04, layer["count"] + 1)
+    edges = np.linspace(-0.05, 1.05, layer["count"] + 1) + shifts
     order = rng.permutation(len(colors))
-    for index, (left, right) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for index, (left, right) in enumerate(pairwise(edges)):
         roof = top + rng.uniform(0.0, 0.2)
         box = [left, roof, right, bottom]
         fill(canvas, box, colors[order[index % len(colors)]] * np.float32(rng.uniform(0.85, 1.08)))
@@ -139,7 +141,7 @@ def _dashes(canvas: Canvas, layer: Mapping[str, Any], rng: Stream) -> None:
 
 
 def _grid(canvas: Canvas, layer: Mapping[str, Any], rng: Stream) -> None:
-    part = rows(len(canvas), layer["span"], rng)
+    part = rows(len(canvas), layer["span"])
     period = layer["period"] * rng.uniform(0.85, 1.2)
     x = np.mod(np.arange(len(canvas)) / len(canvas) / period + rng.uniform(), 1.0)
     y = np.mod(np.arange(part.start, part.stop) / len(canvas) / period + rng.uniform(), 1.0)
@@ -237,7 +239,8 @@ def _veins(canvas: Canvas, layer: Mapping[str, Any], rng: Stream) -> None:
 
 def _craters(canvas: Canvas, layer: Mapping[str, Any], rng: Stream) -> None:
     size = len(canvas)
-    for y in np.sort(rng.uniform(*layer["span"], layer["count"])):
+    top, bottom = layer["span"]
+    for y in np.sort(rng.uniform(top, bottom, layer["count"])):
         radius = rng.uniform(*layer["size"]) * (0.4 + y) * size
         centre = (round(rng.uniform() * size), round(y * size))
         axes = (max(2, round(radius)), max(1, round(radius * 0.4)))

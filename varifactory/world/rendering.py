@@ -1,7 +1,7 @@
 """From a scene to pixels: background, shadow, object, occluder, camera."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -12,7 +12,7 @@ from varifactory.errors import RecipeError
 from varifactory.world.backgrounds import paint_background
 from varifactory.world.palette import stream, unit
 from varifactory.world.scenes import Scene
-from varifactory.world.shapes import Layers, Pose, draw
+from varifactory.world.shapes import FRACTION_BITS, Layers, Points, Pose, draw, ribbon
 from varifactory.world.tables import ObjectClass, World
 from varifactory.world.textures import paint_texture
 
@@ -20,7 +20,6 @@ Canvas = NDArray[np.float32]
 
 MIN_SIZE = 16
 REFERENCE_SIZE = 96  # the picture whose pixels blur is given in
-OCCLUDERS = ("#5d4a32", "#3f6b2f", "#8a8781", "#b5482f", "#30343a", "#d9d3c2")
 COLOR_JITTER = 0.09  # an instance's colour differs from the palette's by up to this, of 0..1
 
 
@@ -72,7 +71,10 @@ def _look_up(world: World, scene: Scene) -> tuple[ObjectClass, Mapping[str, Any]
 def _pose(kind: ObjectClass, variation: Mapping[str, Any], rng: np.random.Generator) -> Pose:
     """Draw the pose, then fit the moved outline into the drawn share of the picture."""
     wobble = np.array(
-        [[rng.uniform(0, variation["wobble"]), rng.uniform(2, 5), rng.uniform(0, 6.3)] for _ in "xy"]
+        [
+            [rng.uniform(0, variation["wobble"]), rng.uniform(2, 5), rng.uniform(0, 6.3)]
+            for _ in "xy"
+        ]
     )
     free = Pose(
         squash=rng.uniform(-1, 1) * variation["squash"],
@@ -88,13 +90,11 @@ def _pose(kind: ObjectClass, variation: Mapping[str, Any], rng: np.random.Genera
     low, high = outline.min(axis=0), outline.max(axis=0)
     share = rng.uniform(*variation["scale"])
     scale = share / float((high - low).max())
-    # The middle may wander as far as a tenth of the object leaves the picture.
+    # Up to 2 % of the picture may be cut off the object, as in careless photographs.
     room = np.maximum((1.0 - (high - low) * scale) / 2, 0.0) + 0.02
     middle = 0.5 + rng.uniform(-1, 1, 2) * np.minimum(room, 0.14) + (0.0, 0.03)
     x, y = middle - (low + high) / 2 * scale
-    return Pose(
-        free.squash, free.taper, free.bend, wobble, free.flip, free.degrees, scale, (float(x), float(y))
-    )
+    return replace(free, scale=scale, centre=(float(x), float(y)))
 
 
 def _colored(
@@ -106,13 +106,16 @@ def _colored(
     color = np.array(world.colors[scene.color], np.float32) / np.float32(255)
     color = np.clip(color + rng.uniform(-1, 1, 3).astype(np.float32) * COLOR_JITTER / 2, 0.02, 0.98)
     u, v = pose.object_coordinates(size)
-    surface = paint_texture(color, u, v, world.textures[scene.texture], stream(scene.seed, "texture"))
+    surface = paint_texture(
+        color, u, v, world.textures[scene.texture], stream(scene.seed, "texture")
+    )
     result = surface * layers.tone[..., None] + layers.detail
     light = _light(layers.cover, rng)
     shine = np.clip(light - 1.18, 0.0, 1.0)[..., None] * layers.cover[..., None]
     result *= light[..., None] * np.array(place["ambience"], np.float32)
     result += shine * np.float32(0.5)
-    return np.minimum(result, layers.cover[..., None])
+    colored: Canvas = np.minimum(result, layers.cover[..., None])
+    return colored
 
 
 def _light(cover: Canvas, rng: np.random.Generator) -> Canvas:
@@ -125,7 +128,8 @@ def _light(cover: Canvas, rng: np.random.Generator) -> Canvas:
     strength = rng.uniform(0.6, 1.1) * size / REFERENCE_SIZE
     fall = np.linspace(1.1, 0.86, size, dtype=np.float32)[:, None]
     light = fall + np.float32(strength) * (dx * np.float32(side) + dy * np.float32(0.9))
-    return np.clip(light, 0.55, 1.4)
+    clipped: Canvas = np.clip(light, 0.55, 1.4)
+    return clipped
 
 
 def _shadow(canvas: Canvas, cover: Canvas, strength: float, rng: np.random.Generator) -> None:
@@ -148,20 +152,28 @@ def _shadow(canvas: Canvas, cover: Canvas, strength: float, rng: np.random.Gener
 def _occlude(
     canvas: Canvas, cover: Canvas, variation: Mapping[str, Any], rng: np.random.Generator
 ) -> NDArray[np.bool_]:
-    """Sometimes something stands in front of a corner of the object; True where it does."""
+    """Sometimes a twig or a blade reaches in front of the object; True where it does."""
     size = len(cover)
-    present = rng.random() < variation["occluder"]
-    ys, xs = np.nonzero(cover >= 0.5)
-    corner = int(rng.integers(4))
-    x = (xs.min(), xs.max())[corner % 2] + rng.uniform(-0.05, 0.05) * size
-    y = (ys.min(), ys.max())[corner // 2] + rng.uniform(-0.05, 0.05) * size
-    axes = (round(rng.uniform(0.08, 0.2) * size), round(rng.uniform(0.08, 0.2) * size))
-    angle, color = rng.uniform(0, 180), OCCLUDERS[int(rng.integers(len(OCCLUDERS)))]
     hidden = np.zeros((size, size), np.uint8)
-    if present:
-        cv2.ellipse(hidden, (round(x), round(y)), axes, angle, 0, 360, 1, -1, cv2.LINE_8)
-        canvas[hidden > 0] = unit(color)
+    if rng.random() < variation["occluder"]:
+        colors = variation["occluder_colors"]
+        color = unit(colors[int(rng.integers(len(colors)))])
+        outline = _twig(cover, rng) * size * 2**FRACTION_BITS
+        points = np.round(outline).astype(np.int32)[None]
+        cv2.fillPoly(hidden, points, 1, cv2.LINE_8, FRACTION_BITS)
+        canvas[hidden > 0] = color * np.float32(rng.uniform(0.8, 1.2))
     return hidden > 0
+
+
+def _twig(cover: Canvas, rng: np.random.Generator) -> Points:
+    """From the nearer side border of the picture, bent, to somewhere on the object (0..1)."""
+    ys, xs = np.nonzero(cover >= 0.5)
+    pick = int(rng.integers(len(ys)))
+    tip = np.array([xs[pick], ys[pick]]) / len(cover)
+    start = np.array([-0.05 if tip[0] < 0.5 else 1.05, tip[1] + rng.uniform(-0.3, 0.5)])
+    t = np.linspace(0.0, 1.0, 12)[:, None]
+    bow = np.sin(np.pi * t) * np.array([0.0, rng.uniform(-0.12, 0.12)])
+    return ribbon(start + (tip - start) * t + bow, rng.uniform(0.08, 0.18), 0.02)
 
 
 def _photograph(
@@ -176,4 +188,5 @@ def _photograph(
     if sigma > 0.2:
         picture = cv2.GaussianBlur(picture, (0, 0), sigma)
     picture += rng.standard_normal(picture.shape, np.float32) * np.float32(level)
-    return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+    levels: NDArray[np.uint8] = np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+    return levels

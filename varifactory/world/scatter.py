@@ -26,7 +26,8 @@ def scatter(canvas: Canvas, layer: Mapping[str, Any], rng: np.random.Generator) 
     paints = [tuple(float(c) for c in unit(color)) for color in layer["colors"]]
     top, bottom = layer["span"]
     x, y = rng.uniform(0, 1, count) * size, np.sort(rng.uniform(top, bottom, count)) * size
-    extent = rng.uniform(*layer["size"], count) * size
+    smallest, largest = layer["size"]
+    extent = rng.uniform(smallest, largest, count) * size
     lean = rng.uniform(-1, 1, count)
     choice = rng.integers(len(paints), size=count)
     draw = MARKS[layer["shape"]]

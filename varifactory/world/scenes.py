@@ -48,7 +48,9 @@ def sample_scene(
             raise RecipeError(f"classes: none given; allowed: {', '.join(world.classes)}")
         class_name = names[int(stream(seed, "class").integers(len(names)))]
     if class_name not in world.classes:
-        raise RecipeError(f"class: {class_name!r} is not known; allowed: {', '.join(world.classes)}")
+        raise RecipeError(
+            f"class: {class_name!r} is not known; allowed: {', '.join(world.classes)}"
+        )
     usual = bool(stream(seed, "usual").random() < skew)
     chosen = {a: _value(world, class_name, a, seed, usual, feasible_share) for a in ATTRIBUTES}
     return Scene(class_name, chosen["color"], chosen["texture"], chosen["background"], seed)

@@ -3,6 +3,7 @@
 Coordinates are those of `catalog/world.yaml`: a square of -1..1, x to the right, y down.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -60,12 +61,13 @@ def _outline(kind: str, data: Mapping[str, Any]) -> Points:
     if kind in ("ellipse", "box"):
         x, y, a, b = numbers
         shape = _ellipse(a, b) if kind == "ellipse" else _box(a, b, float(data.get("round", 0)))
-        return turn(shape, float(data.get("angle", 0.0))) + (x, y)
+        turned: Points = turn(shape, float(data.get("angle", 0.0))) + np.array([x, y])
+        return turned
     if numbers.ndim != 2 or numbers.shape[0] < 3 or numbers.shape[1] != 2:
         raise ValueError("at least three [x, y] points")
     if kind == "stroke":
         width = float(data["width"])
-        return _ribbon(_smooth(numbers, closed=False), width, float(data.get("end", width)))
+        return ribbon(_smooth(numbers, closed=False), width, float(data.get("end", width)))
     if data.get("half"):
         inner = numbers[1:-1] if kind == "blob" else numbers
         ends = (numbers[:1], numbers[-1:]) if kind == "blob" else (numbers[:0], numbers[:0])
@@ -75,8 +77,9 @@ def _outline(kind: str, data: Mapping[str, Any]) -> Points:
 
 def turn(points: Points, degrees: float) -> Points:
     """Rotate about the origin, clockwise on the screen."""
-    c, s = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
-    return points @ np.array([[c, s], [-s, c]])
+    c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    turned: Points = points @ np.array([[c, s], [-s, c]])
+    return turned
 
 
 def _ellipse(rx: float, ry: float) -> Points:
@@ -107,7 +110,8 @@ def _smooth(points: Points, *, closed: bool) -> Points:
     if closed:
         padded = np.concatenate([points[-1:], points, points[:2]])
     else:
-        padded = np.concatenate([2 * points[:1] - points[1:2], points, points[-1:] * 2 - points[-2:-1]])
+        before, after = 2 * points[:1] - points[1:2], 2 * points[-1:] - points[-2:-1]
+        padded = np.concatenate([before, points, after])
     p0, p1, p2, p3 = padded[:-3], padded[1:-2], padded[2:-1], padded[3:]
     t = np.linspace(0.0, 1.0, CURVE_STEPS, endpoint=False)[None, :, None]
     a, b, c = 2 * p0 - 5 * p1 + 4 * p2 - p3, -p0 + 3 * p1 - 3 * p2 + p3, p2 - p0
@@ -116,7 +120,8 @@ def _smooth(points: Points, *, closed: bool) -> Points:
     return curve if closed else np.concatenate([curve, points[-1:]])
 
 
-def _ribbon(line: Points, width: float, end: float) -> Points:
+def ribbon(line: Points, width: float, end: float) -> Points:
+    """The outline of a line of points, `width` wide at its start and `end` at its end."""
     step = np.gradient(line, axis=0)
     normal = np.stack([-step[:, 1], step[:, 0]], axis=1)
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
@@ -157,8 +162,9 @@ class Pose:
     def object_coordinates(self, size: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """(u, v) of every pixel, for textures that turn and scale with the object (no warp)."""
         axis = (np.arange(size, dtype=np.float32) + 0.5) / size
-        x, y = (axis[None, :] - self.centre[0]) / self.scale, (axis[:, None] - self.centre[1]) / self.scale
-        c, s = np.cos(np.deg2rad(self.degrees)), np.sin(np.deg2rad(self.degrees))
+        x = (axis[None, :] - self.centre[0]) / self.scale
+        y = (axis[:, None] - self.centre[1]) / self.scale
+        c, s = math.cos(math.radians(self.degrees)), math.sin(math.radians(self.degrees))
         side = -1.0 if self.flip else 1.0
         u, v = (c * x + s * y) * side, c * y - s * x
         return u.astype(np.float32), v.astype(np.float32)
@@ -181,7 +187,8 @@ def draw(parts: tuple[Part, ...], pose: Pose, size: int) -> Layers:
     detail = np.zeros((large, large, 4), np.uint8)
     seam = max(1, round(large / 110))
     for part in parts:
-        points = np.round(pose.place(part.outline) * large * 2**FRACTION_BITS).astype(np.int32)[None]
+        pixels = pose.place(part.outline) * large
+        points = np.round(pixels * 2**FRACTION_BITS).astype(np.int32)[None]
         tone = int(min(part.tone, 1.25) * 200)
         if part.paint is None:
             cv2.fillPoly(body, points, (tone, 255, 0, 0), cv2.LINE_8, FRACTION_BITS)

@@ -3,13 +3,15 @@
 Every check names the key, the value found and what would be allowed.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Any, Literal
 
+import numpy as np
 import yaml
 
 from varifactory.errors import RecipeError
@@ -19,6 +21,8 @@ from varifactory.world.shapes import Part, parse_part
 
 ATTRIBUTES = ("background", "color", "texture")
 ROLES = ("study", "pretraining")
+FACTORS = ("rotation", "squash", "taper", "bend", "wobble", "white_balance", "occluder")
+RANGES = ("scale", "exposure", "blur", "noise")
 MIN_VALUES = 4  # values an attribute, class and feasibility: fewer could be learned by heart
 
 Feasibility = Literal["feasible", "infeasible"]
@@ -84,7 +88,7 @@ def parse_world(data: Any) -> World:
     _keys(data, keys, "world")
     colors = {name: rgb(text, f"colors.{name}") for name, text in data["colors"].items()}
     for name, texture in data["textures"].items():
-        _one_of(texture.get("painter"), textures.PAINTERS, f"textures.{name}.painter")
+        _check_texture(texture, f"textures.{name}")
     for name, background in data["backgrounds"].items():
         _check_background(background, f"backgrounds.{name}")
     world = World(
@@ -96,6 +100,7 @@ def parse_world(data: Any) -> World:
         variation=MappingProxyType(data["variation"]),
     )
     _check_captions(world.captions)
+    _check_variation(world.variation)
     classes = {name: _parse_class(name, kind, world) for name, kind in data["classes"].items()}
     return World(
         MappingProxyType(classes),
@@ -142,17 +147,52 @@ def _check_pools(feasible: tuple[str, ...], infeasible: tuple[str, ...], where: 
         )
 
 
+def _check_texture(data: Any, where: str) -> None:
+    _one_of(data.get("painter"), textures.PAINTERS, f"{where}.painter")
+    base, plane = np.full(3, 0.5, np.float32), np.zeros((2, 2), np.float32)
+    with _naming(where, data):
+        textures.paint_texture(base, plane, plane, data, np.random.default_rng(0))
+
+
 def _check_background(data: Any, where: str) -> None:
     _keys(data, ("place", "ambience", "shadow", "layers"), where)
     for index, layer in enumerate(data["layers"]):
-        _one_of(layer.get("painter"), backgrounds.PAINTERS, f"{where}.layers[{index}].painter")
+        here = f"{where}.layers[{index}]"
+        _one_of(layer.get("painter"), backgrounds.PAINTERS, f"{here}.painter")
         if layer["painter"] == "scatter":
-            _one_of(layer.get("shape"), scatter.MARKS, f"{where}.layers[{index}].shape")
+            _one_of(layer.get("shape"), scatter.MARKS, f"{here}.shape")
         for key in ("color", "inner", "gap_color", "cap", "core", "edge"):
             if key in layer:
-                rgb(layer[key], f"{where}.layers[{index}].{key}")
+                rgb(layer[key], f"{here}.{key}")
         for color in layer.get("colors", ()):
-            rgb(color, f"{where}.layers[{index}].colors")
+            rgb(color, f"{here}.colors")
+        with _naming(here, layer):
+            backgrounds.paint_background(16, [layer], np.random.default_rng(0))
+
+
+@contextmanager
+def _naming(where: str, data: Any) -> Iterator[None]:
+    """Painters are tried once on a few pixels: what stops them is an error of the data."""
+    try:
+        yield
+    except KeyError as error:
+        raise RecipeError(f"{where}: {error.args[0]} missing in {data!r}") from error
+    except (TypeError, ValueError) as error:
+        raise RecipeError(f"{where}: {data!r} cannot be painted ({error})") from error
+
+
+def _check_variation(data: Mapping[str, Any]) -> None:
+    _keys(data, (*FACTORS, *RANGES, "occluder_colors"), "variation")
+    for key in FACTORS:
+        if not isinstance(data[key], int | float) or data[key] < 0:
+            raise RecipeError(f"variation.{key}: {data[key]!r}; give a number of at least 0")
+    for key in RANGES:
+        pair = data[key]
+        numbers = isinstance(pair, list) and all(isinstance(n, int | float) for n in pair)
+        if not numbers or len(pair) != 2 or not 0 <= pair[0] <= pair[1]:
+            raise RecipeError(f"variation.{key}: {pair!r}; give [low, high], neither negative")
+    for color in data["occluder_colors"]:
+        rgb(color, "variation.occluder_colors")
 
 
 def _check_captions(captions: Iterable[str]) -> None:

@@ -4,6 +4,7 @@ Every painter gets the object's colour (3,), the object coordinates (u, v) of ev
 values of `catalog/world.yaml` and a stream, and returns float32 (size, size, 3) in 0..1.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -36,28 +37,30 @@ def _against(base: Color, pattern: Plane, contrast: float) -> Plane:
         other = base + (1.0 - base) * np.float32(contrast)
     else:
         other = base * np.float32(1.0 - contrast)
-    return base + pattern[..., None] * (other - base)
+    return (base + pattern[..., None] * (other - base)).astype(np.float32)
 
 
 def _step(value: Plane, sharpness: float) -> Plane:
     """A soft threshold at 0, so that edges stay free of steps at a low resolution."""
-    return np.clip(value * sharpness + 0.5, 0.0, 1.0).astype(np.float32)
+    softened: Plane = np.clip(value * sharpness + 0.5, 0.0, 1.0).astype(np.float32)
+    return softened
 
 
 def _noise(u: Plane, v: Plane, scale: tuple[float, float], rng: Stream) -> Plane:
     """Smooth value noise in -1..1 that sits on the object; `scale`: cells along u and v."""
     grid = rng.uniform(-1.0, 1.0, (48, 48)).astype(np.float32)
     x, y = (u + 1.6) * np.float32(scale[0] / 2), (v + 1.6) * np.float32(scale[1] / 2)
-    return cv2.remap(grid, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+    noise: Plane = cv2.remap(grid, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+    return noise
 
 
 def _plain(base: Color, u: Plane, v: Plane, data: Mapping[str, Any], rng: Stream) -> Plane:
-    return np.broadcast_to(base, (*u.shape, 3)).astype(np.float32) if u.ndim == 2 else base
+    return np.broadcast_to(base, (*u.shape, 3))
 
 
 def _stripes(base: Color, u: Plane, v: Plane, data: Mapping[str, Any], rng: Stream) -> Plane:
     angle, period = rng.uniform(-0.5, 0.5), draw_from(data, "period", rng)
-    across = np.cos(angle) * u + np.sin(angle) * v + 0.03 * np.sin(4.0 * v + rng.uniform(0, 6))
+    across = math.cos(angle) * u + math.sin(angle) * v + 0.03 * np.sin(4.0 * v + rng.uniform(0, 6))
     wave = np.sin(across * (2 * np.pi / period) + rng.uniform(0, 6))
     return _against(base, _step(wave.astype(np.float32), 2.5), draw_from(data, "contrast", rng))
 
@@ -65,17 +68,18 @@ def _stripes(base: Color, u: Plane, v: Plane, data: Mapping[str, Any], rng: Stre
 def _dots(base: Color, u: Plane, v: Plane, data: Mapping[str, Any], rng: Stream) -> Plane:
     period, radius = draw_from(data, "period", rng), draw_from(data, "radius", rng)
     angle, shift = rng.uniform(0, np.pi / 2), rng.uniform(0, 1, 2)
-    a = (np.cos(angle) * u + np.sin(angle) * v) / period + shift[0]
-    b = (np.cos(angle) * v - np.sin(angle) * u) / period + shift[1]
+    a = (math.cos(angle) * u + math.sin(angle) * v) / period + shift[0]
+    b = (math.cos(angle) * v - math.sin(angle) * u) / period + shift[1]
     a = a + 0.5 * np.mod(np.floor(b), 2)
     distance = np.hypot(np.mod(a, 1.0) - 0.5, np.mod(b, 1.0) - 0.5)
-    return _against(base, _step((radius - distance).astype(np.float32), 7), draw_from(data, "contrast", rng))
+    pattern = _step((radius - distance).astype(np.float32), 7.0)
+    return _against(base, pattern, draw_from(data, "contrast", rng))
 
 
 def _checks(base: Color, u: Plane, v: Plane, data: Mapping[str, Any], rng: Stream) -> Plane:
     angle, period = rng.uniform(-0.25, 0.25), draw_from(data, "period", rng)
-    a = (np.cos(angle) * u + np.sin(angle) * v) * (np.pi / period) + rng.uniform(0, 3)
-    b = (np.cos(angle) * v - np.sin(angle) * u) * (np.pi / period) + rng.uniform(0, 3)
+    a = (math.cos(angle) * u + math.sin(angle) * v) * (np.pi / period) + rng.uniform(0, 3)
+    b = (math.cos(angle) * v - math.sin(angle) * u) * (np.pi / period) + rng.uniform(0, 3)
     squares = (np.sin(a) * np.sin(b)).astype(np.float32)
     return _against(base, _step(squares, 6.0), draw_from(data, "contrast", rng))
 
@@ -93,13 +97,14 @@ def _wood(base: Color, u: Plane, v: Plane, data: Mapping[str, Any], rng: Stream)
 
 def _metal(base: Color, u: Plane, v: Plane, data: Mapping[str, Any], rng: Stream) -> Plane:
     angle, bands = rng.uniform(0.5, 1.1), draw_from(data, "bands", rng)
-    across = np.cos(angle) * u + np.sin(angle) * v
+    across = math.cos(angle) * u + math.sin(angle) * v
     sheen = np.sin(across * (np.pi * bands) + rng.uniform(0, 6)).astype(np.float32)
     contrast = np.float32(draw_from(data, "contrast", rng))
     brushed = _noise(u, v, (2.0, 40.0), rng)[..., None] * np.float32(0.06)
     dark = base * (1.0 + contrast * np.minimum(sheen, 0.0)[..., None])
     glint = np.clip(sheen, 0.0, 1.0)[..., None] ** 4
-    return np.clip(dark + (1.0 - dark) * glint * np.float32(0.9) + brushed, 0.0, 1.0)
+    shining: Plane = np.clip(dark + (1.0 - dark) * glint * np.float32(0.9) + brushed, 0.0, 1.0)
+    return shining
 
 
 def _speckles(base: Color, u: Plane, v: Plane, data: Mapping[str, Any], rng: Stream) -> Plane:
@@ -125,7 +130,9 @@ def _cracks(base: Color, u: Plane, v: Plane, data: Mapping[str, Any], rng: Strea
     pattern = _step(np.float32(width) - (second - nearest), 14.0)
     luma = float(base @ np.array([0.299, 0.587, 0.114], np.float32))
     crack = base * np.float32(0.2) if luma > 0.25 else base + (1 - base) * np.float32(0.6)
-    return base + pattern[..., None] * np.float32(draw_from(data, "contrast", rng)) * (crack - base)
+    depth = np.float32(draw_from(data, "contrast", rng))
+    painted: Plane = base + pattern[..., None] * depth * (crack - base)
+    return painted
 
 
 PAINTERS: Mapping[str, Painter] = {
