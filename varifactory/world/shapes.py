@@ -47,6 +47,8 @@ def parse_part(data: Mapping[str, Any], where: str) -> list[Part]:
         )
     try:
         outline = _outline(kinds[0], data)
+    except KeyError as error:
+        raise RecipeError(f"{where}.{kinds[0]}: {error.args[0]} missing in {data!r}") from error
     except (TypeError, ValueError) as error:
         raise RecipeError(f"{where}.{kinds[0]}: {data[kinds[0]]!r} is not a {kinds[0]}") from error
     paint = rgb(data["paint"], f"{where}.paint") if "paint" in data else None

@@ -44,9 +44,9 @@ def test_a_value_that_no_list_holds_is_not_judged() -> None:
     assert {WORLD.feasibility("apple", "color", value) for value in rest} == {None}
 
 
-def test_every_value_is_feasible_for_one_class_and_infeasible_for_another() -> None:
+def test_no_value_gives_its_feasibility_away_without_the_class() -> None:
     for attribute in ATTRIBUTES:
-        for value in WORLD.values(attribute):
+        for value in set(WORLD.values(attribute)) - {"plain"}:
             seen = {WORLD.feasibility(name, attribute, value) for name in WORLD.classes}
             assert {"feasible", "infeasible"} <= seen, (attribute, value)
 
