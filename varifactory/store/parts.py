@@ -123,7 +123,7 @@ class PartReader:
         except PartDamaged:
             data = self.backend.read(names.part(stage, spec, name), LARGEST)
             part = decode(data, name, stage, spec)
-            self._to_disk(name, data)
+            self.keep(name, data)
         _RECENT.put((stage, spec, name), part)
         return part
 
@@ -134,7 +134,8 @@ class PartReader:
             return (cache_folder() / name).read_bytes()
         return None
 
-    def _to_disk(self, name: str, data: bytes) -> None:
+    def keep(self, name: str, data: bytes) -> None:
+        """Keep a part of a remote store on this disk; on a local one there is nothing to gain."""
         if not self.backend.remote:
             return
         with suppress(OSError):  # a full or read-only disk costs requests, not rows

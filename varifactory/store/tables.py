@@ -15,8 +15,6 @@ from varifactory.store.base import Opened
 from varifactory.store.errors import PartDamaged, StoreError
 from varifactory.store.parts import Part, PartReader, PartRef, encode
 from varifactory.store.rows import (
-    BASE,
-    HIDES,
     TOMBSTONE,
     distinct,
     prepared,
@@ -63,20 +61,26 @@ class Tables(Opened):
         Raises:
             PartDamaged: if none of the parts can be read.
         """
-        live = {part.name: part for part in self._live(stage, spec)}
-        chosen = [live[name] for name in dict.fromkeys(parts) if name in live]
+        asked = list(dict.fromkeys(parts))
+        read = self._map(lambda name: self._try(stage, spec, name), asked)
+        for name, got in zip(asked, read, strict=True):
+            if not isinstance(got, Part):
+                self._tell_lost(stage, spec, name, str(got or f"{name}: not there to be folded"))
+        chosen = [got for got in read if isinstance(got, Part)]
         if not chosen:
             raise PartDamaged(
-                f"stage {stage!r}, spec {spec!r}: none of {len(parts)} parts to fold is there"
+                f"stage {stage!r}, spec {spec!r}: none of {len(asked)} parts to fold can be read"
             )
-        if len(chosen) == 1:
-            return chosen[0].ref
+        return chosen[0].ref if len(chosen) == 1 else self._fold_read(stage, spec, chosen)
+
+    def _fold_read(self, stage: str, spec: str, chosen: Sequence[Part]) -> PartRef:
         table = distinct(together([part.table for part in chosen], stage))
-        # Parts that were replaced before are named again as long as they are there, so that a
-        # reader who sees this part first need not open the folds between.
-        listed = {entry.name for entry in self._entries(stage, spec)}
-        before = {name for part in chosen for name in part.replaces} & listed
-        replaced = before | {part.name for part in chosen}
+        replaced = {part.name for part in chosen}
+        before = {name for part in chosen for name in part.replaces}
+        if before:
+            # Parts that were replaced before are named again as long as they are there, so that
+            # a reader who sees this part first need not open the folds between.
+            replaced |= before & {entry.name for entry in self._entries(stage, spec)}
         return self._write(stage, spec, table, None, sorted(replaced))
 
     def rows(self, stage: str, spec: str, columns: Sequence[str] | None = None) -> pa.Table:
@@ -148,6 +152,7 @@ class Tables(Opened):
     ) -> PartRef:
         name, data = encode(table, stage, spec, spec_fields, replaces)
         path = names.part(stage, spec, name)
+        self._reader.keep(name, data)
         if not self.backend.put_once(path, data) and self.backend.size(path) != len(data):
             self.backend.put_over(path, data)  # a torn copy lay there; the name fixes the bytes
         return PartRef(name, len(table), len(data))
@@ -170,13 +175,11 @@ class Tables(Opened):
             gone = self._read_all(stage, spec, waiting, parts, lost)
             if not gone:
                 break  # else a part was swept after it was listed: its fold is there by now
-        lost.update(dict.fromkeys(gone, "it is listed but cannot be found"))
+        lost.update((name, f"{name}: listed, but not there") for name in gone)
         replaced = _replaced(parts)
         for name, why in lost.items():
             if name not in replaced:
-                self._tell(name, f"stage {stage!r}, spec {spec!r}: {why}. Its rows count as "
-                           "missing and are made again; `varifactory verify` lists and clears "
-                           "damage")  # fmt: skip
+                self._tell_lost(stage, spec, name, why)
         return [part for name, part in parts.items() if name not in replaced]
 
     def _read_all(
@@ -228,6 +231,13 @@ class Tables(Opened):
         with ThreadPoolExecutor(_READERS if self.backend.remote else 2) as pool:
             return list(pool.map(function, items))
 
+    def _tell_lost(self, stage: str, spec: str, name: str, why: str) -> None:
+        self._tell(
+            name,
+            f"stage {stage!r}, spec {spec!r}: {why}. Its rows count as missing and are made again; "
+            "`varifactory verify` lists and clears damage",
+        )
+
     def _tell(self, name: str, text: str) -> None:
         if name not in self._told:
             self._told.add(name)
@@ -245,6 +255,3 @@ def _select(table: pa.Table, columns: Sequence[str] | None) -> pa.Table:
         if name not in table.column_names:
             table = table.append_column(name, pa.nulls(len(table)))
     return table.select(list(columns))
-
-
-__all__ = ["BASE", "HIDES", "Tables"]
