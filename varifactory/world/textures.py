@@ -109,7 +109,8 @@ def _metal(base: Color, u: Plane, v: Plane, data: Mapping[str, Any], rng: Stream
 
 def _speckles(base: Color, u: Plane, v: Plane, data: Mapping[str, Any], rng: Stream) -> Plane:
     grain, share = draw_from(data, "grain", rng), draw_from(data, "share", rng)
-    noise = _noise(u, v, (grain, grain), rng)
+    # Turned, or the grid of the noise would show as steps.
+    noise = _noise(0.8 * u + 0.6 * v, 0.8 * v - 0.6 * u, (grain, grain), rng)
     pattern = _step(noise - np.float32(1.0 - 2.6 * share), 5.0)
     return _against(base, pattern, draw_from(data, "contrast", rng))
 

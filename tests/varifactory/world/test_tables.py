@@ -1,6 +1,7 @@
 """The world's data: complete, balanced, and refused with a reason when it is not."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from importlib.resources import files
 from typing import Any
 
@@ -14,10 +15,12 @@ WORLD = load_world()
 CLASSES = list(WORLD.classes.values())
 
 
+SHIPPED = yaml.safe_load(files("varifactory").joinpath("catalog/world.yaml").read_text("utf-8"))
+
+
 @pytest.fixture
 def data() -> Any:
-    text = files("varifactory").joinpath("catalog/world.yaml").read_text(encoding="utf-8")
-    return yaml.safe_load(text)
+    return deepcopy(SHIPPED)
 
 
 def test_the_world_is_as_large_as_promised() -> None:
