@@ -18,3 +18,7 @@ class SourceError(FactoryError):
 
 class ModelError(FactoryError):
     """A model, a checkpoint or a provider that cannot be used as the recipe asks."""
+
+
+class TrainingError(FactoryError):
+    """An arm that cannot be trained from the images there are."""

@@ -1,0 +1,98 @@
+"""A cell of a study: what one arm and seed is trained on, how, and where it stands."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from varifactory.errors import TrainingError
+from varifactory.models import LoraSettings, Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Images with their class names; ``keys`` are source keys where predictions are stored."""
+
+    images: Sequence[Pixels] = ()
+    labels: Sequence[str] = ()
+    keys: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CellData:
+    """All images of one arm and seed: the rows of its ``mixture``, and the held-out splits."""
+
+    real: Examples
+    edits: Examples
+    validation: Examples
+    test: Examples
+
+
+@dataclass(frozen=True, slots=True)
+class CellSettings:
+    """How one cell is trained; the ``settings`` column holds it as JSON."""
+
+    lora: LoraSettings
+    batch_size: int
+    validate_every: int
+    real_weight: float
+    class_names: tuple[str, ...]
+
+    @classmethod
+    def read(cls, text: str) -> "CellSettings":
+        data = json.loads(text)
+        return cls(**data | {"lora": LoraSettings(**data["lora"]),
+                             "class_names": tuple(data["class_names"])})  # fmt: skip
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where a cell stands: enough, with the trainee's checkpoint, to go on after a break."""
+
+    step: int = 0
+    losses: list[float] = field(default_factory=list)
+    """Of the steps since the last validation."""
+    curve: list[dict[str, float]] = field(default_factory=list)
+    chosen_step: int = 0
+    chosen_top1: float = -1.0
+    best: bytes = b""
+    """The adapter with the best validation accuracy so far, the earliest of equals."""
+    trainee: bytes = b""
+
+    def stepped(self, loss: float) -> None:
+        self.step += 1
+        self.losses.append(loss)
+
+    def validated(self, top1: float, adapter: bytes) -> None:
+        loss = {"loss": float(np.mean(self.losses))} if self.losses else {}
+        self.curve.append({"step": self.step, **loss, "validation_top1": top1})
+        self.losses = []
+        if top1 > self.chosen_top1:
+            self.chosen_step, self.chosen_top1, self.best = self.step, top1, adapter
+
+    def pack(self) -> bytes:
+        """One line of JSON, then the best adapter and the trainee's checkpoint."""
+        plain = {name: getattr(self, name) for name in ("step", "losses", "curve", "chosen_step",
+                                                        "chosen_top1")}  # fmt: skip
+        head = json.dumps(plain | {"best_bytes": len(self.best)})
+        return head.encode() + b"\n" + self.best + self.trainee
+
+    @classmethod
+    def unpack(cls, data: bytes) -> "Progress":
+        """What ``pack`` made.
+
+        Raises:
+            TrainingError: the bytes are not that.
+        """
+        head, _, blobs = data.partition(b"\n")
+        try:
+            plain = json.loads(head)
+            size = plain.pop("best_bytes")
+            found = cls(**plain, best=blobs[:size], trainee=blobs[size:])
+        except (ValueError, KeyError, TypeError) as error:
+            raise TrainingError(
+                f"the saved progress of a training cannot be read ({error!r}): remove it to start "
+                "that cell anew"
+            ) from None
+        return found

@@ -1,0 +1,75 @@
+"""Training augmentations; all their chance comes from one generator that a checkpoint holds."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from varifactory.errors import ModelError
+from varifactory.models import Pixels
+from varifactory.models.clip import prepare
+
+if TYPE_CHECKING:
+    import torch
+
+KINDS = ("none", "flip", "standard")
+SMALLEST_CROP = 0.5
+"""Least share of the area a crop keeps; CLIP fine-tuning uses 0.25 to 0.5, objects here fill the
+picture less than photographs' do."""
+LARGEST_STRETCH = 4 / 3
+"""Largest change of a crop's aspect ratio, as in ImageNet training."""
+JITTER = 0.2
+"""Brightness, contrast and saturation vary by this share: mild, since colour is an attribute under
+study."""
+
+
+def augmented(
+    kind: str, images: Sequence[Pixels], size: tuple[int, int], random: "torch.Generator"
+) -> NDArray[np.uint8]:
+    """Pictures (n, 3, h, w) at the tower's size, changed as ``kind`` says.
+
+    Raises:
+        ModelError: for a kind that is not in ``KINDS``.
+    """
+    import torch
+
+    if kind not in KINDS:
+        raise ModelError(f"augmentation {kind!r} is unknown; allowed are {', '.join(KINDS)}")
+    if kind == "none":
+        return np.stack([prepare(image, *size) for image in images])
+    draws = torch.rand(len(images), 8, generator=random, device=random.device).cpu().numpy()
+    return np.stack([
+        _changed(image, size, draw, standard=kind == "standard")
+        for image, draw in zip(images, draws, strict=True)
+    ])  # fmt: skip
+
+
+def _changed(
+    image: Pixels, size: tuple[int, int], draw: NDArray[np.float32], *, standard: bool
+) -> NDArray[np.uint8]:
+    box = _crop(image.shape[1], image.shape[0], draw[1:5]) if standard else None
+    picture = prepare(image, *size, box=box)
+    if standard:
+        picture = _jittered(picture, draw[5:8])
+    return picture[:, :, ::-1] if draw[0] < 0.5 else picture
+
+
+def _crop(width: int, height: int, draw: NDArray[np.float32]) -> tuple[float, float, float, float]:
+    area = SMALLEST_CROP + (1 - SMALLEST_CROP) * float(draw[0])
+    stretch = LARGEST_STRETCH ** (2 * float(draw[1]) - 1)
+    wide = min(1.0, (area * stretch) ** 0.5) * width
+    tall = min(1.0, (area / stretch) ** 0.5) * height
+    left, top = float(draw[2]) * (width - wide), float(draw[3]) * (height - tall)
+    return left, top, left + wide, top + tall
+
+
+def _jittered(picture: NDArray[np.uint8], draw: NDArray[np.float32]) -> NDArray[np.uint8]:
+    brightness, contrast, saturation = 1 + JITTER * (2 * draw - 1)
+    found = picture.astype(np.float32) * brightness
+    found = found.mean() + contrast * (found - found.mean())
+    gray = found.mean(axis=0, keepdims=True)
+    changed: NDArray[np.uint8] = (
+        (gray + saturation * (found - gray)).clip(0, 255).round().astype(np.uint8)
+    )
+    return changed
