@@ -20,6 +20,7 @@ Canvas = NDArray[np.float32]
 
 MIN_SIZE = 16
 REFERENCE_SIZE = 96  # the picture whose pixels blur is given in
+MAX_BOX_AREA = 0.7  # share of the picture: keeps the fullest object below 60 %
 COLOR_JITTER = 0.09  # an instance's colour differs from the palette's by up to this, of 0..1
 
 
@@ -89,7 +90,9 @@ def _pose(kind: ObjectClass, variation: Mapping[str, Any], rng: np.random.Genera
     outline = np.concatenate([free.place(part.outline) for part in kind.parts])
     low, high = outline.min(axis=0), outline.max(axis=0)
     share = rng.uniform(*variation["scale"])
-    scale = share / float((high - low).max())
+    width, height = high - low
+    share = min(share, float(np.sqrt(MAX_BOX_AREA * max(width, height) / min(width, height))))
+    scale = share / float(max(width, height))
     # Up to 2 % of the picture may be cut off the object, as in careless photographs.
     room = np.maximum((1.0 - (high - low) * scale) / 2, 0.0) + 0.02
     middle = 0.5 + rng.uniform(-1, 1, 2) * np.minimum(room, 0.14) + (0.0, 0.03)

@@ -67,6 +67,15 @@ def test_masks_have_a_sensible_area() -> None:
     assert max(areas) <= 0.60
 
 
+@pytest.mark.parametrize("name", ["apple", "tomato", "pumpkin", "clock", "dolphin", "airplane"])
+def test_even_the_fullest_and_the_thinnest_objects_keep_to_it(name: str) -> None:
+    for share in ([0.6, 0.6], [0.9, 0.9]):
+        world = replace(WORLD, variation={**WORLD.variation, "scale": share, "occluder": 0.0})
+        scenes = [sample_scene(world, seed, class_name=name) for seed in range(12)]
+        areas = [render(world, scene).mask.mean() for scene in scenes]
+        assert 0.03 <= min(areas) <= max(areas) <= 0.60
+
+
 def test_outside_the_mask_nothing_of_the_object_is_left() -> None:
     """The picture without the object differs inside the mask and nowhere beyond the lens blur."""
     reach = np.ones((11, 11), np.uint8)
