@@ -1,0 +1,348 @@
+"""Edits: which change is asked of which image, made, pasted back, measured and gated.
+
+The feasible and the infeasible edit of one source, attribute, index and attempt share their seed
+and their place in their pools, so that the two arms of a study are paired.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from varifactory.catalog import Attribute, Catalog
+from varifactory.catalog.taxonomy import FEASIBILITIES
+from varifactory.errors import RecipeError
+from varifactory.images import encode_png, phash, pixel_hash
+from varifactory.keys import edit_seed, item_key, seed_from
+from varifactory.models import Inpainter, InpaintingJob, Pixels, Region
+from varifactory.recipe import EditGate, Edits, Recipe
+from varifactory.stages import Made, Row
+
+SETTINGS = ("strength", "steps", "guidance")
+"""Settings of ``recipe.edits`` that an inpainter may read."""
+PAINT = "paint"
+"""Named by an inpainter that reads a value's ``paint``, which then enters the key."""
+
+
+@runtime_checkable
+class Selective(Protocol):
+    """An inpainter that can tell beforehand what it cannot do."""
+
+    def refusal(self, job: InpaintingJob) -> str:
+        """Why the job cannot be done and what to do instead; empty where it can."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One edit that is wanted, whatever the attempt."""
+
+    source_key: str
+    attribute: str
+    index: int
+    feasibility: str
+
+
+def edit_spec(recipe: Recipe, inpainter: Inpainter) -> dict[str, Any]:
+    """What all edits share: the inpainter, the feather and the settings the inpainter reads.
+
+    An inpainter names what it reads in its identity (``settings: "paint,strength"``); one that
+    names nothing is taken to read every setting but the paint.
+    """
+    read = _settings_read(inpainter)
+    return {
+        "inpainter": dict(inpainter.identity),
+        "feather": recipe.edits.feather,
+        "settings": {name: getattr(recipe.edits, name) for name in SETTINGS if name in read},
+    }
+
+
+def _settings_read(inpainter: Inpainter) -> tuple[str, ...]:
+    named = inpainter.identity.get("settings")
+    return tuple(named.split(",")) if isinstance(named, str) else SETTINGS
+
+
+def plan_edits(
+    spec: str,
+    mask_rows: Sequence[Row],
+    prompt_rows: Sequence[Row],
+    recipe: Recipe,
+    catalog: Catalog,
+    inpainter: Inpainter,
+    attempt: int = 0,
+    wanted: Collection[Wish] | None = None,
+) -> list[Row]:
+    """The edits of accepted masks at one attempt.
+
+    Args:
+        mask_rows: accepted masks, with the source's columns as ``plan_masks`` left them.
+        prompt_rows: written prompts of every class; a class without prompts gets no edit.
+        attempt: from 0; a later one has new noise and the next prompts of its pools.
+        wanted: the edits to plan; None plans all. Give both feasibilities of a pair to keep it.
+
+    Raises:
+        RecipeError: an attribute of the recipe is not in the catalog.
+    """
+    pools = _pools(prompt_rows)
+    attributes = [catalog.attribute(name) for name in recipe.prompts.attributes]
+    reads_paint = PAINT in _settings_read(inpainter)
+    return [
+        _planned(spec, mask, prompt, attribute, recipe, wish, attempt, inpainter, reads_paint)
+        for mask in mask_rows
+        for attribute in attributes
+        for index in range(recipe.edits.per_source)
+        for feasibility in FEASIBILITIES
+        for wish in [Wish(mask["source_key"], attribute.name, index, feasibility)]
+        if wanted is None or wish in wanted
+        for prompt in _chosen(pools, mask, wish, recipe, attempt)
+    ]
+
+
+Pool = tuple[str, str, str]
+
+
+def _pools(prompt_rows: Sequence[Row]) -> dict[Pool, list[Row]]:
+    pools: dict[Pool, list[Row]] = {}
+    for row in sorted(prompt_rows, key=lambda row: (row["index"], row["key"])):
+        pools.setdefault((row["label"], row["attribute"], row["feasibility"]), []).append(row)
+    return pools
+
+
+def _chosen(
+    pools: Mapping[Pool, list[Row]], mask: Row, wish: Wish, recipe: Recipe, attempt: int
+) -> list[Row]:
+    """One prompt, or none: a shuffle of the pool read on from attempt to attempt."""
+    pool = pools.get((mask["label"], wish.attribute, wish.feasibility), [])
+    if not pool:
+        return []
+    seed = seed_from("choice", recipe.seed, mask["source_pixels"], wish.attribute)
+    order = np.random.default_rng(seed).permutation(len(pool))
+    place = wish.index + attempt * recipe.edits.per_source
+    return [pool[order[place % len(pool)]]]
+
+
+def _planned(
+    spec: str,
+    mask: Row,
+    prompt: Row,
+    attribute: Attribute,
+    recipe: Recipe,
+    wish: Wish,
+    attempt: int,
+    inpainter: Inpainter,
+    reads_paint: bool,
+) -> Row:
+    editor = str(inpainter.identity["name"])
+    seed = edit_seed(recipe.seed, mask["source_pixels"], attribute.name, wish.index, attempt)
+    value = attribute.values.get(prompt["value"])
+    paint = {PAINT: value.paint if value else None} if reads_paint else {}
+    key = item_key(
+        spec,
+        source_pixels=mask["source_pixels"],
+        mask_sha256=mask["mask_sha256"],
+        attribute=attribute.name,
+        region=attribute.region,
+        operation=attribute.editors.get(editor),
+        value=prompt["value"],
+        prompt=prompt["text"],
+        seed=seed,
+        **paint,
+    )
+    return {
+        "key": key,
+        "label": mask["label"],
+        "source_key": mask["source_key"],
+        "source_pixels": mask["source_pixels"],
+        "source_blob": mask["image_blob"],
+        "mask_key": mask["key"],
+        "mask_sha256": mask["mask_sha256"],
+        "mask_blob": mask["mask_blob"],
+        "prompt_key": prompt["key"],
+        "attribute": attribute.name,
+        "feasibility": wish.feasibility,
+        "value": prompt["value"],
+        "prompt": prompt["text"],
+        "editor": editor,
+        "index": wish.index,
+        "attempt": attempt,
+        "seed": seed,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    place: int
+    row: Row
+    job: InpaintingJob
+    alpha: NDArray[np.float32]
+
+
+def make_edits(
+    rows: Sequence[Row],
+    images: Sequence[Pixels],
+    masks: Sequence[Region],
+    inpainter: Inpainter,
+    catalog: Catalog,
+    settings: Edits,
+) -> list[Made]:
+    """Edits of planned rows, the source pasted back outside the feathered region.
+
+    An attribute or value the inpainter cannot do ends as a ``skipped`` row, an answer of another
+    size as a ``failed`` one.
+    """
+    made: dict[int, Made] = {}
+    tasks: list[_Task] = []
+    for place, (row, image, mask) in enumerate(zip(rows, images, masks, strict=True)):
+        prepared = _prepare(place, row, image, mask, inpainter, catalog, settings)
+        if isinstance(prepared, _Task):
+            tasks.append(prepared)
+        else:
+            made[place] = Made({**row, "status": "skipped", "reason": prepared})
+    if tasks:
+        edited = inpainter.inpaint([task.job for task in tasks])
+        made |= {task.place: _made(task, new) for task, new in zip(tasks, edited, strict=True)}
+    return [made[place] for place in range(len(rows))]
+
+
+def _prepare(
+    place: int,
+    row: Row,
+    image: Pixels,
+    mask: Region,
+    inpainter: Inpainter,
+    catalog: Catalog,
+    settings: Edits,
+) -> "_Task | str":
+    """What to do, or why it cannot be done."""
+    try:
+        attribute = catalog.attribute(row["attribute"])
+    except RecipeError as error:
+        return str(error)
+    if row["editor"] not in attribute.editors:
+        able = ", ".join(sorted(attribute.editors)) or "none"
+        return (
+            f"editor {row['editor']!r} has no operation for attribute {attribute.name!r} (able are "
+            f"{able}): name it under `editors` of the attribute, or set edits.editor to an able one"
+        )
+    if mask.shape != image.shape[:2]:
+        return (
+            f"the mask is {mask.shape[1]} x {mask.shape[0]} pixels, "
+            f"its image {image.shape[1]} x {image.shape[0]}: make the mask again"
+        )
+    alpha = feathered(region_of(mask, attribute.region), settings.feather)
+    job = InpaintingJob(
+        image=image,
+        object_mask=mask,
+        region=alpha > 0,
+        class_name=row["label"],
+        attribute=attribute,
+        value=row["value"],
+        prompt=row["prompt"],
+        seed=row["seed"],
+        settings={name: getattr(settings, name) for name in SETTINGS},
+    )
+    refusal = inpainter.refusal(job) if isinstance(inpainter, Selective) else ""
+    return refusal or _Task(place, row, job, alpha)
+
+
+def region_of(mask: Region, region: str) -> Region:
+    """Where an attribute changes an image: ``object``, ``surroundings`` or the whole ``image``."""
+    if region == "image":
+        return np.ones_like(mask)
+    return ~mask if region == "surroundings" else mask
+
+
+def feathered(region: Region, feather: float) -> NDArray[np.float32]:
+    """How much of the new image shows, 0 to 1: a ramp of ``feather`` pixels to either side.
+
+    It is 0 from ``feather`` pixels outside the region on; 0 pixels is a hard edge.
+    """
+    import cv2
+
+    inner = region.astype(np.uint8)
+    if feather <= 0 or inner.all() or not inner.any():
+        return region.astype(np.float32)
+    # Half a pixel, because the edge runs between the last pixel inside and the first outside.
+    inside = cv2.distanceTransform(inner, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) - 0.5
+    outside = cv2.distanceTransform(1 - inner, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) - 0.5
+    signed = np.where(region, inside, -outside)
+    return np.asarray(np.clip(0.5 + signed / (2 * feather), 0, 1), np.float32)
+
+
+def paste_back(source: Pixels, edited: Pixels, alpha: NDArray[np.float32]) -> Pixels:
+    """The edit where ``alpha`` is 1, bit for bit the source where it is 0, a blend between."""
+    weight = alpha[..., None]
+    blend = np.rint(source * (1 - weight) + edited * weight).astype(np.uint8)
+    return np.where(weight > 0, blend, source)
+
+
+def _made(task: _Task, edited: Pixels) -> Made:
+    source = task.job.image
+    if edited.shape != source.shape or edited.dtype != np.uint8:
+        reason = f"the editor answered {edited.dtype} {edited.shape}, not uint8 {source.shape}"
+        return Made({**task.row, "status": "failed", "reason": reason})
+    pasted = paste_back(source, edited, task.alpha)
+    measures = {
+        **measure(source, pasted, task.alpha > 0),
+        "pixel_sha256": pixel_hash(pasted),
+        "phash": phash(pasted),
+    }
+    return Made(
+        {**task.row, **measures, "status": "ok", "reason": ""}, {"image_blob": encode_png(pasted)}
+    )
+
+
+def measure(source: Pixels, edited: Pixels, region: Region) -> dict[str, float]:
+    """Change inside and outside of a region, and its share, in the units of ``records``."""
+    change = np.abs(edited.astype(np.int16) - source.astype(np.int16))
+    inside, outside = change[region], change[~region]
+    return {
+        "change_inside": float(inside.mean()) if inside.size else 0.0,
+        "change_outside": float(outside.max()) if outside.size else 0.0,
+        "region_share": float(region.mean()),
+    }
+
+
+def gate(
+    row: Mapping[str, Any], settings: EditGate, neighbours: NDArray[np.uint64] | None = None
+) -> str:
+    """Why an edit is rejected; empty where it passes.
+
+    ``neighbours`` are the perceptual hashes (``perceptual_hashes``) of what an edit must not
+    resemble: the test images, and sources other than its own, if wanted. Its own source always
+    resembles it; of that it is told apart by ``min_change``.
+    """
+    if row["change_outside"] > settings.max_outside:
+        return (
+            f"change_outside {row['change_outside']:g} is above edits.gate.max_outside "
+            f"{settings.max_outside:g}"
+        )
+    if row["pixel_sha256"] == row["source_pixels"]:
+        return "the edit is its source image, pixel for pixel"
+    if row["change_inside"] < settings.min_change:
+        return (
+            f"change_inside {row['change_inside']:.3g} is below edits.gate.min_change "
+            f"{settings.min_change:g}"
+        )
+    distance = nearest(row["phash"], neighbours) if neighbours is not None else 64
+    if distance < settings.min_distance:
+        return (
+            f"near-duplicate of another image: {distance} perceptual-hash bits is below "
+            f"edits.gate.min_distance {settings.min_distance}"
+        )
+    return ""
+
+
+def perceptual_hashes(rows: Sequence[Mapping[str, Any]]) -> NDArray[np.uint64]:
+    """The ``phash`` column of rows as numbers, once each, for ``gate``."""
+    return np.array(sorted({int(row["phash"], 16) for row in rows}), dtype=np.uint64)
+
+
+def nearest(phash: str, neighbours: NDArray[np.uint64]) -> int:
+    """Fewest bits in which a perceptual hash differs from any neighbour; 64 without neighbours."""
+    if not len(neighbours):
+        return 64
+    differing = (neighbours ^ np.uint64(int(phash, 16)))[:, None].view(np.uint8)
+    return int(np.unpackbits(differing, axis=1).sum(axis=1).min())
