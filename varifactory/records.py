@@ -56,6 +56,7 @@ STAGES: dict[str, list[tuple[str, pa.DataType, str]]] = {
         ("source_key", TEXT, "key of the source image"),
         ("source_pixels", TEXT, "pixel hash of the source image"),
         ("image_blob", TEXT, "the source's PNG master"),
+        ("truth_mask_blob", TEXT, "the source's exact mask, where one is known"),
         ("mask_blob", TEXT, "PNG, 255 on the object, 0 elsewhere"),
         ("mask_sha256", TEXT, "hash of the decoded mask"),
         ("method", TEXT, "how it was found, fallbacks included"),
@@ -127,6 +128,11 @@ STAGES: dict[str, list[tuple[str, pa.DataType, str]]] = {
         ("predicted", TEXT, "class of the largest logit"),
         ("logits", pa.list_(pa.float32()), "one a class, in the order of class_names"),
         ("class_names", pa.list_(TEXT), "order of the logits"),
+    ],
+    "checkpoints": [
+        ("training_key", TEXT, "key of the cell in training"),
+        ("step", pa.int32(), "optimiser steps done"),
+        ("checkpoint_blob", TEXT, "weights, optimiser and random state"),
     ],
     "items": [
         ("kind", TEXT, "source or edit"),

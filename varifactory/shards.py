@@ -145,10 +145,10 @@ def work_shard(
             raise Interrupted(f"stopped during {ref.stage}: run the same command again to go on")
         began = time.perf_counter()
         batch = _make(rows[start : start + batch_size], store, make, outcome)
-        kept = _keep(store, batch, ref, time.perf_counter() - began)
-        parts.append(store.append(ref.stage, ref.spec, kept, spec_fields=spec_fields).name)
+        seconds = time.perf_counter() - began
+        parts.append(keep_rows(store, ref.stage, ref.spec, ref.run, batch, seconds, spec_fields))
         outcome.made += len(batch)
-        outcome.statuses.update(kept["status"].to_pylist())
+        outcome.statuses.update(made.row["status"] for made in batch)
     if len(parts) > 1:
         store.fold(ref.stage, ref.spec, parts)
     return outcome
@@ -177,23 +177,42 @@ def _apart(
     return [failed(rows[0], error)]
 
 
-def _keep(store: Store, batch: list[Made], ref: ShardRef, seconds: float) -> pa.Table:
-    columns = [(made, name) for made in batch for name in made.blobs]
-    names = store.put_blobs([(made.blobs[name], _extension(name)) for made, name in columns])
-    blobs: dict[int, dict[str, str]] = {}
-    for (made, column), name in zip(columns, names, strict=True):
-        blobs.setdefault(id(made), {})[column] = f"{name}.{_extension(column)}"
-    now = datetime.now(UTC)
+def keep_rows(
+    store: Store,
+    stage: str,
+    spec: str,
+    run: str,
+    batch: Sequence[Made],
+    seconds: float = 0.0,
+    spec_fields: Mapping[str, Any] | None = None,
+) -> str:
+    """Keep a batch, blobs before the rows that name them; the name of the new part.
+
+    ``seconds`` is the batch's wall time, shared out among its rows.
+    """
+    named = _put_blobs(store, batch)
     shared = {
-        "made_at": now,
-        "run": ref.run,
+        "made_at": datetime.now(UTC),
+        "run": run,
         "seconds": seconds / max(1, len(batch)),
         "device": platform.machine(),
         "versions": _versions(),
     }
-    return records.table(
-        ref.stage, [{"reason": "", **made.row, **shared, **blobs.get(id(made), {})} for made in batch]
-    )
+    rows = [
+        {"reason": "", **made.row, **shared, **blobs}
+        for made, blobs in zip(batch, named, strict=True)
+    ]
+    return store.append(stage, spec, records.table(stage, rows), spec_fields=spec_fields).name
+
+
+def _put_blobs(store: Store, batch: Sequence[Made]) -> list[dict[str, str]]:
+    """Column -> blob name, a mapping an item."""
+    places = [(at, column) for at, made in enumerate(batch) for column in made.blobs]
+    hashes = store.put_blobs([(batch[at].blobs[c], _extension(c)) for at, c in places])
+    named: list[dict[str, str]] = [{} for _ in batch]
+    for (at, column), sha in zip(places, hashes, strict=True):
+        named[at][column] = f"{sha}.{_extension(column)}"
+    return named
 
 
 def _extension(column: str) -> str:

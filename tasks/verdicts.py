@@ -1,0 +1,35 @@
+"""Verdicts: one shard of edits."""
+
+import json
+from typing import Any
+
+from prefect import task
+from prefect.client.schemas.objects import State
+
+from tasks import policy
+from varifactory.catalog import load_catalog
+from varifactory.loading import images_of, masks_of
+from varifactory.models import registry
+from varifactory.recipe import Recipe
+from varifactory.shards import ShardRef
+from varifactory.stages import Made, Row
+from varifactory.store import Store
+from varifactory.verdicts import judge_edits
+
+EXEMPLARS = "exemplars.json"
+"""Run object: [pixel hash, class name, blob] of the real training images a judge may learn from."""
+
+
+@task(**policy.stage("verdicts", gpu=True))
+def verdict_shard(recipe: Recipe, shard: ShardRef) -> State[Any]:
+    """Judge the missing edits of a shard."""
+    catalog = load_catalog(recipe.prompts.catalog)
+
+    def make(rows: list[Row], store: Store) -> list[Made]:
+        exemplars = json.loads(store.get_run_object(shard.run, EXEMPLARS))
+        judge = registry.judge(recipe, tuple(tuple(one) for one in exemplars), shard.store)
+        images = images_of(store, rows, "image_blob")
+        masks = masks_of(store, rows, "mask_blob")
+        return judge_edits(rows, images, masks, judge, catalog)
+
+    return policy.run_shard(shard, make, batch_size=recipe.run.batch_size)

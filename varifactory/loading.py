@@ -1,0 +1,57 @@
+"""Images and masks that rows name, read through the store."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from varifactory.images import decode_mask, decode_png
+from varifactory.stages import Row
+from varifactory.store import Store
+
+
+def images_of(store: Store, rows: Sequence[Row], column: str) -> list[NDArray[np.uint8]]:
+    """The images (h, w, 3) named in a column, one a row.
+
+    Raises:
+        BlobError: one of them is lost or corrupt.
+    """
+    return [decode_png(data) for data in _read(store, rows, column)]
+
+
+def masks_of(store: Store, rows: Sequence[Row], column: str) -> list[NDArray[np.bool_]]:
+    """The masks (h, w) named in a column, one a row.
+
+    Raises:
+        BlobError: one of them is lost or corrupt.
+    """
+    return [decode_mask(data) for data in _read(store, rows, column)]
+
+
+def maybe_masks_of(
+    store: Store, rows: Sequence[Row], column: str
+) -> list[NDArray[np.bool_] | None]:
+    """As ``masks_of``, None where a row names none."""
+    named = [row for row in rows if row.get(column)]
+    found = iter(masks_of(store, named, column))
+    return [next(found) if row.get(column) else None for row in rows]
+
+
+def _read(store: Store, rows: Sequence[Row], column: str) -> list[bytes]:
+    return store.get_blobs([split_name(row[column]) for row in rows])
+
+
+def split_name(blob: str) -> tuple[str, str]:
+    """``<sha256>.<ext>`` as the pair that the store asks for."""
+    sha, _, extension = blob.partition(".")
+    return sha, extension
+
+
+def read_blob(store: Store, blob: Any) -> bytes:
+    """The bytes of ``<sha256>.<ext>``.
+
+    Raises:
+        BlobError: lost or corrupt.
+    """
+    return store.get_blob(*split_name(str(blob)))
