@@ -1,0 +1,93 @@
+"""Another process at the same store: ``other_process.py WHAT URL NAME``.
+
+race     make the same 12 items as everyone else, and publish version 1 as NAME
+read     read the winners again and again until standard input closes
+write    write blobs and parts without end, to be killed
+fill     write blobs until the file size limit of NAME bytes is met
+"""
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pyarrow as pa
+
+from varifactory.store import Manifest, Store, StoreFull, VersionTaken, parts
+
+
+def race(store: Store, name: str) -> None:
+    """Every process writes the same pixels but its own name into the row."""
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for index in range(12):
+        sha = store.put_blob(b"image" * 1000 + bytes([index]), "png")
+        row = {"key": f"k{index:02}", "status": "ok", "image_blob": f"{sha}.png", "who": name}
+        store.append("edits", "s", pa.Table.from_pylist([row]))
+    table = store.rows("edits", "s", ["key", "who"]).to_pylist()
+    try:
+        held = store.publish(manifest(store, name)).actor
+    except VersionTaken:
+        held = "refused"
+    print(json.dumps({"rows": len(table), "held": held}), flush=True)
+
+
+def manifest(store: Store, name: str) -> Manifest:
+    part = store.parts("edits", "s")[0]
+    return Manifest(
+        name="raced",
+        version=1,
+        created_at=datetime.now(UTC),
+        actor=name,
+        recipe={},
+        recipe_fingerprint="f",
+        dataset_hash=("same" if name.startswith("same") else name) * 16,
+        counts={},
+        parts=(
+            {"stage": "edits", "spec": "s", "name": part.name, "rows": part.rows,
+             "bytes": part.bytes},
+        ),
+        run_id=name,
+    )  # fmt: skip
+
+
+def read(store: Store, name: str) -> None:
+    """Counts how many keys each read saw, with nothing remembered between reads."""
+    print("ready", flush=True)
+    counts: set[int] = set()
+    deadline = time.monotonic() + float(name)
+    while time.monotonic() < deadline:
+        parts._RECENT._forget()
+        counts.add(len(store.rows("edits", "s", ["key"])))
+    print(json.dumps(sorted(counts)), flush=True)
+
+
+def write(store: Store, name: str) -> None:
+    for index in range(10**6):
+        data = bytes(range(256)) * 8192 + f"{name}-{index}".encode()
+        sha = store.put_blob(data, "png")
+        row = {"key": f"{name}-{index}", "status": "ok", "image_blob": f"{sha}.png"}
+        store.append("edits", "s", pa.Table.from_pylist([row]))
+        if not index:
+            print("ready", flush=True)
+
+
+def fill(store: Store, name: str) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(name), int(name)))
+    store.put_blob(b"fits", "png")
+    try:
+        store.put_blob(b"x" * (int(name) + 1), "png")
+    except StoreFull as error:
+        print(error, flush=True)
+
+
+WORK: dict[str, Callable[[Store, str], None]] = {
+    "race": race,
+    "read": read,
+    "write": write,
+    "fill": fill,
+}
+if __name__ == "__main__":
+    WORK[sys.argv[1]](Store(sys.argv[2]), sys.argv[3])
