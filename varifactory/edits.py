@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from varifactory.catalog import Attribute, Catalog
 from varifactory.catalog.taxonomy import FEASIBILITIES
 from varifactory.errors import RecipeError
-from varifactory.images import encode_png, phash, pixel_hash
+from varifactory.images import encode_png, perceptual_hash, pixel_hash
 from varifactory.keys import edit_seed, item_key, seed_from
 from varifactory.models import Inpainter, InpaintingJob, Pixels, Region
 from varifactory.recipe import EditGate, Edits, Recipe
@@ -287,7 +287,7 @@ def _made(task: _Task, edited: Pixels) -> Made:
     measures = {
         **measure(source, pasted, task.alpha > 0),
         "pixel_sha256": pixel_hash(pasted),
-        "phash": phash(pasted),
+        "phash": perceptual_hash(pasted),
     }
     return Made(
         {**task.row, **measures, "status": "ok", "reason": ""}, {"image_blob": encode_png(pasted)}
