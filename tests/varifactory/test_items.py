@@ -80,8 +80,8 @@ def test_what_never_passed_stays_with_its_last_reason():
 
 
 def test_faithful_takes_what_the_judge_refused_and_says_so_but_nothing_else():
-    edits = [edit("feasible"), edit("infeasible"),
-             edit("feasible", index=1, key="torn", status="failed", reason="no memory")]  # fmt: skip
+    torn = edit("feasible", index=1, key="torn", status="failed", reason="no memory")
+    edits = [edit("feasible"), edit("infeasible"), torn]
     found = ended(edits, absent={"feasible-0"}, preset="faithful")
     rows = assemble(SOURCES, MASKS, edits, found, recipe(preset="faithful"))
     assert [(row["edit_key"], row["status"], row["forced"]) for row in rows[3:]] == [
