@@ -1,0 +1,267 @@
+import json
+
+import numpy as np
+import open_clip
+import pytest
+import safetensors.torch
+import torch
+
+from varifactory.errors import ModelError
+from varifactory.models import LoraSettings
+from varifactory.models.adapter import MANIFEST, pack, read_manifest, unpack
+from varifactory.models.augmentation import augmented
+from varifactory.models.clip import BUILT_IN, find_checkpoint, normalized, prepare
+from varifactory.models.lora import LoraClip, learning_rate
+from varifactory.models.split_attention import stock_state
+from varifactory.world import load_world, render, sample_scene
+
+CLASSES = ("red cross", "gable", "zigzag")
+
+
+def settings(**changes) -> LoraSettings:
+    return LoraSettings(
+        **{
+            "rank": 4,
+            "alpha": 8.0,
+            "dropout": 0.0,
+            "learning_rate": 0.01,
+            "weight_decay": 0.0001,
+            "steps": 8,
+            "warmup_share": 0.25,
+            "augmentation": "none",
+            "seed": 5,
+        }
+        | changes
+    )
+
+
+@pytest.fixture(scope="module")
+def images() -> list[np.ndarray]:
+    world = load_world()
+    scenes = [sample_scene(world, seed, class_name=world.study_classes[4 * (seed % 3)])
+              for seed in range(6)]  # fmt: skip
+    return [render(world, scene).image for scene in scenes]
+
+
+def fresh(**changes) -> LoraClip:
+    trainee = LoraClip(batch=4)
+    trainee.begin(settings(**changes), CLASSES)
+    return trainee
+
+
+def run(trainee: LoraClip, images, steps: int) -> list[float]:
+    return [trainee.step(images, [0, 1, 2, 0, 1, 2], [1 / 6] * 6) for _ in range(steps)]
+
+
+@pytest.fixture(scope="module")
+def trained(images) -> LoraClip:
+    trainee = fresh()
+    losses = run(trainee, images, 8)
+    assert losses[-1] < losses[0] / 2
+    return trainee
+
+
+def stock_logits(model, images) -> np.ndarray:
+    tokens = open_clip.get_tokenizer(f"local-dir:{BUILT_IN / 'small-clip'}")
+    pictures = np.stack([prepare(image, 64, 64) for image in images])
+    with torch.inference_mode():
+        found = model.encode_image(normalized(model, pictures, "cpu"), normalize=True)
+        texts = model.encode_text(tokens([f"a photo of a {name}" for name in CLASSES]), True)
+        return (model.logit_scale.exp() * found @ texts.T).numpy()
+
+
+def test_a_fresh_adapter_changes_nothing(images):
+    stock = stock_logits(find_checkpoint("small-clip").build(), images)
+    np.testing.assert_allclose(fresh().logits(images), stock, atol=2e-4)
+
+
+def test_training_is_w_plus_scale_times_b_a_on_q_and_v_of_stock_attention(trained, images):
+    model = find_checkpoint("small-clip").build()
+    tensors, manifest = unpack(trained.adapter(), "adapter")
+    scale = manifest["alpha"] / manifest["rank"]
+    lowered = {name for name in tensors if name.endswith("lora_A.weight")}
+    assert len(lowered) == 2 * (len(model.visual.transformer.resblocks) + 2)
+    for name in lowered:
+        owner, part, *_ = name.removeprefix("base_model.model.").rsplit(".", 3)
+        weight = model.get_submodule(owner).in_proj_weight
+        third = {"q_proj": 0, "v_proj": 2}[part] * weight.shape[1]
+        delta = scale * tensors[name.replace("lora_A", "lora_B")] @ tensors[name]
+        assert delta.abs().max() > 1e-4
+        weight[third : third + weight.shape[1]] += delta
+    wanted = stock_logits(model, images)
+    np.testing.assert_allclose(trained.logits(images), wanted, atol=2e-4)
+    assert np.abs(fresh().logits(images) - wanted).max() > 0.5
+
+
+def test_the_merged_export_is_a_stock_model_that_answers_alike(trained, images):
+    model = open_clip.create_model(f"local-dir:{BUILT_IN / 'small-clip'}", load_weights=False)
+    model.load_state_dict(safetensors.torch.load(trained.export_merged()), strict=True)
+    np.testing.assert_allclose(
+        stock_logits(model.eval(), images), trained.logits(images), atol=2e-4
+    )
+
+
+def test_gradients_agree_with_finite_differences(images):
+    trainee = fresh()
+    run(trainee, images, 2)
+    model = trainee._model.double().eval()
+    pictures = np.stack([prepare(image, 64, 64) for image in images[:2]])
+
+    def loss() -> torch.Tensor:
+        found = trainee._clip.encode_image(
+            normalized(trainee._clip, pictures, "cpu").double(), normalize=True
+        )
+        logits = trainee._logits(found, trainee._text_features())
+        return torch.nn.functional.cross_entropy(logits, torch.tensor([0, 1]))
+
+    trainable = [each for each in model.named_parameters() if each[1].requires_grad]
+    gradients = torch.autograd.grad(loss(), [each for _, each in trainable])
+    for (name, parameter), gradient in zip(trainable, gradients, strict=True):
+        place = np.unravel_index(int(gradient.abs().argmax()), gradient.shape)
+        with torch.no_grad():
+            moved = []
+            for sign in (1, -1):
+                parameter[place] += sign * 1e-5
+                moved.append(loss().item())
+                parameter[place] -= sign * 1e-5
+        numeric = (moved[0] - moved[1]) / 2e-5
+        assert numeric == pytest.approx(gradient[place].item(), rel=1e-3), name
+
+
+def test_every_trainable_tensor_gets_a_gradient_at_step_one_and_has_moved_at_step_two(images):
+    trainee = fresh(warmup_share=0.0)
+    before = {name: each.detach().clone() for name, each in trainee._trained}
+    run(trainee, images, 1)
+    assert all(each.grad is not None for _, each in trainee._trained)
+    # B starts at zero, so at the first step the gradient of A is exactly zero.
+    assert all(each.grad.abs().sum() > 0 for name, each in trainee._trained if "lora_B" in name)
+    run(trainee, images, 1)
+    assert all(not torch.equal(each, before[name]) for name, each in trainee._trained)
+
+
+def test_only_q_and_v_learn_and_the_base_stays_byte_identical(trained):
+    assert {name.split(".")[-4] for name, _ in trained._trained} == {"q_proj", "v_proj"}
+    towers = {name.split(".")[2] for name, _ in trained._trained}
+    assert towers == {"visual", "transformer"}
+    base = trained._model.unload()
+    original = find_checkpoint("small-clip").build().state_dict()
+    now = stock_state(base.state_dict())
+    assert {name: each.numpy().tobytes() for name, each in now.items()} == {
+        name: each.numpy().tobytes() for name, each in original.items()
+    }
+
+
+def test_a_reloaded_adapter_answers_the_same_to_the_bit(images):
+    trainee = fresh()
+    run(trainee, images, 3)
+    other = LoraClip(batch=4)
+    other.load_adapter(trainee.adapter())
+    assert np.array_equal(other.logits(images), trainee.logits(images))
+    assert other.adapter() == trainee.adapter()
+
+
+@pytest.mark.parametrize("augmentation", ["flip", "standard"])
+def test_a_resumed_training_equals_an_uninterrupted_one_to_the_bit(images, augmentation):
+    changes = {"augmentation": augmentation, "dropout": 0.3}
+    straight = fresh(**changes)
+    losses = run(straight, images, 6)
+    first = fresh(**changes)
+    run(first, images, 3)
+    torch.manual_seed(99)
+    second = fresh(**changes)
+    second.resume(first.checkpoint())
+    assert run(second, images, 3) == losses[3:]
+    assert second.adapter() == straight.adapter()
+    assert second.checkpoint() == straight.checkpoint()
+
+
+def test_dropout_and_augmentation_are_active_and_come_from_the_seed(images):
+    plain, dropped = fresh(), fresh(dropout=0.5)
+    assert run(plain, images, 3) != run(dropped, images, 3)
+    assert run(fresh(dropout=0.5), images, 3) == run(fresh(dropout=0.5), images, 3)
+    flipped = {seed: run(fresh(augmentation="flip", seed=seed), images, 1)[0] for seed in (1, 2)}
+    assert flipped[1] != flipped[2]
+
+
+def test_logits_do_not_depend_on_batch_mates_or_place(trained, images):
+    together = trained.logits(images)
+    assert together.shape == (6, 3)
+    for at in range(6):
+        assert np.array_equal(trained.logits(images[at : at + 1])[0], together[at])
+    assert np.array_equal(trained.logits(images[::-1])[::-1], together)
+    assert trained.logits([]).shape == (0, 3)
+
+
+def test_an_adapter_tells_where_it_belongs_and_is_refused_elsewhere(trained):
+    adapter = trained.adapter()
+    manifest = read_manifest(adapter)
+    assert manifest["weights"] == find_checkpoint("small-clip").weights
+    assert manifest["class_names"] == list(CLASSES)
+    assert (manifest["rank"], manifest["alpha"], manifest["targets"]) == (
+        4, 8.0, ["q_proj", "v_proj"])  # fmt: skip
+    assert set(manifest["versions"]) == {"peft", "torch"}
+    tensors, manifest = unpack(adapter, "adapter")
+    with pytest.raises(ModelError, match=r"trained on small-clip \(weights 0000\)"):
+        LoraClip().load_adapter(pack(tensors, manifest | {"weights": "0000"}))
+    tensors.popitem()
+    with pytest.raises(ModelError, match="tensors, this model takes"):
+        LoraClip().load_adapter(pack(tensors, manifest))
+
+
+@pytest.mark.parametrize("data", [b"", b"no safetensors", b"\x02\0\0\0\0\0\0\0{}"])
+def test_bytes_that_are_no_adapter_are_refused(data):
+    with pytest.raises(ModelError, match="no manifest"):
+        LoraClip().load_adapter(data)
+
+
+def test_a_checkpoint_is_no_adapter_and_fits_its_own_settings_only(images):
+    trainee = fresh()
+    with pytest.raises(ModelError, match="kind 'adapter', found 'checkpoint'"):
+        trainee.load_adapter(trainee.checkpoint())
+    with pytest.raises(ModelError, match="settings"):
+        fresh(rank=8).resume(trainee.checkpoint())
+
+
+def test_a_loss_that_is_not_finite_says_what_to_lower(images):
+    with pytest.raises(ModelError, match="learning_rate"):
+        fresh().step(images[:1], [0], [float("inf")])
+
+
+def test_a_template_without_a_place_for_the_class_is_refused():
+    with pytest.raises(ModelError, match="must hold"):
+        LoraClip("a photo")
+
+
+def test_the_rate_warms_up_in_a_line_and_ends_in_a_cosine():
+    rates = [learning_rate(settings(steps=100, warmup_share=0.1), step) for step in range(100)]
+    np.testing.assert_allclose(rates[:10], np.linspace(0.001, 0.01, 10))
+    assert rates[55] == pytest.approx(0.005)
+    assert rates[9] == max(rates)
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[-1] < 1e-5
+
+
+def test_augmentations_are_as_named(images):
+    generator = torch.Generator().manual_seed(1)
+    plain = augmented("none", images, (64, 64), generator)
+    flipped = augmented("flip", images, (64, 64), generator)
+    assert plain.shape == flipped.shape == (6, 3, 64, 64)
+    kinds = [
+        ("as it was" if np.array_equal(now, was) else "mirrored")
+        for now, was in zip(flipped, plain, strict=True)
+        if np.array_equal(now, was) or np.array_equal(now, was[:, :, ::-1])
+    ]
+    assert len(kinds) == 6
+    assert set(kinds) == {"as it was", "mirrored"}
+    standard = augmented("standard", images, (64, 64), generator)
+    assert all(not np.array_equal(now, was) for now, was in zip(standard, plain, strict=True))
+    with pytest.raises(ModelError, match="'blur' is unknown; allowed are none, flip, standard"):
+        augmented("blur", images, (64, 64), generator)
+
+
+def test_equal_tensors_make_equal_files():
+    tensors = {"b": torch.ones(2), "a": torch.zeros(3)}
+    packed = pack(tensors, {"kind": "adapter", "more": [1, 2]})
+    assert packed == pack(dict(reversed(tensors.items())), {"more": [1, 2], "kind": "adapter"})
+    size = int.from_bytes(packed[:8], "little")
+    assert list(json.loads(packed[8 : 8 + size])["__metadata__"]) == [MANIFEST]
