@@ -1,0 +1,289 @@
+"""The gallery: what was made and what was said of it, as pages that need no server.
+
+What stands together is one source, attribute and index: the source with its mask's outline, the
+feasible and the infeasible edit beside it, and the same two by every other editor.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import pyarrow as pa
+
+from varifactory.catalog.taxonomy import FEASIBILITIES
+from varifactory.errors import FactoryError
+from varifactory.pages import render_page
+from varifactory.records import STATUSES
+from varifactory.stages import Row
+from varifactory.thumbnails import outline, thumbnail
+from varifactory.wording import status_word, verdict_sentences
+
+Read = Callable[[str], bytes]
+"""Blob name -> bytes; called from several threads at a time."""
+
+FACETS = ("class", "attribute", "feasibility", "status", "editor")
+COLUMNS = {"class": "label"}
+READERS = 8
+"""Blobs fetched at a time: hides a bucket's latency."""
+REMEMBERED = 4096
+"""Thumbnails kept between pages, about 5 KB each: a source returns with every attribute."""
+GLIMPSES = 12
+"""Pairs shown large at the top of the first page."""
+SHOWN_UNUSED = 200
+"""Sources without an edit that are shown; the others are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One editor's answers to one pair of requests; None where none was asked for."""
+
+    editor: str
+    sides: tuple[Row | None, Row | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One source, attribute and index."""
+
+    anchor: str
+    label: str
+    attribute: str
+    index: int
+    source: Row
+    lanes: tuple[Lane, ...]
+
+    @property
+    def edits(self) -> list[Row]:
+        """The edits on the card."""
+        return [row for lane in self.lanes for row in lane.sides if row is not None]
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the first editor's feasible and infeasible edit were both accepted."""
+        return all(row is not None and row["status"] == "ok" for row in self.lanes[0].sides)
+
+
+def render_gallery(
+    items: pa.Table,
+    read: Read,
+    *,
+    title: str,
+    facts: Mapping[str, str] | None = None,
+    page_size: int = 200,
+) -> dict[str, bytes]:
+    """Path -> page, ``index.html`` first; a page holds about ``page_size`` edits, pairs unbroken.
+
+    ``items`` has the columns of ``records.STAGES["items"]``. A picture that ``read`` cannot bring
+    is said so in its place; the gallery of a damaged store is still a gallery.
+    """
+    return dict(gallery_pages(items, read, title=title, facts=facts, page_size=page_size))
+
+
+def gallery_pages(
+    items: pa.Table,
+    read: Read,
+    *,
+    title: str,
+    facts: Mapping[str, str] | None = None,
+    page_size: int = 200,
+) -> Iterator[tuple[str, bytes]]:
+    """As ``render_gallery``, one page at a time: holds no more than a page's pictures."""
+    rows = items.to_pylist()
+    edits = [row for row in rows if row["kind"] == "edit"]
+    sources = {row["source_key"]: row for row in rows if row["kind"] == "source"}
+    cards = _cards(edits, sources)
+    pages = list(_paged(cards, page_size)) or [[]]
+    index = _index(edits, pages)
+    pictures = _Pictures(read)
+    for number, page in enumerate(pages, start=1):
+        first = number == 1
+        glimpses = _glimpses(cards) if first and len(cards) > 3 else []
+        unused = _unused(sources, edits) if first else []
+        pictures.fetch([*page, *glimpses], unused)
+        yield (
+            index["files"][number - 1],
+            render_page(
+                "gallery.html.j2",
+                "gallery.js",
+                title=title,
+                facts=facts or {},
+                yields=_yields(edits) if first else [],
+                glimpses=[(card, index["files"][_page_of(card, pages)]) for card in glimpses],
+                cards=page,
+                unused=unused[:SHOWN_UNUSED],
+                unused_more=max(0, len(unused) - SHOWN_UNUSED),
+                index={**index, "page": number},
+                number=number,
+                total=len(edits),
+                shown=sum(len(card.edits) for card in page),
+                facet_of=lambda row: [
+                    index["names"][facet].index(_value(row, facet)) for facet in FACETS
+                ],
+                picture=pictures,
+                status_word=status_word,
+                sentences=verdict_sentences,
+            ),
+        )
+
+
+def _cards(edits: Sequence[Row], sources: Mapping[str, Row]) -> list[Card]:
+    """By class, source, attribute and index; editors with more edits first, as the main one is."""
+    weight = Counter(row["editor"] for row in edits)
+    groups: dict[tuple[str, str, str, int], list[Row]] = defaultdict(list)
+    for row in edits:
+        place = (str(row["label"]), str(row["source_key"]), str(row["attribute"]))
+        groups[(*place, row["index"] or 0)].append(row)
+    cards = []
+    for number, (spot, found) in enumerate(sorted(groups.items())):
+        label, source_key, attribute, index = spot
+        source = sources.get(source_key) or {**found[0], "image_blob": found[0]["source_blob"]}
+        masks = [row["mask_blob"] for row in [*found, source] if row["mask_blob"]]
+        source = {**source, "mask_blob": masks[0] if masks else None}
+        lanes = tuple(_lanes(found, weight))
+        cards.append(Card(f"pair-{number}", label, attribute, index, source, lanes))
+    return cards
+
+
+def _lanes(rows: Sequence[Row], weight: Mapping[str, int]) -> Iterator[Lane]:
+    editors = sorted({row["editor"] for row in rows}, key=lambda name: (-weight[name], str(name)))
+    for editor in editors:
+        sides = [
+            [row for row in rows if row["editor"] == editor and row["feasibility"] == side]
+            for side in FEASIBILITIES
+        ]
+        for at in range(max(map(len, sides))):
+            feasible, infeasible = (side[at] if at < len(side) else None for side in sides)
+            yield Lane(str(editor), (feasible, infeasible))
+
+
+def _paged(cards: Sequence[Card], page_size: int) -> Iterator[list[Card]]:
+    if page_size < 1:
+        raise FactoryError(f"page_size {page_size}: give the edits of a page, at least 1")
+    page: list[Card] = []
+    held = 0
+    for card in cards:
+        if page and held + len(card.edits) > page_size:
+            yield page
+            page, held = [], 0
+        page.append(card)
+        held += len(card.edits)
+    if page:
+        yield page
+
+
+def _page_of(card: Card, pages: Sequence[Sequence[Card]]) -> int:
+    return next(at for at, page in enumerate(pages) if any(card is other for other in page))
+
+
+def _value(row: Row, facet: str) -> str:
+    return str(row[COLUMNS.get(facet, facet)])
+
+
+def _index(edits: Sequence[Row], pages: Sequence[Sequence[Card]]) -> dict[str, Any]:
+    """What the filters need to know of every page: how many edits of which facets it holds."""
+    orders = {"feasibility": FEASIBILITIES, "status": STATUSES}
+    names = {}
+    for facet in FACETS:
+        there = sorted({_value(row, facet) for row in edits})
+        order = {name: at for at, name in enumerate(orders.get(facet, ()))}
+        names[facet] = sorted(there, key=lambda name: (order.get(name, len(order)), name))
+    at = {facet: {name: i for i, name in enumerate(found)} for facet, found in names.items()}
+    counted = [
+        Counter(
+            tuple(at[facet][_value(row, facet)] for facet in FACETS)
+            for card in page
+            for row in card.edits
+        )
+        for page in pages
+    ]
+    return {
+        "facets": list(FACETS),
+        "names": names,
+        "files": ["index.html", *(f"page-{number}.html" for number in range(2, len(pages) + 1))],
+        "counts": [[[*key, count] for key, count in sorted(page.items())] for page in counted],
+    }
+
+
+def _glimpses(cards: Sequence[Card]) -> list[Card]:
+    """One pair a class, attributes in turn, so that the first look sees the whole range."""
+    by_class: dict[str, list[Card]] = defaultdict(list)
+    for card in cards:
+        if card.accepted:
+            by_class[card.label].append(card)
+    attributes = sorted({card.attribute for card in cards})
+    chosen = []
+    for turn, label in enumerate(sorted(by_class)[:GLIMPSES]):
+        wanted = attributes[turn % len(attributes)]
+        found = [card for card in by_class[label] if card.attribute == wanted]
+        chosen.append((found or by_class[label])[0])
+    return chosen
+
+
+def _unused(sources: Mapping[str, Row], edits: Sequence[Row]) -> list[Row]:
+    """Sources of which no edit was even asked for although they were meant to be edited."""
+    edited = {row["source_key"] for row in edits}
+    return [
+        row
+        for key, row in sources.items()
+        if key not in edited and (row["status"] != "ok" or row["mask_blob"])
+    ]
+
+
+def _yields(edits: Sequence[Row]) -> list[dict[str, Any]]:
+    groups: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
+    for row in edits:
+        place = (_value(row, "editor"), _value(row, "attribute"), _value(row, "feasibility"))
+        groups[place][row["status"]] += 1
+    return [
+        {
+            "place": place,
+            "total": counts.total(),
+            "share": counts["ok"] / counts.total(),
+            **{status: counts[status] for status in STATUSES},
+        }
+        for place, counts in sorted(groups.items())
+    ]
+
+
+class _Pictures:
+    """Thumbnails and outlines by blob name; fetched a page at a time, several at once."""
+
+    def __init__(self, read: Read) -> None:
+        self._made = lru_cache(maxsize=REMEMBERED)(lambda name, make: _picture(name, make, read))
+        self._page: dict[tuple[str, str], tuple[str, str]] = {}
+
+    def fetch(self, cards: Sequence[Card], others: Sequence[Row]) -> None:
+        """Make ready what ``image`` and ``contour`` will be asked for."""
+        sources = [*(card.source for card in cards), *others[:SHOWN_UNUSED]]
+        rows = [*sources, *(row for card in cards for row in card.edits)]
+        wanted = {(str(row["image_blob"]), "image") for row in rows if row["image_blob"]}
+        wanted |= {(str(row["mask_blob"]), "mask") for row in sources if row["mask_blob"]}
+        ordered = sorted(wanted)
+        with ThreadPoolExecutor(READERS) as pool:
+            self._page = dict(
+                zip(ordered, pool.map(lambda w: self._made(*w), ordered), strict=True)
+            )
+
+    def image(self, row: Row) -> tuple[str, str]:
+        """Data URI and, where there is none, the reason in words."""
+        if not row["image_blob"]:
+            return "", "no image"
+        return self._page[(str(row["image_blob"]), "image")]
+
+    def contour(self, row: Row) -> tuple[str, str]:
+        """As ``image``, of the mask's outline."""
+        if not row["mask_blob"]:
+            return "", "no mask"
+        return self._page[(str(row["mask_blob"]), "mask")]
+
+
+def _picture(name: str, kind: str, read: Read) -> tuple[str, str]:
+    try:
+        data = read(name)
+        return (outline(data) if kind == "mask" else thumbnail(data)), ""
+    except (FactoryError, OSError, ValueError, SyntaxError, KeyError) as error:
+        # PIL raises SyntaxError for some torn PNGs.
+        return "", f"{kind} cannot be read: {type(error).__name__}: {error}"
