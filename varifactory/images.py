@@ -33,3 +33,24 @@ def pixel_hash(pixels: NDArray[np.uint8] | NDArray[np.bool_]) -> str:
     array = np.ascontiguousarray(pixels)
     head = f"{array.shape}:{array.dtype}:".encode()
     return hashlib.sha256(head + array.tobytes()).hexdigest()
+
+
+def phash(pixels: NDArray[np.uint8]) -> str:
+    """64 bits of an image's coarse structure (pHash), 16 hexadecimal digits.
+
+    Re-encoding changes a few bits; a flip or a crop changes many (``leakage`` finds those).
+    """
+    import imagehash  # brings scipy, which readers of data sets do without
+
+    return str(imagehash.phash(Image.fromarray(pixels)))
+
+
+def hamming(first: str, second: str) -> int:
+    """Bits in which two hashes differ, 0 to 64; unrelated images differ in about 32.
+
+    Raises:
+        ValueError: hashes of different lengths, or not hexadecimal.
+    """
+    if len(first) != len(second):
+        raise ValueError(f"hashes of different lengths: {first!r} and {second!r}")
+    return (int(first, 16) ^ int(second, 16)).bit_count()
