@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from varifactory.catalog import Attribute, Catalog
 from varifactory.catalog.taxonomy import FEASIBILITIES
 from varifactory.errors import RecipeError
-from varifactory.images import encode_png, perceptual_hash, pixel_hash
+from varifactory.images import encode_png, phash, pixel_hash
 from varifactory.keys import edit_seed, item_key, seed_from
 from varifactory.models import Inpainter, InpaintingJob, Pixels, Region
 from varifactory.recipe import EditGate, Edits, Recipe
@@ -287,7 +287,7 @@ def _made(task: _Task, edited: Pixels) -> Made:
     measures = {
         **measure(source, pasted, task.alpha > 0),
         "pixel_sha256": pixel_hash(pasted),
-        "phash": perceptual_hash(pasted),
+        "phash": phash(pasted),
     }
     return Made(
         {**task.row, **measures, "status": "ok", "reason": ""}, {"image_blob": encode_png(pasted)}
@@ -340,9 +340,9 @@ def perceptual_hashes(rows: Sequence[Mapping[str, Any]]) -> NDArray[np.uint64]:
     return np.array(sorted({int(row["phash"], 16) for row in rows}), dtype=np.uint64)
 
 
-def nearest(phash: str, neighbours: NDArray[np.uint64]) -> int:
+def nearest(hash_: str, neighbours: NDArray[np.uint64]) -> int:
     """Fewest bits in which a perceptual hash differs from any neighbour; 64 without neighbours."""
     if not len(neighbours):
         return 64
-    differing = (neighbours ^ np.uint64(int(phash, 16)))[:, None].view(np.uint8)
+    differing = (neighbours ^ np.uint64(int(hash_, 16)))[:, None].view(np.uint8)
     return int(np.unpackbits(differing, axis=1).sum(axis=1).min())
