@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from varifactory.catalog import Attribute
+from varifactory.errors import ModelError
 
 Pixels = NDArray[np.uint8]
 """An image, (height, width, 3), sRGB, 0 to 255."""
@@ -29,16 +30,35 @@ class PromptRequest:
     attribute: Attribute
     feasibility: str
     count: int
+    taken: tuple[str, ...] = ()
+    """Values the pool holds already: not wanted again."""
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenPrompt:
-    """One phrase: ``value`` names it, ``text`` is the whole prompt for the inpainter."""
+    """One phrase: ``value`` names it, ``phrase`` goes into a template of the attribute."""
 
     value: str
-    text: str
+    phrase: str
     raw: str = ""
     cost_usd: float | None = None
+    """This phrase's share of the price of the calls, US dollars; None if unknown."""
+
+
+class NoAnswer(ModelError):
+    """A writer that works but has nothing for one request: the others may still be asked.
+
+    ``status`` is how the request's items end: ``skipped`` (refused, filtered, cut off) or
+    ``failed`` (no usable answer after all tries).
+    """
+
+    def __init__(
+        self, message: str, *, status: str, raw: str = "", cost_usd: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.raw = raw
+        self.cost_usd = cost_usd
 
 
 class Writer(Protocol):
@@ -47,11 +67,17 @@ class Writer(Protocol):
     @property
     def identity(self) -> Identity: ...
 
+    @property
+    def known_ahead(self) -> bool:
+        """True where ``write`` only looks words up: they are then planned, and part of the key."""
+        ...
+
     def write(self, request: PromptRequest) -> list[WrittenPrompt]:
         """Up to ``request.count`` prompts without duplicates; fewer when the writer has no more.
 
         Raises:
-            ModelError: the writer cannot answer (the message says why and what to change).
+            NoAnswer: nothing for this request.
+            ModelError: the writer cannot work at all (the message says why and what to change).
         """
         ...
 
