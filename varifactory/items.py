@@ -12,6 +12,7 @@ from typing import Any
 
 from varifactory import keys, records
 from varifactory.catalog import Taxonomy
+from varifactory.edits import Wish
 from varifactory.recipe import Recipe
 from varifactory.stages import Row
 from varifactory.verdicts import Decision, decide
@@ -95,31 +96,33 @@ def _outcome(
 
 def wanted(
     edits: Iterable[Row], found: Mapping[str, Outcome], recipe: Recipe
-) -> list[tuple[Pair, int]]:
-    """The pairs that need another attempt, and its number: both sides are to be made anew.
+) -> dict[int, set[Wish]]:
+    """Attempt -> the edits to make at it, both sides of every pair that is not complete.
 
     Only a **rejected** side asks for a new seed. A failed or skipped one waits for the next run to
     try the same again, so that a run that was disturbed ends with the data set of one that was
     not. Edits of the compared second editor are not repeated: its rates are of first attempts.
     """
-    needed = []
+    needed: dict[int, set[Wish]] = defaultdict(set)
     for pair, sides in _pairs(edits).items():
         attempt = 1 + max(max(attempts) for attempts in sides.values())
         if pair.editor != recipe.edits.editor or attempt >= recipe.edits.attempts:
             continue
-        if _complete(sides, found) is not None:
-            continue
-        last = [found[attempts[attempt - 1]["key"]].status
-                for attempts in sides.values() if attempt - 1 in attempts]  # fmt: skip
-        settled = len(last) == len(sides) and all(status in records.DONE for status in last)
-        rejected_once = any(
-            found[row["key"]].status == "rejected"
-            for attempts in sides.values()
-            for row in attempts.values()
-        )
-        if settled and rejected_once:
-            needed.append((pair, attempt))
-    return sorted(needed)
+        if _complete(sides, found) is None and _rejected(sides, found, attempt - 1):
+            needed[attempt] |= {
+                Wish(pair.source_key, pair.attribute, pair.index, feasibility)
+                for feasibility in sides
+            }
+    return dict(needed)
+
+
+def _rejected(sides: Sides, found: Mapping[str, Outcome], attempt: int) -> bool:
+    """Whether all sides are done at this attempt and some side was refused, now or before."""
+    last = [found[side[attempt]["key"]].status for side in sides.values() if attempt in side]
+    done = len(last) == len(sides) and all(status in records.DONE for status in last)
+    return done and any(
+        found[row["key"]].status == "rejected" for side in sides.values() for row in side.values()
+    )
 
 
 def assemble(

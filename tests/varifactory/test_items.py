@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from varifactory.catalog import Pools, Taxonomy
+from varifactory.edits import Wish
 from varifactory.items import assemble, counts, data_set_hash, outcomes, refused, wanted
 from varifactory.recipe import Recipe
 from varifactory.records import table
@@ -118,15 +119,16 @@ def test_another_attempt_is_for_rejected_pairs(
     edits = [row | {"status": "failed"} if row["key"] in failed else row for row in edits]
     found = ended(edits, absent)
     needed = wanted(edits, found, recipe(attempts=attempts))
-    assert [attempt for _, attempt in needed] == ([next_attempt] if next_attempt else [])
+    sides = {Wish("s1", "color", 0, side) for side in ("feasible", "infeasible")}
+    assert needed == ({next_attempt: sides} if next_attempt else {})
 
 
 def test_no_attempt_is_asked_for_twice_or_of_the_second_editor():
     edits = [edit(side, at) for side in ("feasible", "infeasible") for at in (0, 1)]
     found = ended(edits, absent={"feasible-0"})
-    assert wanted(edits, found, recipe(attempts=5)) == []
+    assert wanted(edits, found, recipe(attempts=5)) == {}
     second = [row | {"editor": "small-diffusion"} for row in edits]
-    assert wanted(second, ended(second, absent={"feasible-0", "feasible-1"}), recipe()) == []
+    assert wanted(second, ended(second, absent={"feasible-0", "feasible-1"}), recipe()) == {}
 
 
 def test_the_hash_is_of_the_content_not_of_the_order():
