@@ -79,8 +79,9 @@ class Catalog(_Entry):
         """
         if name not in self.attributes:
             raise RecipeError(
-                f"unknown attribute {name!r}; the catalog has {', '.join(sorted(self.attributes))}: "
-                "write its file into the folder that prompts.catalog names"
+                f"unknown attribute {name!r}; the catalog has "
+                f"{', '.join(sorted(self.attributes))}: write its file into the folder that "
+                "prompts.catalog names"
             )
         return self.attributes[name]
 
