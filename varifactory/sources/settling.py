@@ -37,14 +37,16 @@ def settle(listing: Listing, read: Mapping[str, Row], settings: Sources, spec: s
     """
     rows = [_placed(plan, read, listing, settings, spec) for plan in listing.planned]
     _settle_copies(rows, spec)
-    settled = tuple([*rows, *listing.decided])
+    settled = (*rows, *listing.decided)
     if not any(row["status"] == "ok" for row in settled):
         first = next(row for row in settled)
         raise SourceError(
             f"none of the {len(settled)} images can be used; the first, {first['uri']}: "
             f"{first['reason']}"
         )
-    return Settled(settled, (*listing.notices, *_gaps(listing, settled)))
+    return Settled(
+        settled, (*listing.notices, *_cuts(listing, settings.split), *_gaps(listing, settled))
+    )
 
 
 def split_of(content_hash: str, shares: Split) -> str:
@@ -97,7 +99,9 @@ def _placed(
     if row["status"] != "ok":
         return row
     key = item_key(spec, bytes_sha256=row["bytes_sha256"], label=row["label"])
-    split = plan.get("split") or _cut(row["bytes_sha256"], listing.given_splits, settings.split)
+    split = plan.get("split")
+    if split in (None, "train"):
+        split = _cut(row["bytes_sha256"], listing.given_splits, settings.split)
     return {**row, "key": key, "split": split}
 
 
@@ -133,6 +137,16 @@ def _settle_copies(rows: list[Row], spec: str) -> None:
             )
             key = item_key(spec, uri=row["uri"], label=row["label"], copy_of=row["pixel_sha256"])
             rows[n] = {**row, "key": key, "status": status, "reason": reason}
+
+
+def _cuts(listing: Listing, shares: Split) -> list[str]:
+    if not listing.given_splits:
+        return []
+    return [
+        f"no {split} split is given: {getattr(shares, split):.0%} of the training images are it"
+        for split in ("validation", "test")
+        if split not in listing.given_splits
+    ]
 
 
 def _gaps(listing: Listing, rows: Sequence[Row]) -> list[str]:

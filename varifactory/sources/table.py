@@ -8,6 +8,7 @@ import json
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -97,8 +98,8 @@ def _plan_table(fs: Any, draft: Draft, table: Table, split: str | None) -> None:
         columns = parquet.read(columns=wanted)
     labels = _labels(columns[settings.label_column], schema, settings.label_column, table, draft)
     splits = columns["split"].to_pylist() if "split" in wanted else [split] * len(columns)
-    paths = columns[settings.image_column].to_pylist() if len(wanted) > 1 and (
-        settings.image_column in wanted) else None  # fmt: skip
+    named = settings.image_column in wanted
+    paths = columns[settings.image_column].to_pylist() if named else None
     stamps = _stamps(fs, table, paths) if paths else {}
     for number, (label, given) in enumerate(zip(labels, splits, strict=True)):
         uri, size, stamp = f"{table.uri}#{number}", table.size, table.stamp
@@ -118,9 +119,11 @@ def _plan_row(draft: Draft, uri: str, size: int, stamp: str, label: str | None, 
         labelled(draft, [uri], label, lambda one, name: draft.plan(one, size, stamp, name, split))
 
 
-def _opened(fs: Any, table: Table) -> pq.ParquetFile:
+@contextmanager
+def _opened(fs: Any, table: Table) -> Iterator[pq.ParquetFile]:
     try:
-        return pq.ParquetFile(fs.open(table.path, "rb"))
+        with fs.open(table.path, "rb") as stream, pq.ParquetFile(stream) as parquet:
+            yield parquet
     except (pa.ArrowException, OSError) as error:
         raise SourceError(f"{table.uri} cannot be read as Parquet: {error}") from error
 
@@ -144,7 +147,7 @@ def _labels(
     column: pa.ChunkedArray, schema: pa.Schema, name: str, table: Table, draft: Draft
 ) -> list[str | None]:
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    values = column.to_pylist()
+    values: list[Any] = column.to_pylist()
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return values
     if not pa.types.is_integer(kind):
@@ -203,7 +206,7 @@ def read_rows(rows: list[dict[str, Any]], settings: Sources) -> Iterator[bytes |
         try:
             cell = _cell(fs, settings.uri, path, row["uri_stamp"], int(number), settings)
             yield _bytes_of(fs, path, cell)
-        except (OSError, ValueError, pa.ArrowException, SourceError) as error:
+        except (OSError, LookupError, ValueError, pa.ArrowException, SourceError) as error:
             yield error
 
 
@@ -218,7 +221,7 @@ def _cell(
                 break
             first += count
         else:
-            raise SourceError(f"row {number} is no longer in the table: run again to list it anew")
+            raise LookupError(f"row {number} is no longer in the table: run again to list it anew")
         small = parquet.metadata.row_group(group).total_byte_size <= _KEPT_GROUP
     read = _kept_group if small else _kept_group.__wrapped__
     cell: bytes | str | Mapping[str, Any] | None = read(
