@@ -85,7 +85,7 @@ def recipe(**training) -> Recipe:
 
 def planned(sources, items, **training) -> list[dict]:
     made = recipe(**training)
-    spec = keys.spec_of("training", training_spec(made, LoraClip(made.training.template)))
+    spec = keys.spec_of("training", training_spec(made, LoraClip(template=made.training.template)))
     return plan_cells(spec, made, sources, items)
 
 

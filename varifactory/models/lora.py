@@ -43,9 +43,9 @@ class LoraClip:
 
     def __init__(
         self,
+        name: str = "small-clip",
         template: str = "a photo of a {class_name}",
         *,
-        name: str = "small-clip",
         batch: int = BATCH,
         threads: int = 1,
         device: str = "cpu",

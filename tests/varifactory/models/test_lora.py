@@ -229,7 +229,7 @@ def test_a_loss_that_is_not_finite_says_what_to_lower(images):
 
 def test_a_template_without_a_place_for_the_class_is_refused():
     with pytest.raises(ModelError, match="must hold"):
-        LoraClip("a photo")
+        LoraClip(template="a photo")
 
 
 def test_the_rate_warms_up_in_a_line_and_ends_in_a_cosine():
