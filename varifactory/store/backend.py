@@ -66,11 +66,11 @@ def open_backend(url: str) -> Backend:
     """
     if not url.strip():
         raise StoreError("the store's URL is empty: give a folder or s3://bucket/prefix")
-    scheme, _, rest = url.partition("://")
-    if not rest or scheme == "file":
+    scheme, mark, rest = url.partition("://")
+    if not mark or scheme == "file":
         from varifactory.store.local import LocalBackend
 
-        folder = unquote(urlsplit(url).path) if rest else url
+        folder = unquote(urlsplit(url).path) if mark else url
         return LocalBackend(Path(os.path.abspath(os.path.expanduser(folder))))
     if scheme == "s3":
         from varifactory.store.s3 import S3Backend

@@ -59,7 +59,9 @@ def _plain_types(table: pa.Table) -> pa.Table:
     """Dictionaries and large strings as plain strings: parts of one stage must fit together."""
     for index, field in enumerate(table.schema):
         kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-        kind = pa.string() if pa.types.is_large_string(kind) else kind
+        texts = field.name.endswith("_blob") or field.name in BASE.names
+        if pa.types.is_large_string(kind) or (pa.types.is_null(kind) and texts):
+            kind = pa.string()
         if kind != field.type:
             table = table.set_column(index, field.with_type(kind), pc.cast(table[field.name], kind))
     return table

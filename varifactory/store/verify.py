@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
 from varifactory.store import names
+from varifactory.store.backend import Entry
 from varifactory.store.blobs import Blobs
 from varifactory.store.errors import BlobCorrupt, BlobError, PartDamaged, StoreError
 from varifactory.store.manifest import HASHED, Manifest, dataset_hash
@@ -126,27 +127,23 @@ class Verified(Tables, Blobs, Versions):
     def _verify_parts(
         self, stage: str, spec: str, heal: bool, checked: Counter[str]
     ) -> list[Finding]:
-        found = []
-        for entry in self._entries(stage, spec):
-            checked["parts"] += 1
+        def look(entry: Entry) -> Finding | int:
             try:
-                part = self._reader.read(stage, spec, entry.name, fresh=True)
-                checked["rows"] += len(part.table)
+                return len(self._reader.read(stage, spec, entry.name, fresh=True).table)
             except FileNotFoundError:
-                continue  # removed since it was listed
+                return 0  # removed since it was listed
             except PartDamaged as error:
                 path = names.part(stage, spec, entry.name)
                 if heal:
                     self._to_trash(path)
-                found.append(
-                    Finding(
-                        kind="part damaged",
-                        where=self.backend.show(path),
-                        detail=f"{error}; about {entry.size} bytes of rows are missing",
-                        healed=heal,
-                    )
-                )
-        return found
+                detail = f"{error}; about {entry.size} bytes of rows are missing"
+                where = self.backend.show(path)
+                return Finding(kind="part damaged", where=where, detail=detail, healed=heal)
+
+        looked = self._map(look, self._entries(stage, spec))
+        checked["parts"] += len(looked)
+        checked["rows"] += sum(found for found in looked if isinstance(found, int))
+        return [found for found in looked if isinstance(found, Finding)]
 
     def _to_trash(self, path: str) -> None:
         data = self.backend.read(path)
@@ -204,9 +201,8 @@ class Verified(Tables, Blobs, Versions):
         read = present if sample is None else random.sample(present, round(sample * len(present)))
         checked["blobs"] += len(blobs)
         checked["blobs hashed"] += len(read)
-        for name in read:
-            if self._blob_is_bad(name, False):
-                bad[name] = f"blob corrupt: {name}"
+        wrong = self._map(lambda name: self._blob_is_bad(name, False), read)
+        bad |= {n: f"blob corrupt: {n}" for n, is_bad in zip(read, wrong, strict=True) if is_bad}
         return bad
 
     def _blob_is_bad(self, name: str, raising: bool) -> bool:

@@ -6,6 +6,7 @@ write    write blobs and parts without end, to be killed
 fill     write blobs until the file size limit of NAME bytes is met
 """
 
+import hashlib
 import json
 import resource
 import sys
@@ -15,7 +16,7 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from varifactory.store import Manifest, Store, StoreFull, VersionTaken, parts
+from varifactory.store import Manifest, ManifestPart, Store, StoreFull, VersionTaken, parts
 
 
 def race(store: Store, name: str) -> None:
@@ -27,30 +28,31 @@ def race(store: Store, name: str) -> None:
         row = {"key": f"k{index:02}", "status": "ok", "image_blob": f"{sha}.png", "who": name}
         store.append("edits", "s", pa.Table.from_pylist([row]))
     table = store.rows("edits", "s", ["key", "who"]).to_pylist()
-    try:
-        held = store.publish(manifest(store, name)).actor
-    except VersionTaken:
-        held = "refused"
-    print(json.dumps({"rows": len(table), "held": held}), flush=True)
+    answer = {"rows": len(table)}
+    for dataset, content in (("disputed", name), ("agreed", "same content")):
+        try:
+            answer[dataset] = store.publish(manifest(store, dataset, name, content)).actor
+        except VersionTaken:
+            answer[dataset] = "refused"
+    print(json.dumps(answer), flush=True)
 
 
-def manifest(store: Store, name: str) -> Manifest:
+def manifest(store: Store, dataset: str, who: str, content: str) -> Manifest:
     part = store.parts("edits", "s")[0]
     return Manifest(
-        name="raced",
+        name=dataset,
         version=1,
         created_at=datetime.now(UTC),
-        actor=name,
+        actor=who,
         recipe={},
         recipe_fingerprint="f",
-        dataset_hash=("same" if name.startswith("same") else name) * 16,
+        dataset_hash=hashlib.sha256(content.encode()).hexdigest(),
         counts={},
         parts=(
-            {"stage": "edits", "spec": "s", "name": part.name, "rows": part.rows,
-             "bytes": part.bytes},
+            ManifestPart(stage="edits", spec="s", name=part.name, rows=part.rows, bytes=part.bytes),
         ),
-        run_id=name,
-    )  # fmt: skip
+        run_id=who,
+    )
 
 
 def read(store: Store, name: str) -> None:
