@@ -12,7 +12,6 @@ from typing import Any
 
 from varifactory import keys, records
 from varifactory.catalog import Taxonomy
-from varifactory.edits import Wish
 from varifactory.recipe import Recipe
 from varifactory.stages import Row
 from varifactory.verdicts import Decision, decide
@@ -96,24 +95,21 @@ def _outcome(
 
 def wanted(
     edits: Iterable[Row], found: Mapping[str, Outcome], recipe: Recipe
-) -> dict[int, set[Wish]]:
-    """Attempt -> the edits to make at it, both sides of every pair that is not complete.
+) -> list[tuple[Pair, int]]:
+    """The pairs that need another attempt, and its number: both sides are to be made anew.
 
     Only a **rejected** side asks for a new seed. A failed or skipped one waits for the next run to
     try the same again, so that a run that was disturbed ends with the data set of one that was
     not. Edits of the compared second editor are not repeated: its rates are of first attempts.
     """
-    needed: dict[int, set[Wish]] = defaultdict(set)
+    needed = []
     for pair, sides in _pairs(edits).items():
         attempt = 1 + max(max(attempts) for attempts in sides.values())
         if pair.editor != recipe.edits.editor or attempt >= recipe.edits.attempts:
             continue
         if _complete(sides, found) is None and _rejected(sides, found, attempt - 1):
-            needed[attempt] |= {
-                Wish(pair.source_key, pair.attribute, pair.index, feasibility)
-                for feasibility in sides
-            }
-    return dict(needed)
+            needed.append((pair, attempt))
+    return sorted(needed)
 
 
 def _rejected(sides: Sides, found: Mapping[str, Outcome], attempt: int) -> bool:
@@ -251,12 +247,6 @@ def _item_key(spec: str, of: str, row: Row, parent: str | None) -> str:
     return keys.item_key(spec, of=of, parent=parent, status=row["status"], reason=reason,
                          split=row["split"], paired=row["paired"], forced=row["forced"],
                          feasibility=row.get("judged_feasibility"))  # fmt: skip
-
-
-def data_set_hash(rows: Iterable[Row]) -> str:
-    """One hash of what a data set holds; the same whatever the order, shards and runner."""
-    facts = ("key", "status", "pixel_sha256", "label", "split", "forced")
-    return keys.digest(sorted([str(row.get(name)) for name in facts] for row in rows))
 
 
 def refused(rows: Iterable[Row], reasons: Mapping[str, str]) -> list[Row]:

@@ -4,10 +4,10 @@ from typing import Any
 import pytest
 
 from varifactory.catalog import Pools, Taxonomy
-from varifactory.edits import Wish
-from varifactory.items import assemble, counts, data_set_hash, outcomes, refused, wanted
+from varifactory.items import Pair, assemble, counts, outcomes, refused, wanted
 from varifactory.recipe import Recipe
 from varifactory.records import table
+from varifactory.store import dataset_hash
 
 TAXONOMY = Taxonomy(
     known_truth=True,
@@ -119,26 +119,27 @@ def test_another_attempt_is_for_rejected_pairs(
     edits = [row | {"status": "failed"} if row["key"] in failed else row for row in edits]
     found = ended(edits, absent)
     needed = wanted(edits, found, recipe(attempts=attempts))
-    sides = {Wish("s1", "color", 0, side) for side in ("feasible", "infeasible")}
-    assert needed == ({next_attempt: sides} if next_attempt else {})
+    pair = Pair("s1", "color", 0, "compositor")
+    assert needed == ([(pair, next_attempt)] if next_attempt else [])
 
 
 def test_no_attempt_is_asked_for_twice_or_of_the_second_editor():
     edits = [edit(side, at) for side in ("feasible", "infeasible") for at in (0, 1)]
     found = ended(edits, absent={"feasible-0"})
-    assert wanted(edits, found, recipe(attempts=5)) == {}
+    assert wanted(edits, found, recipe(attempts=5)) == []
     second = [row | {"editor": "small-diffusion"} for row in edits]
-    assert wanted(second, ended(second, absent={"feasible-0", "feasible-1"}), recipe()) == {}
+    assert wanted(second, ended(second, absent={"feasible-0", "feasible-1"}), recipe()) == []
 
 
 def test_the_hash_is_of_the_content_not_of_the_order():
     edits = [edit("feasible"), edit("infeasible")]
     found = ended(edits)
     rows = assemble(SOURCES, MASKS, edits, found, recipe())
-    hashes = {data_set_hash(order) for order in itertools.permutations(rows)}
-    assert hashes == {data_set_hash(assemble(SOURCES, MASKS, edits[::-1], found, recipe()))}
+    hashes = {dataset_hash(table("items", list(order))) for order in itertools.permutations(rows)}
+    again = assemble(SOURCES, MASKS, edits[::-1], found, recipe())
+    assert hashes == {dataset_hash(table("items", again))}
     other = assemble(SOURCES, MASKS, edits, ended(edits, absent={"feasible-0"}), recipe())
-    assert data_set_hash(other) not in hashes
+    assert dataset_hash(table("items", other)) not in hashes
 
 
 def test_a_gate_rejects_what_was_made_and_leaves_failures_alone():
