@@ -27,7 +27,6 @@ BASE = pa.schema(
         ("reason", pa.string()),
     ]
 )
-_ALL_STATUSES = pa.array([*STATUSES, TOMBSTONE])
 _BLOB_PATTERN = r"^[0-9a-f]{64}\.[a-z0-9]{1,16}$"
 
 
@@ -72,7 +71,7 @@ def _check(table: pa.Table, where: str) -> None:
     if absent or not len(table):
         raise StoreError(f"{where}: a table of at least one row with {absent or 'rows'} is needed")
     _refuse(table["key"], pc.fill_null(pc.equal(table["key"], ""), True), where, "has an empty key")
-    known = pc.is_in(table["status"], value_set=_ALL_STATUSES)
+    known = pc.is_in(table["status"], value_set=pa.array([*STATUSES, TOMBSTONE]))
     _refuse(table["status"], pc.invert(known), where, f"has a status beyond {STATUSES}")
     if table["first_part"].null_count != len(table):
         raise StoreError(f"{where}: first_part is filled; only a fold may keep it")
