@@ -42,10 +42,12 @@ class Proxy(BaseHTTPRequestHandler):
             self.send(501, _ERROR.format("NotImplemented", "no such header").encode())
         elif self.manner == "busy" and first:
             self.send(503, _ERROR.format("SlowDown", "reduce your request rate").encode())
+        elif self.manner == "conflicting" and conditional and first:
+            self.send(409, _ERROR.format("ConditionalRequestConflict", "try again").encode())
         else:
-            self.forward(body, forget=self.manner == "forgetful" and first)
+            self.forward(body, first)
 
-    def forward(self, body: bytes, forget: bool) -> None:
+    def forward(self, body: bytes, first: bool) -> None:
         kept = {
             name: value
             for name, value in self.headers.items()
@@ -56,11 +58,13 @@ class Proxy(BaseHTTPRequestHandler):
         response = connection.getresponse()
         data = response.read()
         connection.close()
-        if forget and self.command == "PUT":
+        if self.manner == "forgetful" and first and self.command == "PUT":
             self.close_connection = True
             return
         headers = {k: v for k, v in response.getheaders() if k.lower() not in _HOP}
         length = response.headers.get("Content-Length") if self.command == "HEAD" else len(data)
+        if self.manner == "tearing" and first and self.command == "GET":
+            data, self.close_connection = data[: len(data) // 2], True
         self.send(response.status, data, {**headers, "Content-Length": str(length or 0)})
 
     def send(self, status: int, data: bytes, headers: dict[str, str] | None = None) -> None:

@@ -16,7 +16,7 @@ from varifactory.store import (
     StoreUnsafe,
     VersionTaken,
 )
-from varifactory.store.parts import cache_folder
+from varifactory.store.parts import _RECENT, cache_folder
 
 Rows = Callable[..., pa.Table]
 Point = Callable[[int], str]
@@ -103,8 +103,9 @@ def test_lost_answers_cost_nothing(misbehaving: Callable[[str], str], rows: Rows
     assert store.read_run("r") == {"who": "me"}
 
 
-def test_busy_server_is_tried_again(misbehaving: Callable[[str], str]) -> None:
-    store = Store(misbehaving("busy"))
+@pytest.mark.parametrize("manner", ["busy", "conflicting", "tearing"])
+def test_passing_trouble_is_tried_again(misbehaving: Callable[[str], str], manner: str) -> None:
+    store = Store(misbehaving(manner))
     store.prepare()
     sha = store.put_blob(b"pixels", "png")
     assert store.get_blob(sha, "png") == b"pixels"
@@ -149,8 +150,6 @@ def test_unseen_part_costs_one_request_and_a_seen_one_none(
     )
     store.rows("edits", "s")
     assert len(read) == 1
-    from varifactory.store.parts import _RECENT
-
     _RECENT._forget()  # a new process on the same machine
     store.rows("edits", "s")
     assert len(read) == 1
