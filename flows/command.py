@@ -1,4 +1,4 @@
-"""The command line of a flow: its options, Prefect's temporary server, one JSON object, exit codes."""
+"""The command line of a flow: options, Prefect's temporary server, JSON, exit codes."""
 
 import json
 import logging
@@ -23,7 +23,6 @@ QUIET_PREFECT = {
     # A slow machine needs more than Prefect's 20 s for its first start.
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_LOGGING_LEVEL": "ERROR",
     "PREFECT_LOGGING_SERVER_LEVEL": "ERROR",
     "DO_NOT_TRACK": "1",
     # Small models run up to four times slower when two threads spin for them.
@@ -98,6 +97,9 @@ def _listen() -> None:
     factory.handlers[:] = [handler]
     factory.setLevel(logging.INFO)
     factory.propagate = False
+    # The command says itself what happened; Prefect's UI keeps the logs of its runs.
+    for name in ("prefect", "prefect.flow_runs", "prefect.task_runs"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
 

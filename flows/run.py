@@ -1,13 +1,15 @@
 """One run of a flow: its recipe, its store, and how a stage is planned, worked off and counted."""
 
 import getpass
+import json
 import os
 import time
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from types import TracebackType
 from typing import Any
 
 from prefect.futures import PrefectFuture, as_completed
@@ -74,6 +76,28 @@ class FactoryRun:
         )
         return run
 
+    def __enter__(self) -> "FactoryRun":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Write down how the run ended, and hide rows whose blobs were found lost or corrupt."""
+        if self.lost_blobs:
+            self.store.retire_blobs(dict.fromkeys(self.lost_blobs, "found lost or corrupt"))
+        ended = {
+            "ended_at": datetime.now(UTC).isoformat(),
+            "seconds": round(self.seconds(), 2),
+            "error": f"{kind.__name__}: {error}" if kind else "",
+            "stages": {name: asdict(tally) for name, tally in self.stages.items()},
+            "specs": self.specs,
+            "notices": self.notices,
+        }
+        self.store.put_run_object(self.id, "ended.json", json.dumps(ended, default=str).encode())
+
     def stage(
         self,
         work: Task[..., Any],
@@ -83,6 +107,7 @@ class FactoryRun:
         *,
         round: int = 0,
         size: int | None = None,
+        together: tuple[str, ...] = (),
         extra: Mapping[str, Any] | None = None,
     ) -> list[Row]:
         """Make what is missing of a stage and return the rows that count, one a planned key.
@@ -95,7 +120,9 @@ class FactoryRun:
         spec = spec_of(stage, fields)
         self.specs[f"{stage}/{spec}"] = dict(fields)
         size = size or self.recipe.run.shard_size
-        plan = plan_shards(self.store, self.id, stage, spec, rows, size=size, round=round)
+        plan = plan_shards(
+            self.store, self.id, stage, spec, rows, size=size, round=round, together=together
+        )
         self._work(work, plan, extra or {})
         kept = self._rows(plan)
         self._count(stage, plan, kept, time.perf_counter() - began)
@@ -108,7 +135,7 @@ class FactoryRun:
         }
         troubles: list[BaseException] = []
         for future in as_completed(list(futures)):
-            result = future.state.result(raise_on_failure=False)
+            result = future.result(raise_on_failure=False)
             if isinstance(result, BaseException):
                 troubles.append(result)
             else:
@@ -140,6 +167,13 @@ class FactoryRun:
             seconds=seconds + (before.seconds if before else 0.0),
         )
         self._mind_the_budget(stage, rows)
+
+    def decided(self, stage: str, rows: Sequence[Row]) -> list[Row]:
+        """Count a stage anew as its gate or its settling left the rows; returns them."""
+        before = self.stages.get(stage, StageTally(0, 0, {}, 0.0))
+        statuses = Counter(row["status"] for row in rows)
+        self.stages[stage] = replace(before, items=len(rows), statuses=dict(statuses))
+        return list(rows)
 
     def _mind_the_budget(self, stage: str, rows: Sequence[Row]) -> None:
         bad = [row for row in rows if row["status"] == "failed"]
@@ -193,5 +227,3 @@ def _worst(troubles: Sequence[BaseException], plan: Plan) -> BaseException:
         f"stage {plan.stage}: {len(troubles)} of {len(plan.shards)} shards did not end; the first "
         f"said {type(first).__name__}: {first}. What they finished is kept: run again to go on"
     )
-
-

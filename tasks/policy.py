@@ -11,7 +11,7 @@ from prefect.states import Completed
 from varifactory.errors import FactoryError
 from varifactory.shards import Maker, ShardRef, work_shard
 
-RETRY_DELAYS = [2, 10]
+RETRY_DELAY = 3.0
 """Seconds before a shard is tried again: long enough for a store to answer, short for people."""
 
 
@@ -27,7 +27,7 @@ def stage(name: str, *, gpu: bool = False) -> dict[str, Any]:
         "cache_policy": NO_CACHE,
         "persist_result": False,
         "retries": 1,
-        "retry_delay_seconds": RETRY_DELAYS[:1],
+        "retry_delay_seconds": RETRY_DELAY,
         "retry_condition_fn": worth_retrying,
         "tags": [name, "gpu" if gpu else "cpu"],
     }
@@ -36,7 +36,7 @@ def stage(name: str, *, gpu: bool = False) -> dict[str, Any]:
 def worth_retrying(task: Any, run: Any, state: State) -> bool:
     """No for errors that the user must mend (a wrong key, a missing model); yes for the rest."""
     try:
-        state.result()  # type: ignore[call-overload]
+        state.result()
     except FactoryError:
         return False
     except Exception:

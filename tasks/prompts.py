@@ -21,7 +21,8 @@ def prompt_shard(recipe: Recipe, shard: ShardRef) -> State[Any]:
     catalog = load_catalog(recipe.prompts.catalog)
 
     def make(rows: list[Row], store: Store) -> list[Made]:
-        return write_prompts(rows, registry.writer(recipe), catalog)
+        standing = store.rows("prompts", shard.spec).to_pylist()
+        return write_prompts(rows, registry.writer(recipe), catalog, standing)
 
-    # A pool is asked for in one go, so a batch is the whole shard.
+    # Both pools of a class and attribute are compared with each other: a batch is a whole shard.
     return policy.run_shard(shard, make, batch_size=max(1, shard.items))

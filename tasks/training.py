@@ -7,10 +7,9 @@ from prefect import task
 from prefect.client.schemas.objects import State
 
 from tasks import policy
-
 from varifactory.cells import CellData, Examples
 from varifactory.keys import item_key
-from varifactory.loading import images_of, read_blob
+from varifactory.loading import images_of, items_of, read_blob
 from varifactory.models import registry
 from varifactory.recipe import Recipe
 from varifactory.shards import ShardRef, keep_rows
@@ -24,7 +23,9 @@ def training_shard(recipe: Recipe, shard: ShardRef, dataset: str, version: int) 
     """Train the missing cells of a shard on a data set version."""
 
     def make(rows: list[Row], store: Store) -> list[Made]:
-        return [_train(row, recipe, shard, store, store.items(dataset, version)) for row in rows]
+        return [
+            _train(row, recipe, shard, store, items_of(store, dataset, version)) for row in rows
+        ]
 
     return policy.run_shard(shard, make, batch_size=1)
 
@@ -70,5 +71,3 @@ def _last_checkpoint(store: Store, spec: str, cell: str) -> bytes | None:
     if not mine:
         return None
     return read_blob(store, max(mine, key=lambda row: row["step"])["checkpoint_blob"])
-
-

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from varifactory.images import decode_mask, decode_png
 from varifactory.stages import Row
-from varifactory.store import Store
+from varifactory.store import Manifest, Store
 
 
 def images_of(store: Store, rows: Sequence[Row], column: str) -> list[NDArray[np.uint8]]:
@@ -55,3 +56,26 @@ def read_blob(store: Store, blob: Any) -> bytes:
         BlobError: lost or corrupt.
     """
     return store.get_blob(*split_name(str(blob)))
+
+
+def items_table(store: Store, manifest: Manifest) -> pa.Table:
+    """The items of a data set version, as it froze them.
+
+    Raises:
+        PartDamaged: a part of it is gone or damaged.
+    """
+    found = []
+    for spec in sorted({part.spec for part in manifest.parts}):
+        parts = [part.name for part in manifest.parts if part.spec == spec]
+        found.append(store.rows_of("items", spec, parts))
+    return pa.concat_tables(found, promote_options="default")
+
+
+def items_of(store: Store, name: str, version: int) -> list[Row]:
+    """The same as rows, by name and version.
+
+    Raises:
+        StoreError: no such version, or a part of it is gone or damaged.
+    """
+    rows: list[Row] = items_table(store, store.dataset(name, version)).to_pylist()
+    return rows

@@ -56,7 +56,7 @@ class ShardRef:
     @property
     def plan(self) -> str:
         """Name of the run object that lists the missing items."""
-        return f"plan/{self.stage}-{self.spec[:12]}-{self.round}-{self.number:05d}.parquet"
+        return f"plan-{self.stage}-{self.spec[:12]}-{self.round}-{self.number:05d}.parquet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +85,25 @@ class Outcome:
 
 
 def plan_shards(
-    store: Store, run: str, stage: str, spec: str, rows: Sequence[Row], *, size: int, round: int = 0
+    store: Store,
+    run: str,
+    stage: str,
+    spec: str,
+    rows: Sequence[Row],
+    *,
+    size: int,
+    round: int = 0,
+    together: tuple[str, ...] = (),
 ) -> Plan:
     """Compare planned rows with the store (one listing) and write down what each shard must make.
 
-    Items are sorted by key before they are cut, so a shard holds the same items in every run that
-    plans the same rows.
+    Items are sorted by the columns ``together`` and their keys before they are cut, so a shard
+    holds the same items in every run that plans the same rows.
     """
-    ordered = sorted({row["key"]: row for row in rows}.values(), key=lambda row: str(row["key"]))
+    ordered = sorted(
+        {row["key"]: row for row in rows}.values(),
+        key=lambda row: (*(str(row[column]) for column in together), str(row["key"])),
+    )
     done = finished(store, stage, spec)
     pieces = [ordered[start : start + size] for start in range(0, len(ordered), size)]
     shards = []
@@ -238,6 +249,8 @@ def _packed(stage: str, rows: list[Row]) -> bytes:
 
 def _unpacked(data: bytes) -> list[Row]:
     table = pq.read_table(io.BytesIO(data))
-    planned = table.drop_columns([c for c in table.column_names if table[c].null_count == len(table)])
+    planned = table.drop_columns(
+        [c for c in table.column_names if table[c].null_count == len(table)]
+    )
     rows: list[Row] = planned.to_pylist()
     return rows

@@ -54,7 +54,7 @@ def _segmenter(name: str, threads: int) -> Segmenter:
     if name in SEGMENTERS:
         from varifactory.grabcut import GrabCut
 
-        return GrabCut(name)
+        return GrabCut("saliency" if name == "grabcut-saliency" else "box")
     raise _unknown("masks.segmenter", name, SEGMENTERS)
 
 
@@ -127,7 +127,7 @@ def trainee(recipe: Recipe) -> Trainee:
     """A fresh classifier to train: every cell gets its own, so cells may run side by side."""
     from varifactory.models.lora import LoraClip
 
-    return LoraClip(recipe.training.clip, recipe.training.template, threads=recipe.run.threads)
+    return LoraClip(recipe.training.template, name=recipe.training.clip, threads=recipe.run.threads)
 
 
 def _unknown(key: str, name: str, known: tuple[str, ...]) -> ModelError:

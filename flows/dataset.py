@@ -1,0 +1,208 @@
+"""Sources to verdicts, one stage after the other, and the data set version they end in."""
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from flows.run import FactoryRun, actor
+from tasks.edits import edit_shard
+from tasks.masks import mask_shard
+from tasks.prompts import prompt_shard
+from tasks.sources import source_shard
+from tasks.verdicts import EXEMPLARS, verdict_shard
+from varifactory import edits, items, masks, prompts, records, sources, verdicts
+from varifactory.catalog import load_catalog, load_taxonomy
+from varifactory.edits import Wish
+from varifactory.keys import spec_of
+from varifactory.models import registry
+from varifactory.stages import Row
+from varifactory.store import Manifest, ManifestPart, PartRef, VersionTaken, dataset_hash
+
+JUDGE_EXAMPLES = 32
+"""Real training images a class that a judge learns its class from: more changes little."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """All attempts of all editors, with what the gates and the judge made of them."""
+
+    edits: list[Row]
+    outcomes: Mapping[str, items.Outcome]
+
+
+def source_images(run: FactoryRun) -> list[Row]:
+    """The labelled images that take part: the shots for training, and the held-out splits."""
+    settings = run.recipe.sources
+    fields = sources.source_fields(settings)
+    spec = spec_of("sources", fields)
+    listing = sources.list_sources(spec, settings)
+    read = run.stage(source_shard, "sources", fields, listing.planned)
+    settled = sources.settle(listing, {row["key"]: row for row in read}, settings, spec)
+    run.decided("sources", settled.rows)
+    shots = sources.few_shot(settled.rows, settings.shots, settings.shot_seed)
+    run.notices += [*settled.notices, *shots.notices]
+    return [*shots.rows, *settled.usable("validation"), *settled.usable("test")]
+
+
+def class_prompts(run: FactoryRun, labels: Collection[str]) -> list[Row]:
+    """The prompts of all pools of the classes; both pools of a class and attribute in one shard."""
+    recipe, writer = run.recipe, registry.writer(run.recipe)
+    catalog, fields = load_catalog(recipe.prompts.catalog), prompts.prompt_spec(recipe, writer)
+    planned = prompts.plan_prompts(
+        spec_of("prompts", fields), sorted(labels), catalog, recipe.prompts, writer
+    )
+    pair = 2 * recipe.prompts.per_pool
+    size = pair * max(1, recipe.run.shard_size // pair) if writer.known_ahead else pair
+    together = ("label", "attribute")
+    return _ok(run.stage(prompt_shard, "prompts", fields, planned, size=size, together=together))
+
+
+def object_masks(run: FactoryRun, training: Sequence[Row]) -> list[Row]:
+    """The masks of the training images, gated; a poor one is rejected with its reason."""
+    segmenter = registry.segmenter(run.recipe)
+    fields = masks.mask_spec(run.recipe, segmenter)
+    planned = masks.plan_masks(spec_of("masks", fields), training, segmenter)
+    found = run.stage(mask_shard, "masks", fields, planned)
+    gate = run.recipe.masks.gate
+    reasons = {row["key"]: masks.gate(row, gate) for row in found if row["status"] == "ok"}
+    return run.decided("masks", items.refused(found, reasons))
+
+
+def judged_edits(
+    run: FactoryRun, chosen: Sequence[Row], good_masks: Sequence[Row], written: Sequence[Row]
+) -> Judged:
+    """Edits and their verdicts; a rejected pair is made anew, with a new seed, a few times."""
+    recipe = run.recipe
+    made: list[Row] = []
+    gates: dict[str, str] = {}
+    said: dict[str, Row] = {}
+    near = edits.perceptual_hashes([row for row in chosen if row["split"] == "test"])
+    wanted: dict[str, set[Wish] | None] = {recipe.edits.editor: None}
+    taxonomy = load_taxonomy(recipe.prompts.taxonomy)
+    for attempt in range(recipe.edits.attempts):
+        fresh = _edits(run, good_masks, written, recipe.edits.editor, attempt, wanted)
+        if attempt == 0 and recipe.edits.compare.count:
+            second = recipe.edits.compare.editor
+            some = _spread(fresh, recipe.edits.compare.count)
+            fresh += _edits(run, good_masks, written, second, attempt, {second: some})
+        made += fresh
+        gates |= {row["key"]: edits.gate(row, recipe.edits.gate, near) for row in _ok(fresh)}
+        said |= _verdicts(
+            run, [row for row in _ok(fresh) if not gates[row["key"]]], chosen, attempt
+        )
+        found = items.outcomes(made, gates, said, recipe, taxonomy)
+        again = items.wanted(made, found, recipe)
+        if not again:
+            break
+        wanted[recipe.edits.editor] = {
+            Wish(pair.source_key, pair.attribute, pair.index, feasibility)
+            for pair, _ in again
+            for feasibility in ("feasible", "infeasible")
+        }
+    run.decided("edits", items.refused(made, gates))
+    return Judged(made, found)
+
+
+def _edits(
+    run: FactoryRun,
+    good_masks: Sequence[Row],
+    written: Sequence[Row],
+    editor: str,
+    attempt: int,
+    wanted: Mapping[str, set[Wish] | None],
+) -> list[Row]:
+    inpainter = registry.inpainter(run.recipe, editor)
+    catalog = load_catalog(run.recipe.prompts.catalog)
+    fields = edits.edit_spec(run.recipe, inpainter)
+    planned = edits.plan_edits(
+        spec_of("edits", fields), good_masks, written, run.recipe, catalog, inpainter, attempt,
+        wanted[editor],
+    )  # fmt: skip
+    return run.stage(edit_shard, "edits", fields, planned, round=attempt, extra={"editor": editor})
+
+
+def _spread(planned: Sequence[Row], count: int) -> set[Wish]:
+    """About ``count`` edits for the second editor: whole pairs, the attributes in turn."""
+    by_attribute: dict[str, list[Row]] = defaultdict(list)
+    for row in sorted(planned, key=lambda row: str(row["key"])):
+        if row["feasibility"] == "feasible":
+            by_attribute[row["attribute"]].append(row)
+    share = -(-count // (2 * max(1, len(by_attribute))))
+    return {
+        Wish(row["source_key"], row["attribute"], row["index"], feasibility)
+        for rows in by_attribute.values()
+        for row in rows[:share]
+        for feasibility in ("feasible", "infeasible")
+    }
+
+
+def _verdicts(
+    run: FactoryRun, worth: Sequence[Row], chosen: Sequence[Row], attempt: int
+) -> dict[str, Row]:
+    """Edit key -> verdict."""
+    if run.recipe.verdicts.judge == "none":
+        return {}
+    exemplars = _exemplars(chosen)
+    run.store.put_run_object(run.id, EXEMPLARS, json.dumps(exemplars).encode())
+    judge = registry.judge(run.recipe, exemplars, run.store.url)
+    catalog = load_catalog(run.recipe.prompts.catalog)
+    fields = verdicts.verdict_spec(run.recipe, judge)
+    spec = spec_of("verdicts", fields)
+    planned = verdicts.plan_verdicts(spec, worth, catalog)
+    said = run.stage(verdict_shard, "verdicts", fields, planned, round=attempt)
+    return verdicts.by_edit(spec, worth, said, catalog)
+
+
+def _exemplars(chosen: Sequence[Row]) -> tuple[registry.Exemplar, ...]:
+    by_class: dict[str, list[registry.Exemplar]] = defaultdict(list)
+    for row in sorted(chosen, key=lambda row: str(row["key"])):
+        if row["split"] == "train":
+            by_class[row["label"]].append((row["pixel_sha256"], row["label"], row["image_blob"]))
+    return tuple(one for rows in by_class.values() for one in rows[:JUDGE_EXAMPLES])
+
+
+def publish(
+    run: FactoryRun, chosen: Sequence[Row], found_masks: Sequence[Row], judged: Judged
+) -> Manifest:
+    """Freeze what counts as the next version of the data set, or adopt an equal one."""
+    rows = items.assemble(chosen, found_masks, judged.edits, judged.outcomes, run.recipe)
+    table = records.table("items", [{**row, "made_at": datetime.now(UTC)} for row in rows])
+    held = dataset_hash(table)
+    run.decided("items", rows)
+    name = run.recipe.name
+    before = dict(run.store.datasets()).get(name, [])
+    if before and (last := run.store.dataset(name, before[-1])).dataset_hash == held:
+        return last
+    part = run.store.append("items", spec_of("items", items.item_spec()), table)
+    return _published(run, held, part, spec_of("items", items.item_spec()))
+
+
+def _published(run: FactoryRun, held: str, part: PartRef, spec: str) -> Manifest:
+    listed = ManifestPart(
+        stage="items", spec=spec, name=part.name, rows=part.rows, bytes=part.bytes
+    )
+    while True:
+        manifest = Manifest(
+            name=run.recipe.name,
+            version=run.store.next_version(run.recipe.name),
+            created_at=datetime.now(UTC),
+            actor=actor(),
+            recipe=run.recipe.model_dump(mode="json"),
+            recipe_fingerprint=run.recipe.fingerprint(),
+            dataset_hash=held,
+            counts=run.counts(),
+            parts=(listed,),
+            run_id=run.id,
+            note=run.recipe.note,
+        )
+        try:
+            return run.store.publish(manifest)
+        except VersionTaken:
+            # Another run took the number for other content in the same moment: take the next.
+            continue
+
+
+def _ok(rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if row["status"] == "ok"]

@@ -1,0 +1,64 @@
+"""What a run says at its end: one dictionary for machines, a few lines for people, UI artifacts."""
+
+import logging
+from typing import Any
+
+from prefect.artifacts import create_link_artifact, create_table_artifact
+from prefect.runtime import flow_run
+
+from flows.run import FactoryRun
+from varifactory.store import Manifest
+
+log = logging.getLogger("varifactory")
+
+
+def summary(
+    run: FactoryRun, manifest: Manifest, *, gallery: str = "", report: str = ""
+) -> dict[str, Any]:
+    """Run, data set, counts by stage and status, what was reused, seconds, pages."""
+    counts = run.counts()
+    return {
+        "run": run.id,
+        "dataset": {"name": manifest.name, "version": manifest.version},
+        "dataset_hash": manifest.dataset_hash,
+        "counts": counts,
+        "failed": sum(statuses.get("failed", 0) for statuses in counts.values()),
+        "items": run.items(),
+        "reused": run.reused(),
+        "made": run.items() - run.reused(),
+        "seconds": round(run.seconds(), 1),
+        "stage_seconds": {name: round(tally.seconds, 2) for name, tally in run.stages.items()},
+        "notices": run.notices,
+        "gallery": gallery,
+        "report": report,
+    }
+
+
+def announce(run: FactoryRun, said: dict[str, Any]) -> dict[str, Any]:
+    """Say it on the screen and in Prefect's UI; returns it unchanged."""
+    for notice in run.notices:
+        log.warning("note: %s", notice)
+    for stage, statuses in said["counts"].items():
+        log.info("%-9s %s", stage, ", ".join(f"{n} {name}" for name, n in sorted(statuses.items())))
+    if said["made"]:
+        log.info(
+            "made %d items, reused %d, in %.1f s", said["made"], said["reused"], said["seconds"]
+        )
+    else:
+        log.info("reused everything: %d items, in %.1f s", said["reused"], said["seconds"])
+    data = said["dataset"]
+    log.info(
+        "data set: %s version %s, hash %s", data["name"], data["version"], said["dataset_hash"]
+    )
+    if flow_run.id:
+        _artifacts(said)
+    return said
+
+
+def _artifacts(said: dict[str, Any]) -> None:
+    rows = [{"stage": stage, **statuses} for stage, statuses in said["counts"].items()]
+    create_table_artifact(key="counts", table=rows, description="Items by stage and status")
+    for name in ("gallery", "report"):
+        if said[name]:
+            link = said[name] if "://" in said[name] else f"file://{said[name]}"
+            create_link_artifact(link=link, key=name, link_text=f"Open the {name}")

@@ -1,0 +1,63 @@
+"""One arm of a recipe: adapters and scores on the newest version of its data set.
+
+python -m flows.train RECIPE --set training.arms='[real+feasible]' [--store URL] [--json]
+"""
+
+from typing import Any
+
+from prefect import flow
+
+from flows.generate import make_dataset
+from flows.run import FactoryRun
+from flows.summary import announce, summary
+from tasks.training import training_shard
+from varifactory.errors import RecipeError
+from varifactory.keys import spec_of
+from varifactory.loading import items_of
+from varifactory.models import registry
+from varifactory.recipe import Recipe
+from varifactory.stages import Row
+from varifactory.store import Manifest
+from varifactory.training import plan_cells, training_spec
+
+
+@flow(name="train", flow_run_name="train-{recipe.name}", persist_result=False)
+def train(recipe: Recipe, store: str = "./.varifactory") -> dict[str, Any]:
+    """Train one arm on every training seed of the recipe; its data set is made if need be.
+
+    Args:
+        recipe: its `training.arms` names exactly one arm.
+        store: folder or s3:// address that keeps every artifact.
+
+    Raises:
+        RecipeError: the recipe names several arms; a study trains those.
+    """
+    if len(recipe.training.arms) != 1:
+        raise RecipeError(
+            f"training.arms is {list(recipe.training.arms)}: flows.train takes one arm, such as "
+            "--set training.arms='[real]'; flows.study trains them all"
+        )
+    with FactoryRun.begin("train", recipe, store) as run:
+        manifest = make_dataset(run)
+        cells = train_cells(run, manifest)
+        return announce(run, summary(run, manifest) | {"cells": [_shown(cell) for cell in cells]})
+
+
+def train_cells(run: FactoryRun, manifest: Manifest) -> list[Row]:
+    """The cells of all arms and seeds of the recipe, each a Prefect task."""
+    fields = training_spec(run.recipe, registry.trainee(run.recipe))
+    items = items_of(run.store, manifest.name, manifest.version)
+    planned = plan_cells(spec_of("training", fields), run.recipe, items, items)
+    extra = {"dataset": manifest.name, "version": manifest.version}
+    return run.stage(training_shard, "training", fields, planned, size=1, extra=extra)
+
+
+def _shown(cell: Row) -> dict[str, Any]:
+    names = ("arm", "seed", "test_top1", "validation_top1", "chosen_step", "adapter_blob")
+    return {name: cell[name] for name in names}
+
+
+if __name__ == "__main__":
+    from flows.command import flow_command
+
+    flow_command("train", "Train one arm of a recipe.", lambda: train)()
