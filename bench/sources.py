@@ -13,7 +13,7 @@ from bench.photographs import write_photographs
 from varifactory.decoding import decode_image
 from varifactory.keys import spec_of
 from varifactory.leakage import Pixels, near_copies
-from varifactory.recipe import Sources, World
+from varifactory.recipe import Sources
 from varifactory.sources import list_sources, read_sources, source_fields
 from varifactory.sources.drawn import draw
 
@@ -44,7 +44,7 @@ def reading(folder: Path, count: int = 200) -> None:
             target = folder / "set" / path.parent.name / f"{number}.jpg"
             target.parent.mkdir(parents=True, exist_ok=True)
             large.save(target, quality=70 + number % 25)
-    settings = Sources(kind="folder", uri=str(folder / "set"), size=96)
+    settings = Sources.model_validate({"kind": "folder", "uri": str(folder / "set")})
     began = time.perf_counter()
     listing = list_sources(spec_of("sources", source_fields(settings)), settings)
     listed = time.perf_counter()
@@ -55,7 +55,7 @@ def reading(folder: Path, count: int = 200) -> None:
 
 def leaks() -> None:
     """Planted copies found, and unrelated pairs taken for copies, on the drawn world."""
-    settings = Sources(kind="world", world=World(train=12, validation=1, test=50))
+    settings = Sources.model_validate({"kind": "world", "world": {"validation": 1}})
     listing = list_sources(spec_of("sources", source_fields(settings)), settings)
     pictures: dict[str, list[Pixels]] = {"train": [], "validation": [], "test": []}
     for row in listing.planned:

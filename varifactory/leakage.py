@@ -19,12 +19,12 @@ from varifactory.stages import Row
 Pixels = NDArray[np.uint8]
 Plane = NDArray[np.float32]
 
-CANDIDATE = 0.65
+CANDIDATE = 0.7
 """Coarse correlation from which a pair is looked at again. Measured on the drawn world at 96
 pixels: planted copies from 0.93 up, 163 of 86,400 unrelated pairs above 0.7."""
 CONFIRMED = 0.82
-"""Fine correlation from which a pair counts as copies. Measured likewise: planted copies from 0.90 up,
-unrelated pairs up to 0.72 (``python -m bench.sources``)."""
+"""Fine correlation from which a pair counts as copies. Measured likewise: planted copies from
+0.90 up, unrelated pairs up to 0.72 (``python -m bench.sources``)."""
 
 _COARSE = 20  # pixels a side
 _FINE = 64
