@@ -1,0 +1,194 @@
+"""What became of the edits that were asked for: counts, reasons and rates, from the items table."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from varifactory.catalog.taxonomy import FEASIBILITIES
+from varifactory.records import STATUSES
+from varifactory.statistics import Interval, proportion
+
+SAID = 40
+"""Letters of a reason without a colon that a count of reasons keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Yield:
+    """What became of the edits of one attribute, feasibility and editor."""
+
+    attribute: str
+    feasibility: str
+    editor: str
+    statuses: dict[str, int]
+    accepted: Interval
+    reasons: dict[str, int]
+    """Of those not accepted, the most frequent first; a reason is its words up to the colon."""
+
+    @property
+    def total(self) -> int:
+        """All that were asked for: the sum of the statuses."""
+        return sum(self.statuses.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """How often the judge saw the value that an editor was asked for."""
+
+    attribute: str
+    editor: str
+    judged: int
+    seen: Interval
+    mean_score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Feasible and infeasible edits of one source and index, accepted together or not."""
+
+    attribute: str
+    editor: str
+    complete: int
+    incomplete: int
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """How often what is true was seen as what; rows are truths, columns what was seen."""
+
+    title: str
+    truths: tuple[str, ...]
+    seen: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+    note: str = ""
+
+    @property
+    def total(self) -> int:
+        """Everything counted."""
+        return sum(map(sum, self.counts))
+
+    @property
+    def agreement(self) -> Interval | None:
+        """Share on the diagonal, over what was seen as anything that can be true."""
+        right = sum(
+            self.counts[row][self.seen.index(name)]
+            for row, name in enumerate(self.truths)
+            if name in self.seen
+        )
+        answered = [at for at, name in enumerate(self.seen) if name in self.truths]
+        total = sum(counts[at] for counts in self.counts for at in answered)
+        return proportion(right, total) if total else None
+
+
+def confusion(title: str, truths: Sequence[str], seen: Sequence[str], note: str = "") -> Confusion:
+    """Count pairs of what is true and what was seen, item by item.
+
+    Names come in alphabetical order, those that are never true (``not judged``) last.
+
+    Raises:
+        ValueError: if the two differ in length.
+    """
+    counted = Counter(zip(truths, seen, strict=True))
+    rows = sorted(set(truths))
+    columns = [*rows, *sorted(set(seen) - set(rows))]
+    counts = tuple(tuple(counted[row, column] for column in columns) for row in rows)
+    return Confusion(title, tuple(rows), tuple(columns), counts, note)
+
+
+def edits_of(items: pa.Table) -> list[dict[str, Any]]:
+    """The rows of edits."""
+    return [row for row in items.to_pylist() if row["kind"] == "edit"]
+
+
+def yields(edits: Iterable[dict[str, Any]], confidence: float = 0.95) -> list[Yield]:
+    """One a group, sorted by attribute, editor and feasibility."""
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
+    for row in edits:
+        groups[str(row["attribute"]), str(row["editor"]), str(row["feasibility"])].append(row)
+    found = []
+    for (attribute, editor, feasibility), rows in sorted(groups.items()):
+        counted = Counter(row["status"] for row in rows)
+        reasons = Counter(_short(row["reason"]) for row in rows if row["status"] != "ok")
+        found.append(
+            Yield(
+                attribute,
+                feasibility,
+                editor,
+                {status: counted[status] for status in STATUSES},
+                proportion(counted["ok"], len(rows), confidence),
+                dict(reasons.most_common()),
+            )
+        )
+    return found
+
+
+def _short(reason: str | None) -> str:
+    head = str(reason or "no reason recorded").partition(":")[0].strip()
+    return head if len(head) <= SAID else head[:SAID].rstrip() + "…"
+
+
+def presences(
+    edits: Sequence[dict[str, Any]], confidence: float = 0.95, shared: bool = False
+) -> list[Presence]:
+    """By attribute and editor, of edits the judge measured, accepted or not.
+
+    With ``shared`` only requests that every editor answered count, so that editors are compared
+    on the same edits; empty where no request was answered by more than one.
+    """
+    measured = [row for row in edits if row["presence"] is not None]
+    if shared:
+        editors = {row["editor"] for row in measured}
+        asked: dict[Any, set[str]] = defaultdict(set)
+        for row in measured:
+            asked[_request(row)].add(row["editor"])
+        measured = [row for row in measured if asked[_request(row)] == editors]
+        measured = measured if len(editors) > 1 else []
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for row in measured:
+        groups[str(row["attribute"]), str(row["editor"])].append(row)
+    return [
+        Presence(
+            attribute,
+            editor,
+            len(rows),
+            proportion(
+                sum(row["measured_value"] == row["value"] for row in rows), len(rows), confidence
+            ),
+            sum(row["presence"] for row in rows) / len(rows),
+        )
+        for (attribute, editor), rows in sorted(groups.items())
+    ]
+
+
+def _request(row: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in ("source_key", "attribute", "feasibility", "index"))
+
+
+def pairs(edits: Iterable[dict[str, Any]]) -> list[Pairs]:
+    """By attribute and editor; a pair is complete where both sides were accepted at one attempt."""
+    groups: dict[tuple[str, str], dict[Any, bool]] = defaultdict(dict)
+    for row in edits:
+        group = groups[str(row["attribute"]), str(row["editor"])]
+        at = (row["source_key"], row["index"])
+        group[at] = group.get(at, True) and bool(row["paired"])
+    return [
+        Pairs(attribute, editor, sum(found.values()), len(found) - sum(found.values()))
+        for (attribute, editor), found in sorted(groups.items())
+    ]
+
+
+def feasibility_confusion(edits: Iterable[dict[str, Any]]) -> Confusion | None:
+    """What was asked for against what the judge says of the value it measured."""
+    judged = [row for row in edits if row["judged_feasibility"]]
+    if not judged:
+        return None
+    found = confusion(
+        "Feasibility asked for, and as judged",
+        [row["feasibility"] for row in judged],
+        [row["judged_feasibility"] for row in judged],
+        "The judge measures a value in the pixels and looks that value up; it is never told what "
+        "was asked for. All edits that it saw are counted, also those it rejected.",
+    )
+    return found if set(found.truths) <= set(FEASIBILITIES) else None
