@@ -68,7 +68,7 @@ def test_a_large_jpeg_looks_as_the_same_png() -> None:
 def test_truncated(kind: str) -> None:
     noise = np.random.default_rng(1).integers(0, 256, (200, 200, 3), dtype=np.uint8)
     data = saved(Image.fromarray(noise), kind)
-    with pytest.raises(ImageError, match="damaged|not PNG"):
+    with pytest.raises(ImageError, match=r"damaged|not PNG"):
         decode_image(data[: len(data) // 2], 32)
 
 
@@ -194,6 +194,7 @@ def test_damaged_bytes_raise_nothing_else(data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 6))):
         good[data.draw(st.integers(0, len(good) - 1))] = data.draw(st.integers(0, 255))
     try:
-        assert decode_image(bytes(good), 32).shape == (32, 32, 3)
-    except ImageError as error:
-        assert str(error)
+        shape = decode_image(bytes(good), 32).shape
+    except ImageError:
+        return
+    assert shape == (32, 32, 3)

@@ -147,7 +147,7 @@ def _descend(
         tree.unreadable[folder] = "the folder links back to one above it: remove the link"
         return
     try:
-        found = fs.ls(folder, detail=True)
+        found = [_followed(fs, info) for info in fs.ls(folder, detail=True)]
     except OSError as error:
         if not steps:
             raise
@@ -164,6 +164,16 @@ def _descend(
             _descend(fs, str(info["name"]), inner, tree, (*above, real))
         else:
             tree.files.append(_entry(fs, inner, info))
+
+
+def _followed(fs: Any, info: dict[str, Any]) -> dict[str, Any]:
+    """What a link leads to; a listing tells of the link itself."""
+    if not info.get("islink"):
+        return info
+    try:
+        return {**fs.info(info["name"]), "name": info["name"]}
+    except OSError:
+        return {**info, "type": "broken link"}
 
 
 def _entry(fs: Any, steps: tuple[str, ...], info: dict[str, Any]) -> Entry:
