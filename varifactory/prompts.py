@@ -227,8 +227,8 @@ def _apart(written: Sequence[Made], beside: Sequence[Row]) -> list[Made]:
 
 def _balanced(written: Sequence[Made], beside: Sequence[Row]) -> list[Made]:
     rows = [*beside, *(made.row for made in written)]
-    whole = {row["feasibility"] for row in rows} == set(FEASIBILITIES)
-    if not whole or any(row["status"] == "failed" for row in rows):
+    answered = {row["feasibility"] for row in rows if row.get("value")}
+    if answered != set(FEASIBILITIES) or any(row["status"] == "failed" for row in rows):
         # A pool that is still to be written has no size to be measured against.
         return list(written)
     ok = {

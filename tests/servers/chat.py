@@ -1,0 +1,107 @@
+"""A chat server on the loopback that speaks OpenAI's protocol, and misbehaves by script."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass
+class Response:
+    """What goes over the wire."""
+
+    status: int = 200
+    body: bytes = b"{}"
+    headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"})
+    delay: float = 0.0
+    """Seconds before it is sent."""
+
+
+Step = Response | Callable[[dict[str, Any]], Response]
+"""A response, or a function of the request's body that makes one."""
+
+
+def says(text: str | None, *, finish: str = "stop", refusal: str | None = None) -> Response:
+    """A completion with that text."""
+    message = {"role": "assistant", "content": text}
+    if refusal:
+        message["refusal"] = refusal
+    return completion([{"index": 0, "message": message, "finish_reason": finish}])
+
+
+def completion(choices: list[dict[str, Any]]) -> Response:
+    body = {
+        "id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": choices,
+        "usage": {"prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 150},
+    }  # fmt: skip
+    return Response(body=json.dumps(body).encode())
+
+
+def phrases(*words: str) -> Response:
+    """A good answer."""
+    return says(json.dumps({"phrases": list(words)}))
+
+
+def refuses(status: int, message: str, code: str = "", **headers: str) -> Response:
+    """An error in OpenAI's form; ``Retry_After="1"`` becomes a header."""
+    body = json.dumps({"error": {"message": message, "type": code, "code": code}}).encode()
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Response(status, body, {"Content-Type": "application/json", **named})
+
+
+class ChatServer:
+    """Plays its steps in order, the last one for ever; keeps what it was asked."""
+
+    def __init__(self, *steps: Step) -> None:
+        self.steps = list(steps)
+        self.requests: list[dict[str, Any]] = []
+        self.keys: list[str] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        chat = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def log_message(self, format: str, *args: Any) -> None:
+                """Tests read ``requests`` instead."""
+
+            def do_POST(self) -> None:
+                asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                chat.requests.append(asked)
+                chat.keys.append(self.headers.get("Authorization", "").removeprefix("Bearer "))
+                step = chat.steps.pop(0) if len(chat.steps) > 1 else chat.steps[0]
+                answer = step if isinstance(step, Response) else step(asked)
+                time.sleep(answer.delay)
+                try:
+                    self.send_response(answer.status)
+                    for name, value in answer.headers.items():
+                        self.send_header(name, value)
+                    self.send_header("Content-Length", str(len(answer.body)))
+                    self.end_headers()
+                    self.wfile.write(answer.body)
+                except OSError:
+                    # The client no longer waits: it timed out, as the script meant it to.
+                    return
+
+        return Handler
+
+    @property
+    def questions(self) -> list[dict[str, Any]]:
+        """The JSON object in the first user message of every request."""
+        return [json.loads(request["messages"][1]["content"]) for request in self.requests]
+
+    @contextmanager
+    def running(self) -> Iterator["ChatServer"]:
+        thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._server.shutdown()
+            thread.join()
+            self._server.server_close()
