@@ -44,10 +44,10 @@ def replace_background(
     if horizon is not None:
         place *= 1 - float(paint.get("shadow", 0.5)) * _shadow(job.object_mask, horizon, rng)
     place += rng.standard_normal(place.shape[:2], np.float32)[..., None] * grain(job.image) / 255
-    new = np.rint(np.clip(place, 0, 1) * 255)
+    new = np.rint(np.clip(place, 0, 1) * 255).astype(np.uint8)
+    new = np.where(job.object_mask[..., None], _cleaned(job, new), new)
     strength = float(job.settings.get("strength", 1.0))
-    mixed = np.rint(job.image + strength * (new - job.image)).astype(np.uint8)
-    return np.where(job.object_mask[..., None], _cleaned(job, mixed), mixed)
+    return np.rint(job.image * (1 - strength) + new * strength).astype(np.uint8)
 
 
 def _horizon(mask: Region, wanted: Sequence[float] | None, rng: np.random.Generator) -> int | None:

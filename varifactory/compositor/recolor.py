@@ -27,11 +27,12 @@ def recolor(job: InpaintingJob, paint: Mapping[str, Any], rng: np.random.Generat
     if not job.object_mask.any():
         return job.image.copy()
     target = _varied(lab_of(paint["rgb"]), rng)
-    lab = without_rim(to_lab(job.image), job.object_mask)
+    seen = to_lab(job.image)
+    lab = without_rim(seen, job.object_mask)
     own = dominant(lab, job.object_mask)
-    weight = closeness(lab, job.object_mask, own) * float(job.settings.get("strength", 1.0))
-    moved = _moved(lab, own, target)
-    return from_lab(lab + weight[..., None] * (moved - lab))
+    weight = closeness(lab, job.object_mask, own)[..., None]
+    painted = lab + weight * (_moved(lab, own, target) - lab)
+    return from_lab(seen + float(job.settings.get("strength", 1.0)) * (painted - seen))
 
 
 def _varied(target: Canvas, rng: np.random.Generator) -> Canvas:
@@ -78,17 +79,19 @@ def closeness(lab: Canvas, mask: Region, own: Canvas) -> Canvas:
     reach = max(REACH, float(np.quantile(away[mask], LEAST_SHARE)))
     weight = (1 / (1 + (away / reach) ** 4)).astype(np.float32)
     inner = cv2.erode(mask.astype(np.uint8), CROSS).astype(bool)
-    carried = blurred_inside(weight, inner if inner.any() else mask, 1.2)
+    carried = blurred_inside(
+        weight, inner if inner.any() else mask, max(1.2, 0.004 * max(mask.shape))
+    )
     return blurred(np.where(inner, weight, np.maximum(weight, carried)), 0.5)
 
 
 def without_rim(lab: Canvas, mask: Region) -> Canvas:
-    """Lab with the object's colours carried out over its rim and beyond, by about two pixels."""
+    """Lab with the object's colours carried out over its rim and a few pixels beyond."""
     inner = cv2.erode(mask.astype(np.uint8), CROSS).astype(bool)
-    if not inner.any():
-        return lab
-    carried = blurred_inside(lab, inner, 1.2)
-    return np.where(inner[..., None], lab, 0.25 * lab + 0.75 * carried).astype(np.float32)
+    reach = max(1.2, 0.004 * max(mask.shape))
+    near = blurred(inner.astype(np.float32), reach) > 0.003
+    carried = 0.25 * lab + 0.75 * blurred_inside(lab, inner, reach)
+    return np.where((near & ~inner)[..., None], carried, lab).astype(np.float32)
 
 
 def _moved(lab: Canvas, own: Canvas, target: Canvas) -> Canvas:

@@ -36,7 +36,8 @@ def retexture(job: InpaintingJob, paint: Mapping[str, Any], rng: np.random.Gener
     mask = job.object_mask
     if not mask.any():
         return job.image.copy()
-    lab = without_rim(to_lab(job.image), mask)
+    seen = to_lab(job.image)
+    lab = without_rim(seen, mask)
     surface, part = _quietened(lab, mask, float(paint.get("keep", 0.35)))
     quiet = surface
     if "toward" in paint:
@@ -50,7 +51,7 @@ def retexture(job: InpaintingJob, paint: Mapping[str, Any], rng: np.random.Gener
         surface = _glossed(surface, mask, form, float(paint["gloss"]), rng)
     surface = quiet + (1 - 0.85 * part)[..., None] * (surface - quiet)
     strength = float(job.settings.get("strength", 1.0))
-    return from_lab(lab + strength * (surface - lab))
+    return from_lab(seen + strength * (surface - seen))
 
 
 def _quietened(lab: Canvas, mask: Region, keep: float) -> tuple[Canvas, Canvas]:
