@@ -23,7 +23,8 @@ QUIET_PREFECT = {
     # A slow machine needs more than Prefect's 20 s for its first start.
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_LOGGING_SERVER_LEVEL": "ERROR",
+    # The temporary server is ended with the command, in the middle of what it does.
+    "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
     "DO_NOT_TRACK": "1",
     # Small models run up to four times slower when two threads spin for them.
     "OMP_NUM_THREADS": "1",

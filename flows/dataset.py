@@ -8,15 +8,17 @@ from datetime import UTC, datetime
 
 from flows.run import FactoryRun, actor
 from tasks.edits import edit_shard
+from tasks.leakage import PICTURES, leakage_shard
 from tasks.masks import mask_shard
 from tasks.prompts import prompt_shard
 from tasks.sources import source_shard
 from tasks.verdicts import EXEMPLARS, verdict_shard
-from varifactory import edits, items, masks, prompts, records, sources, verdicts
+from varifactory import edits, items, leakage, masks, prompts, records, sources, verdicts
 from varifactory.catalog import load_catalog, load_taxonomy
 from varifactory.edits import Wish
 from varifactory.keys import spec_of
 from varifactory.models import registry
+from varifactory.shards import finished
 from varifactory.stages import Row
 from varifactory.store import Manifest, ManifestPart, PartRef, VersionTaken, dataset_hash
 
@@ -38,12 +40,34 @@ def source_images(run: FactoryRun) -> list[Row]:
     fields = sources.source_fields(settings)
     spec = spec_of("sources", fields)
     listing = sources.list_sources(spec, settings)
+    if settings.rehash:
+        known = finished(run.store, "sources", spec) & {row["key"] for row in listing.planned}
+        run.store.invalidate("sources", spec, sorted(known), "sources.rehash: read again")
     read = run.stage(source_shard, "sources", fields, listing.planned)
     settled = sources.settle(listing, {row["key"]: row for row in read}, settings, spec)
     run.decided("sources", settled.rows)
     shots = sources.few_shot(settled.rows, settings.shots, settings.shot_seed)
     run.notices += [*settled.notices, *shots.notices]
-    return [*shots.rows, *settled.usable("validation"), *settled.usable("test")]
+    test = settled.usable("test")
+    return [*unleaked(run, shots.rows, test), *settled.usable("validation"), *test]
+
+
+def unleaked(run: FactoryRun, training: Sequence[Row], test: Sequence[Row]) -> list[Row]:
+    """The training images that are no copy of a test image; the others are told and left out."""
+    if not training or not test:
+        return list(training)
+    fields = leakage.leakage_spec()
+    planned = leakage.plan_check(spec_of("leakage", fields), training, test)
+    run.store.put_run_object(run.id, PICTURES, leakage.pictures(training, test))
+    (checked,) = run.stage(leakage_shard, "leakage", fields, [planned])
+    leaks = {leak.train_key: leak for leak in leakage.read_leaks(checked)}
+    uris = {row["key"]: row["uri"] for row in [*training, *test]}
+    run.notices += [
+        f"{uris[leak.train_key]} is a {leak.how} of the test image {uris[leak.test_key]} "
+        f"(likeness {leak.score:.2f}): left out of training"
+        for leak in leaks.values()
+    ]
+    return [row for row in training if row["key"] not in leaks]
 
 
 def class_prompts(run: FactoryRun, labels: Collection[str]) -> list[Row]:

@@ -7,7 +7,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
@@ -49,6 +49,7 @@ class FactoryRun:
     id: str
     began: float = field(default_factory=time.perf_counter)
     stages: dict[str, StageTally] = field(default_factory=dict)
+    ends: dict[str, dict[str, int]] = field(default_factory=dict)
     specs: dict[str, dict[str, Any]] = field(default_factory=dict)
     lost_blobs: list[str] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
@@ -93,6 +94,7 @@ class FactoryRun:
             "seconds": round(self.seconds(), 2),
             "error": f"{kind.__name__}: {error}" if kind else "",
             "stages": {name: asdict(tally) for name, tally in self.stages.items()},
+            "counts": self.counts(),
             "specs": self.specs,
             "notices": self.notices,
         }
@@ -170,9 +172,7 @@ class FactoryRun:
 
     def decided(self, stage: str, rows: Sequence[Row]) -> list[Row]:
         """Count a stage anew as its gate or its settling left the rows; returns them."""
-        before = self.stages.get(stage, StageTally(0, 0, {}, 0.0))
-        statuses = Counter(row["status"] for row in rows)
-        self.stages[stage] = replace(before, items=len(rows), statuses=dict(statuses))
+        self.ends[stage] = dict(Counter(row["status"] for row in rows))
         return list(rows)
 
     def _mind_the_budget(self, stage: str, rows: Sequence[Row]) -> None:
@@ -192,8 +192,8 @@ class FactoryRun:
         return time.perf_counter() - self.began
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Items by stage and status."""
-        return {stage: dict(tally.statuses) for stage, tally in self.stages.items()}
+        """Items by stage and status, gates applied."""
+        return {stage: dict(tally.statuses) for stage, tally in self.stages.items()} | self.ends
 
     def reused(self) -> int:
         """Items taken from the store."""

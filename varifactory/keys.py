@@ -14,11 +14,13 @@ KEY_VERSION = 1
 
 STAGE_VERSIONS: dict[str, int] = {
     "sources": 1,
+    "leakage": 1,
     "prompts": 1,
     "masks": 1,
     "edits": 1,
     "verdicts": 1,
     "training": 1,
+    "checkpoints": 1,
     "predictions": 1,
     "items": 1,
 }

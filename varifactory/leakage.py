@@ -7,14 +7,16 @@ range of crops confirms them. Both look at middle-sized structure only: light an
 alike in unrelated pictures of one scene, and the finest grain does not survive re-encoding.
 """
 
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import asdict, dataclass
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from varifactory.stages import Row
+from varifactory.keys import item_key
+from varifactory.stages import Made, Row
 
 Pixels = NDArray[np.uint8]
 Plane = NDArray[np.float32]
@@ -179,3 +181,43 @@ def _equal(train: Sequence[Row], test: Sequence[Row]) -> list[Leak]:
                 pair = (key, str(row["key"]))
                 found.setdefault(pair, Leak(*pair, how, 1.0))
     return list(found.values())
+
+
+LEAKAGE_VERSION = 1
+_COLUMNS = ("key", "label", "bytes_sha256", "pixel_sha256", "image_blob")
+
+
+def leakage_spec() -> dict[str, Any]:
+    """What all checks share: the thresholds and the version of the method."""
+    return {"version": LEAKAGE_VERSION, "candidate": CANDIDATE, "confirmed": CONFIRMED}
+
+
+def plan_check(spec: str, train: Sequence[Row], test: Sequence[Row]) -> Row:
+    """One check, keyed by both sets of pictures: the same sets are never compared twice."""
+    sides = {
+        name: sorted([row["key"], row["pixel_sha256"]] for row in rows)
+        for name, rows in (("train", train), ("test", test))
+    }
+    return {"key": item_key(spec, **sides), "label": ""}
+
+
+def made_check(row: Row, leaks: Sequence[Leak]) -> Made:
+    """The check's row; it is ``ok`` whatever was found, and the finder says what follows."""
+    return Made({**row, "status": "ok", "pairs": json.dumps([asdict(leak) for leak in leaks])})
+
+
+def read_leaks(row: Row) -> list[Leak]:
+    """What a check found."""
+    return [Leak(**one) for one in json.loads(row["pairs"] or "[]")]
+
+
+def pictures(train: Sequence[Row], test: Sequence[Row]) -> bytes:
+    """Both sets as a run object: what a check must know of each image."""
+    sides = [[{name: row[name] for name in _COLUMNS} for row in rows] for rows in (train, test)]
+    return json.dumps(sides).encode()
+
+
+def read_pictures(data: bytes) -> tuple[list[Row], list[Row]]:
+    """Training and test images of ``pictures``."""
+    train, test = json.loads(data)
+    return train, test

@@ -79,3 +79,12 @@ def items_of(store: Store, name: str, version: int) -> list[Row]:
     """
     rows: list[Row] = items_table(store, store.dataset(name, version)).to_pylist()
     return rows
+
+
+def read_image(store: Store, blob: Any) -> NDArray[np.uint8]:
+    """The image (h, w, 3) of ``<sha256>.<ext>``.
+
+    Raises:
+        BlobError: lost or corrupt.
+    """
+    return decode_png(read_blob(store, blob))

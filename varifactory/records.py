@@ -43,6 +43,9 @@ STAGES: dict[str, list[tuple[str, pa.DataType, str]]] = {
         ("truth", TEXT, "what is known of a drawn image (its scene), JSON; empty for photographs"),
         ("truth_mask_blob", TEXT, "exact mask of a drawn image, PNG"),
     ],
+    "leakage": [
+        ("pairs", TEXT, "training and test sources that show the same picture, JSON"),
+    ],
     "prompts": [
         ("attribute", TEXT, "catalog entry: background, color, texture or a user's own"),
         ("feasibility", TEXT, "feasible or infeasible, as asked"),
