@@ -2,7 +2,7 @@
 
 ``python -m varifactory.judge.measure_references`` draws several thousand pictures with every value
 of every attribute (feasible or not), spoils their masks as a segmenter would, and writes
-``references.npz`` and its card beside this module, in about a minute on one core.
+``references.npz`` and its card beside this module, in one to two minutes on one core.
 """
 
 import hashlib
@@ -29,6 +29,8 @@ CALIBRATION_SHARE = 0.2
 HELD_OUT = 1500
 SEED = 1
 HELD_OUT_SEED = 2
+WEATHERED = 0.5
+"""Share of pictures whose surroundings are learned under other light (``weather``)."""
 SIZES = (64, 96, 96, 128)
 """Sides of the pictures, pixels; most users' drawn sets use 96."""
 
@@ -38,11 +40,15 @@ class Sample:
     """A picture with a spoilt mask, and the values it shows."""
 
     image: Pixels
+    place: Pixels
+    """The picture its surroundings are described from."""
     mask: Region
     shown: Mapping[str, str]
 
 
-def draw(world: World, rng: np.random.Generator, class_names: tuple[str, ...]) -> Sample:
+def draw(
+    world: World, rng: np.random.Generator, class_names: tuple[str, ...], weathered: float = 0.0
+) -> Sample:
     """Any class with any values: a judge must also know what could not exist."""
     shown = {name: str(rng.choice(list(world.values(name)))) for name in MEASURES}
     # Seeds far above those of any recipe, so that no reference is a picture of a data set.
@@ -50,7 +56,9 @@ def draw(world: World, rng: np.random.Generator, class_names: tuple[str, ...]) -
     scene = Scene(str(rng.choice(class_names)), shown["color"], shown["texture"],
                   shown["background"], seed)  # fmt: skip
     picture = render(world, scene, int(rng.choice(SIZES)))
-    return Sample(picture.image, spoil(picture.mask, rng), shown)
+    other = rng.random() < weathered
+    place = weather(picture.image, rng) if other else picture.image
+    return Sample(picture.image, place, spoil(picture.mask, rng), shown)
 
 
 def spoil(mask: Region, rng: np.random.Generator) -> Region:
@@ -63,24 +71,45 @@ def spoil(mask: Region, rng: np.random.Generator) -> Region:
     return moved if moved.any() else mask
 
 
+def weather(image: Pixels, rng: np.random.Generator) -> Pixels:
+    """The picture under other light, seen by another camera that is held a little differently.
+
+    The world paints a place within narrow bounds; judged by those alone, a good picture of the
+    place by any other hand would be no picture of it.
+    """
+    light = (image.astype(np.float32) / 255) ** rng.uniform(0.7, 1.4)
+    grey = light.mean(axis=2, keepdims=True)
+    light = (grey + (light - grey) * rng.uniform(0.6, 1.4)) * rng.uniform(0.85, 1.15, 3)
+    blur = rng.uniform(0.2, 1.5) * len(image) / 96
+    light = cv2.GaussianBlur(light.astype(np.float32), (0, 0), blur)
+    step = rng.uniform(-0.08, 0.08) * len(image)
+    moved = cv2.warpAffine(
+        light, np.array([[1, 0, 0], [0, 1, step]], np.float32), image.shape[1::-1],
+        borderMode=cv2.BORDER_REPLICATE,
+    )  # fmt: skip
+    return np.asarray(np.clip(np.rint(moved * 255), 0, 255), np.uint8)
+
+
 def describe(sample: Sample) -> dict[str, NDArray[np.float32]]:
     """The descriptor of each attribute that can be measured on the sample."""
     found = {}
     square = object_square(sample.image, sample.mask)
     if square is not None:
         found = {"color": colors.describe(*square), "texture": textures.describe(*square)}
-    around = surroundings.describe(sample.image, sample.mask)
+    around = surroundings.describe(sample.place, sample.mask)
     return found if around is None else {**found, "background": around}
 
 
-def measure(world: World, count: int, seed: int) -> dict[str, tuple[Any, Any]]:
+def measure(
+    world: World, count: int, seed: int, weathered: float = 0.0
+) -> dict[str, tuple[Any, Any]]:
     """Attribute -> descriptors (n, length) and labels (n,), places in ``world.values``."""
     rng = np.random.default_rng(seed)
     classes = tuple(world.classes)
     rows: dict[str, list[NDArray[np.float32]]] = {name: [] for name in MEASURES}
     labels: dict[str, list[int]] = {name: [] for name in MEASURES}
     for _ in range(count):
-        sample = draw(world, rng, classes)
+        sample = draw(world, rng, classes, weathered)
         for name, descriptor in describe(sample).items():
             rows[name].append(descriptor)
             labels[name].append(world.values(name).index(sample.shown[name]))
@@ -90,20 +119,26 @@ def measure(world: World, count: int, seed: int) -> dict[str, tuple[Any, Any]]:
 def learn(world: World, count: int = PICTURES, seed: int = SEED) -> dict[str, Reference]:
     """A reference for each attribute of the world."""
     found = {}
-    for name, (descriptors, labels) in measure(world, count, seed).items():
+    for name, (descriptors, labels) in measure(world, count, seed, WEATHERED).items():
         calibrate = np.random.default_rng(seed).random(len(labels)) < CALIBRATION_SHARE
         found[name] = fit(MEASURES[name], world.values(name), descriptors, labels, calibrate)
     return found
 
 
-def figures(world: World, references: Mapping[str, Reference], count: int, seed: int) -> Any:
+def figures(
+    world: World,
+    references: Mapping[str, Reference],
+    count: int,
+    seed: int,
+    weathered: float = 0.0,
+) -> Any:
     """How often the likeliest value is the true one, and how far scores are from being right.
 
     ``calibration_error``: mean gap between the score of the likeliest value and how often it is
     right, over ten equal bins of scores.
     """
     found = {}
-    for name, (descriptors, labels) in measure(world, count, seed).items():
+    for name, (descriptors, labels) in measure(world, count, seed, weathered).items():
         reference = references[name]
         scores = [reference.scores(one, reference.values) for one in descriptors]
         table = np.array([list(row.values()) for row in scores])
@@ -125,6 +160,9 @@ def main(folder: Path = BUILT_IN.parent) -> int:
         "name": "measured",
         "sha256": hashlib.sha256(data).hexdigest(),
         "held_out": figures(world, references, HELD_OUT, HELD_OUT_SEED),
+        "held_out_other_light": figures(
+            world, references, HELD_OUT // 3, HELD_OUT_SEED, weathered=1.0
+        )["background"],
         "measured_on": {"pictures": PICTURES, "seed": SEED, "sizes": list(SIZES),
                         "held_out_seed": HELD_OUT_SEED},
     }  # fmt: skip

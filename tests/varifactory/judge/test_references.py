@@ -17,6 +17,7 @@ def test_the_card_is_that_of_the_shipped_file_and_meets_its_goals():
     assert accuracy["color"] >= 0.85
     assert accuracy["texture"] >= 0.75
     assert accuracy["background"] >= 0.85
+    assert card["held_out_other_light"]["accuracy"] >= 0.85
 
 
 def test_the_shipped_references_still_fit_the_world_and_the_descriptors():
