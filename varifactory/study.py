@@ -5,7 +5,7 @@ Every figure is counted from per-image predictions, so that anybody can count ag
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +32,7 @@ from varifactory.yields import (
     feasibility_confusion,
     pairs,
     presences,
+    presences_of_rates,
     yields,
 )
 
@@ -53,6 +54,11 @@ class StudyTables:
     masks: pa.Table | None = None
     confusions: Sequence[Confusion] = ()
     """The judge against a known truth, such as a drawn world's scenes."""
+    rates: Sequence[Mapping[str, Any]] = ()
+    """What ``agreement.presence`` says of first attempts. Without them the attempts that ``items``
+    kept are counted, which flatters an editor that was let try again."""
+    shared_rates: Sequence[Mapping[str, Any]] = ()
+    """The same of the edits that every editor made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +133,8 @@ class StudyFigures:
     confusions: tuple[Confusion, ...]
     test_images: int
     confidence: float
+    first_attempts: bool = False
+    """Whether presences are of first attempts, not of those that were kept."""
     notes: tuple[str, ...] = field(default=())
     """What a reader must know of cells that are missing or were left out."""
 
@@ -162,8 +170,17 @@ def study_figures(
                     if (arm, REFERENCE) in differences), None),
         matters=next((differences[pair] for pair in MATTERS if pair in differences), None),
         yields=tuple(yields(edits, confidence)),
-        presences=tuple(presences(edits, confidence)),
-        shared_presences=tuple(presences(edits, confidence, shared=True)),
+        presences=tuple(
+            presences_of_rates(tables.rates, confidence)
+            if tables.rates
+            else presences(edits, confidence)
+        ),
+        shared_presences=tuple(
+            presences_of_rates(tables.shared_rates, confidence)
+            if tables.shared_rates
+            else presences(edits, confidence, shared=True)
+        ),
+        first_attempts=bool(tables.rates),
         pairs=tuple(pairs(edits)),
         masks=_masks(tables.masks),
         confusions=(*tables.confusions, *([asked] if asked else [])),

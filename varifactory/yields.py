@@ -1,7 +1,7 @@
 """What became of the edits that were asked for: counts, reasons and rates, from the items table."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,6 +95,35 @@ def confusion(title: str, truths: Sequence[str], seen: Sequence[str], note: str 
     columns = [*rows, *sorted(set(seen) - set(rows))]
     counts = tuple(tuple(counted[row, column] for column in columns) for row in rows)
     return Confusion(title, tuple(rows), tuple(columns), counts, note)
+
+
+def confusion_of_counts(
+    title: str, counts: Mapping[str, Mapping[str, int]], note: str = ""
+) -> Confusion:
+    """As ``confusion``, of counts by truth and what was seen."""
+    rows = sorted(counts)
+    columns = [*rows, *sorted({seen for found in counts.values() for seen in found} - set(rows))]
+    table = tuple(tuple(counts[row].get(column, 0) for column in columns) for row in rows)
+    return Confusion(title, tuple(rows), tuple(columns), table, note)
+
+
+def presences_of_rates(
+    rates: Iterable[Mapping[str, Any]], confidence: float = 0.95
+) -> list[Presence]:
+    """As ``presences``, of what ``agreement.presence`` counted over first attempts."""
+    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    for rate in rates:
+        if rate["judged"]:
+            groups[str(rate["attribute"]), str(rate["editor"])].append(rate)
+    found = []
+    for (attribute, editor), group in sorted(groups.items()):
+        judged = sum(rate["judged"] for rate in group)
+        seen = sum(round(rate["seen"] * rate["judged"]) for rate in group)
+        mean = sum(rate["mean_presence"] * rate["judged"] for rate in group) / judged
+        found.append(
+            Presence(attribute, editor, judged, proportion(seen, judged, confidence), mean)
+        )
+    return found
 
 
 def edits_of(items: pa.Table) -> list[dict[str, Any]]:

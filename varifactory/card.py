@@ -1,0 +1,148 @@
+"""The card of a data set: what it is, how it came to be, and how far it can be trusted."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import yaml
+
+from varifactory.pages import environment
+from varifactory.report import said, verdict
+from varifactory.store import Manifest
+from varifactory.study import StudyFigures
+from varifactory.yields import edits_of, pairs, yields
+
+SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+"""Size words that data set hubs read."""
+SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~$&])")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelNote:
+    """One model that took part."""
+
+    stage: str
+    name: str
+    sha256: str = ""
+    licence: str = "unknown"
+    trained_with: str = ""
+    figures: Mapping[str, Any] = field(default_factory=dict)
+
+
+def render_card(
+    manifest: Manifest,
+    items: pa.Table,
+    *,
+    models: Sequence[ModelNote],
+    command: str,
+    store_url: str,
+    limits: Sequence[str] = (),
+    machinery: bool = False,
+    study: StudyFigures | None = None,
+    confidence: float = 0.95,
+) -> str:
+    """Markdown with a YAML head that data set hubs read.
+
+    Args:
+        manifest: of the version.
+        items: its rows, ``records.STAGES["items"]``.
+        models: everything that took part, with hashes and licences.
+        command: the exact command that makes the data set again.
+        store_url: where it is read from.
+        limits: what is known to be wrong or missing, a sentence each, beside what always holds.
+        machinery: the sources are the built-in drawn world.
+        study: figures of what was trained on it.
+        confidence: of the yields' intervals.
+    """
+    edits = edits_of(items)
+    sources = [row for row in items.to_pylist() if row["kind"] == "source"]
+    template = environment().overlay(autoescape=False).get_template("card.md.j2")
+    return template.render(
+        head=_head(manifest, len(items), machinery),
+        manifest=manifest,
+        machinery=machinery,
+        classes=sorted({str(row["label"]) for row in sources}),
+        splits=Counter(str(row["split"]) for row in sources if row["status"] == "ok"),
+        unusable=sum(row["status"] != "ok" for row in sources),
+        edits=Counter(row["status"] for row in edits),
+        forced=sum(bool(row["forced"]) for row in edits),
+        yields=yields(edits, confidence),
+        pairs=pairs(edits),
+        models=models,
+        command=command,
+        store_url=store_url,
+        recipe=yaml.safe_dump(dict(manifest.recipe), sort_keys=False, allow_unicode=True).rstrip(),
+        seeds=_seeds(manifest.recipe),
+        limits=[*_known(items, machinery), *limits],
+        verdict=verdict(study) if study and study.arms else [],
+        level=f"{100 * confidence:.0f}",
+        said=said,
+        plain=plain,
+        fence=fence,
+        quoted=lambda text: json.dumps(text, ensure_ascii=False),
+    )
+
+
+def plain(text: Any) -> str:
+    """A name as Markdown shows it, whatever it holds: one line, nothing that is markup."""
+    line = " ".join(str(text).split())
+    return SPECIAL.sub(r"\\\1", line)
+
+
+def fence(text: str) -> str:
+    """Backticks enough to close around ``text``: one more than any run in it, three at least."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    return "`" * max(3, longest + 1)
+
+
+def _head(manifest: Manifest, items: int, machinery: bool) -> str:
+    size = next((word for limit, word in SIZES if items < limit), "n>1M")
+    head = {
+        "pretty_name": f"{manifest.name}, version {manifest.version}",
+        "task_categories": ["image-classification"],
+        "size_categories": [size],
+        "tags": ["synthetic", "varifactory", *(["drawn-world"] if machinery else [])],
+    }
+    return yaml.safe_dump(head, sort_keys=False, allow_unicode=True).rstrip()
+
+
+def _seeds(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Every seed that the recipe holds, by its key."""
+    found: dict[str, Any] = {}
+
+    def look(place: Mapping[str, Any], path: tuple[str, ...]) -> None:
+        for name, value in place.items():
+            if isinstance(value, Mapping):
+                look(value, (*path, name))
+            elif "seed" in name:
+                found[".".join((*path, name))] = value
+
+    look(recipe, ())
+    return found
+
+
+def _known(items: pa.Table, machinery: bool) -> list[str]:
+    """Limits that follow from the rows themselves."""
+    said_so = []
+    if machinery:
+        said_so.append(
+            "The sources are drawn, not photographed: what is learned here is a check of the "
+            "machinery, not a finding."
+        )
+    rows = edits_of(items)
+    unjudged = sum(row["judged_feasibility"] in (None, "not judged") for row in rows
+                   if row["status"] == "ok")  # fmt: skip
+    if unjudged:
+        said_so.append(f"{unjudged:,} accepted edits were not judged for feasibility: it is as "
+                       "asked for, not as seen.")  # fmt: skip
+    lonely = sum(row["status"] == "ok" and not row["paired"] for row in rows)
+    if lonely:
+        said_so.append(f"{lonely:,} accepted edits lack their feasible or infeasible partner: "
+                       "leave them out (`paired`) where arms are compared.")  # fmt: skip
+    said_so.append("Feasibility is what the prompt's writer or the world's table says; no person "
+                   "looked at every edit.")  # fmt: skip
+    return said_so
