@@ -88,7 +88,10 @@ def write_prompts(
 
     Args:
         rows: best both pools of a pair together (``pairs``), so that they can be compared.
-        standing: rows of the same pools that are in the store already; new words must differ.
+        standing: rows that are in the store already: new words of a pool must differ from its
+            own and its partner's. Rows of the very places that are planned are passed over, and
+            all of them where the words are known ahead (a taxonomy's pools are compared as they
+            are read, and an older taxonomy's rows have no say).
 
     Returns:
         A ``Made`` a row, in order: ``ok``; ``rejected`` where a value stands in both pools or has
@@ -100,8 +103,9 @@ def write_prompts(
     """
     made: dict[str, Made] = {}
     stopped: ModelError | None = None
+    others = _others(rows, () if writer.known_ahead else standing)
     for pair in pairs(rows):
-        beside = [row for row in standing if _pair(row) == _pair(pair[0])]
+        beside = others.get(_pair(pair[0]), [])
         written: list[Made] = []
         for pool in _by_feasibility(pair):
             try:
@@ -125,6 +129,20 @@ def pairs(rows: Iterable[Row]) -> list[list[Row]]:
     return [
         sorted(pair, key=lambda row: (row["feasibility"], row["index"])) for pair in found.values()
     ]
+
+
+def _others(rows: Iterable[Row], standing: Iterable[Row]) -> dict[Pair, list[Row]]:
+    """What stands beside the planned places, by pair."""
+    planned = {_place_of(row) for row in rows}
+    found: dict[Pair, list[Row]] = {}
+    for row in standing:
+        if _place_of(row) not in planned:
+            found.setdefault(_pair(row), []).append(row)
+    return found
+
+
+def _place_of(row: Row) -> tuple[str, str, str, int]:
+    return row["label"], row["attribute"], row["feasibility"], row["index"]
 
 
 def _pair(row: Row) -> Pair:

@@ -196,6 +196,27 @@ def test_what_stands_in_the_store_counts() -> None:
     assert writer.requests[-1].taken == ("tan", "cream")
 
 
+def test_earlier_rows_of_the_same_places_have_no_say() -> None:
+    writer = Dictated({"cat feasible": ["tan", "sand"], "cat infeasible": ["neon"]})
+    rows = planned(writer, attributes=["color"], per_pool=2)
+    earlier = [{**row, "status": "failed", "value": None} for row in rows]
+    made = write_prompts(rows, writer, load_catalog(), earlier)
+    assert [one.row["status"] for one in made] == ["ok", "rejected", "ok", "skipped"]
+
+
+def test_an_older_taxonomy_in_the_store_has_no_say(tmp_path: Path) -> None:
+    def written(pools: str, standing: list[Row]) -> list[Row]:
+        path = tmp_path / f"pools-{len(standing)}.yaml"
+        path.write_text(f"classes: {{cat: {{color: {pools}}}}}")
+        writer = from_catalog(str(path))
+        rows = planned(writer, attributes=["color"], per_pool=2)
+        return [one.row for one in write_prompts(rows, writer, load_catalog(), standing)]
+
+    before = written("{feasible: [black, red], infeasible: [blue, teal]}", [])
+    after = written("{feasible: [black], infeasible: [red]}", before)
+    assert [row["status"] for row in after] == ["ok", "skipped", "ok", "skipped"]
+
+
 def test_a_pool_without_an_answer_leaves_the_others_alone() -> None:
     refusal = NoAnswer("refused: no", status="skipped", raw="no", cost_usd=0.5)
     writer = Dictated(

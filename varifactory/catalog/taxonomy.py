@@ -8,6 +8,7 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from varifactory.catalog.phrases import normal_form
 from varifactory.errors import RecipeError
 
 BUILT_IN = Path(__file__).parent / "taxonomies"
@@ -24,11 +25,16 @@ class Pools(BaseModel):
 
     @model_validator(mode="after")
     def _disjoint_equal_distinct(self) -> "Pools":
-        both = set(self.feasible) & set(self.infeasible)
+        feasible, infeasible = (
+            {normal_form(value): value for value in pool}
+            for pool in (self.feasible, self.infeasible)
+        )
+        both = feasible.keys() & infeasible.keys()
         if both:
-            raise ValueError(f"{sorted(both)} cannot be both feasible and infeasible")
-        for pool in (self.feasible, self.infeasible):
-            if len(set(pool)) != len(pool):
+            named = sorted({feasible[form] for form in both} | {infeasible[form] for form in both})
+            raise ValueError(f"{named} cannot be both feasible and infeasible")
+        for pool, forms in ((self.feasible, feasible), (self.infeasible, infeasible)):
+            if len(forms) != len(pool):
                 raise ValueError(f"{list(pool)} names a value twice")
         if len(self.feasible) != len(self.infeasible):
             raise ValueError(

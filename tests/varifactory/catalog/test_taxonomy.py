@@ -48,6 +48,7 @@ def test_a_class_of_the_users_own_takes_the_default() -> None:
     ("pools", "told"),
     [
         ("{feasible: [red], infeasible: [red]}", "cannot be both"),
+        ("{feasible: [grey], infeasible: [Gray]}", r"\['Gray', 'grey'\] cannot be both"),
         ("{feasible: [red, red], infeasible: [blue, green]}", "names a value twice"),
         ("{feasible: [red], infeasible: []}", "must be of equal size"),
     ],
