@@ -107,7 +107,10 @@ def walk(fs: Any, root: str, where: str) -> Tree:
             _take_flat(fs, root, tree)
         else:
             _descend(fs, root, (), tree, ())
-    except (OSError, PermissionError) as error:
+    except SourceError:
+        raise
+    except Exception as error:
+        # Clients of object stores raise errors of their own (credentials, endpoint).
         _explain(where, error)
     return tree
 
@@ -255,5 +258,5 @@ def read_files(rows: list[dict[str, Any]], settings: Sources) -> Iterator[bytes 
     for row in rows:
         try:
             yield fs.cat_file(row["uri"])
-        except (OSError, ValueError) as error:
+        except Exception as error:  # a client's own errors too; the row carries them
             yield error
