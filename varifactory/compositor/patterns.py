@@ -27,11 +27,11 @@ def spots(
 ) -> Canvas:
     """Round marks in staggered rows; ``size`` is a radius as a share of their distance."""
     step = 2 / (count * rng.uniform(0.9, 1.15))
-    row = np.floor(v / step + rng.uniform())
+    up = v / step + rng.uniform()
+    row = np.floor(up)
     shifted = u / step + 0.5 * (row % 2) + rng.uniform()
     across = shifted - np.floor(shifted) - 0.5
-    up = v / step + 0.0
-    down = up - np.floor(up) - 0.5
+    down = up - row - 0.5
     away = np.sqrt(across**2 + down**2)
     edge = np.maximum(_pixel(u) / step, 0.02)
     return np.asarray(np.clip((away - size) / edge, -1, 1), np.float32)

@@ -14,6 +14,10 @@ from varifactory.models import InpaintingJob, Pixels, Region
 KEYS = ("pattern", "contrast", "keep", "toward", "share", "gloss", "options")
 BULGE = 0.1
 """How far the steepest slope of the form moves a pattern, half lengths of the object."""
+REFLECTED = [66, 70, 96, 84, 52, 36, 60, 80, 50]
+"""Lightness that polished metal shows from top to bottom: sky, horizon, floor."""
+RELIEF = 1.2
+"""How much of the fine relief shows in reflections: polish sharpens it."""
 ROOM = (22.0, 92.0)
 """Lightness that a pattern stays within, so that it shows on black and on white objects."""
 
@@ -38,7 +42,7 @@ def retexture(job: InpaintingJob, paint: Mapping[str, Any], rng: np.random.Gener
         return job.image.copy()
     seen = to_lab(job.image)
     lab = without_rim(seen, mask)
-    surface, part = _quietened(lab, mask, float(paint.get("keep", 0.35)))
+    surface, part = _quietened(lab, mask, float(paint.get("keep", 0.45)))
     quiet = surface
     if "toward" in paint:
         surface = _drawn_to(surface, mask, lab_of(paint["toward"]), float(paint.get("share", 0.3)))
@@ -130,10 +134,13 @@ def _glossed(
     down = (grid_y - y.min()) / max(np.ptp(y), 1)
     across = (grid_x - x.min()) / max(np.ptp(x), 1)
     tilt = rng.uniform(-0.35, 0.35)
-    along = down + tilt * across + 0.25 * (1 - form) * np.sign(down - 0.5)
+    # The form bends what it reflects towards the rim.
+    along = 0.5 + (down - 0.5) * (1.35 - 0.7 * form) + tilt * (across - 0.5)
     nodes = np.array([-0.4, 0.05, 0.2, 0.36, 0.48, 0.56, 0.75, 0.95, 1.4])
     nodes += rng.uniform(-0.05, 0.05)
-    reflected = np.interp(along, nodes, [70, 72, 97, 84, 40, 22, 62, 80, 45]).astype(np.float32)
+    reflected = np.interp(along, nodes, REFLECTED).astype(np.float32)
+    relief = surface[..., 0] - blurred_inside(surface[..., 0], mask, 0.05 * np.ptp(y) + 1)
+    reflected = blurred(reflected, 0.02 * np.ptp(y)) + RELIEF * relief
     glossy = surface.copy()
     glossy[..., 0] += np.float32(gloss) * (reflected - surface[..., 0])
     glossy[..., 1:] *= 1 - 0.75 * gloss
