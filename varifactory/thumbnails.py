@@ -36,15 +36,17 @@ def outline(data: bytes) -> str:
     mask = _small(data, "L", smooth=True).point(lambda level: 255 if level >= 128 else 0)
     # Without a frame of nothing around it a mask that touches the border would be left open there.
     mask = ImageOps.expand(ImageOps.crop(mask, 2), 2, 0)
-    inner, outer = mask.filter(ImageFilter.MinFilter(3)), mask.filter(ImageFilter.MaxFilter(5))
-    line = ImageChops.subtract(mask, inner.filter(ImageFilter.MinFilter(3)))
-    halo = ImageChops.subtract(outer, mask)
+    # Blurred by 2 pixels, the inside is what stayed full, the outside what stayed empty: a rank
+    # filter finds the same in four times the time.
+    near = mask.filter(ImageFilter.BoxBlur(2))
+    line = ImageChops.subtract(mask, near.point(lambda level: 255 if level == 255 else 0))
+    halo = ImageChops.subtract(near.point(lambda level: 255 if level > 0 else 0), mask)
     picture = Image.new("P", mask.size, 0)
     picture.putpalette([0, 0, 0, 255, 255, 255, 20, 20, 20])
     picture.paste(1, mask=line)
     picture.paste(2, mask=halo)
     stream = io.BytesIO()
-    picture.save(stream, format="PNG", transparency=0, bits=2, optimize=True)
+    picture.save(stream, format="PNG", transparency=0, bits=2)
     return data_uri("image/png", stream.getvalue())
 
 

@@ -1,0 +1,103 @@
+import re
+from datetime import UTC, datetime
+
+import pytest
+import yaml
+
+from tests.drawn_items import Drawn, trained
+from varifactory.card import ModelNote, fence, plain, render_card
+from varifactory.store import Manifest
+from varifactory.study import StudyTables, study_figures
+
+HOSTILE = "a | b\n# c <img src=x> `d` [e](javascript:f)"
+MODELS = [ModelNote("edits", "compositor"),
+          ModelNote("masks", "small-sam", "92ab" * 16, "Apache-2.0", "torch 2",
+                    {"mean IoU": 0.83})]  # fmt: skip
+
+
+def manifest(**changes: object) -> Manifest:
+    return Manifest.model_validate({
+        "name": "toys", "version": 2, "created_at": datetime(2026, 11, 21, tzinfo=UTC),
+        "actor": "ada", "recipe": {"name": "toys", "seed": 7, "sources": {"shot_seed": 1},
+                                   "training": {"seeds": [1, 2]}, "note": "it```s"},
+        "recipe_fingerprint": "f" * 64, "dataset_hash": "d" * 64, "counts": {},
+        "parts": [], "run_id": "run-1", **changes,
+    })  # fmt: skip
+
+
+def card(drawn: Drawn, **options: object) -> str:
+    settings: dict[str, object] = {
+        "models": MODELS, "command": "python -m flows.generate recipe.yaml",
+        "store_url": "s3://team/store", **options,
+    }  # fmt: skip
+    return render_card(manifest(), drawn.items, **settings)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def drawn() -> Drawn:
+    return Drawn(sources=1)
+
+
+def test_it_says_what_is_in_it_and_how_to_make_it_again(drawn: Drawn) -> None:
+    text = card(drawn)
+    edits = [row for row in drawn.rows if row["kind"] == "edit"]
+    accepted = sum(row["status"] == "ok" for row in edits)
+    assert f"accepted {accepted}," in text
+    assert "kettle, lantern, owl" in text
+    assert "python -m flows.generate recipe.yaml" in text
+    assert 'open_dataset("s3://team/store", "toys", 2)' in text
+    assert "`seed` 7, `sources.shot_seed` 1, `training.seeds` \\[1, 2\\]" in text
+    assert "`" + "92ab" * 16 + "`" in text
+    assert "d" * 64 in text
+    assert "f" * 64 in text
+
+
+def test_the_head_is_yaml_that_a_hub_reads(drawn: Drawn) -> None:
+    head = yaml.safe_load(card(drawn).split("---")[1])
+    assert head["size_categories"] == ["n<1K"]
+    assert head["tags"] == ["synthetic", "varifactory"]
+    assert "drawn-world" in yaml.safe_load(card(drawn, machinery=True).split("---")[1])["tags"]
+
+
+def test_the_recipe_is_whole_whatever_it_holds(drawn: Drawn) -> None:
+    found = re.search(r"^(`{4,})yaml\n(.*?)\n\1$", card(drawn), re.DOTALL | re.MULTILINE)
+    assert found
+    assert yaml.safe_load(found[2]) == manifest().recipe
+
+
+def test_every_table_keeps_its_columns_under_hostile_names() -> None:
+    drawn = Drawn(classes=("owl",), sources=1)
+    for row in drawn.rows:
+        if row["kind"] == "edit":
+            row.update(attribute=HOSTILE, editor=HOSTILE)
+            row["reason"] = HOSTILE if row["status"] != "ok" else ""
+    text = card(drawn, models=[ModelNote("edits", HOSTILE)])
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    widths = {len(re.findall(r"(?<!\\)\|", line)) for line in lines}
+    assert widths == {3, 5, 7, 12}
+    assert "<img" not in text.replace("\\<img", "")
+    assert "](javascript" not in text
+
+
+def test_limits_follow_from_the_rows(drawn: Drawn) -> None:
+    lonely = sum(
+        row["status"] == "ok" and not row["paired"] for row in drawn.rows if row["kind"] == "edit"
+    )
+    text = card(drawn, machinery=True, limits=["Masks of glass are poor."])
+    assert f"{lonely:,} accepted edits lack their feasible or infeasible partner" in text
+    assert "Masks of glass are poor." in text
+    assert "not a finding" in text
+    assert "not a finding" not in card(drawn)
+
+
+def test_a_study_is_told_in_its_own_words(drawn: Drawn) -> None:
+    training, predictions = trained({"real": 0.5, "real+mixed": 0.8})
+    figures = study_figures(StudyTables(drawn.items, training, predictions), resamples=500)
+    assert "The edits helped: real\\+mixed is" in card(drawn, study=figures)
+    assert "What training on it gave" not in card(drawn)
+
+
+def test_names_are_shown_as_they_are() -> None:
+    assert plain("a|b\nc *d*") == "a\\|b c \\*d\\*"
+    assert fence("x ``` y") == "````"
+    assert fence("x") == "```"
