@@ -13,8 +13,9 @@ from tasks.masks import mask_shard
 from tasks.prompts import prompt_shard
 from tasks.sources import source_shard
 from tasks.verdicts import EXEMPLARS, verdict_shard
-from varifactory import edits, items, leakage, masks, prompts, records, sources, verdicts
+from varifactory import agreement, edits, items, leakage, masks, prompts, records, sources, verdicts
 from varifactory.catalog import load_catalog, load_taxonomy
+from varifactory.catalog.taxonomy import FEASIBILITIES
 from varifactory.edits import Wish
 from varifactory.keys import spec_of
 from varifactory.models import registry
@@ -32,6 +33,28 @@ class Judged:
 
     edits: list[Row]
     outcomes: Mapping[str, items.Outcome]
+    controls: list[Row]
+    """Unedited pictures whose values are known, asked like edits; of a drawn world alone."""
+    control_outcomes: Mapping[str, items.Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A published version, with the tables it came from."""
+
+    manifest: Manifest
+    masks: list[Row]
+    judged: Judged
+
+
+def make_dataset(run: FactoryRun) -> Dataset:
+    """Every stage from the sources to the published version."""
+    chosen = source_images(run)
+    training = [row for row in chosen if row["split"] == "train"]
+    written = class_prompts(run, {row["label"] for row in training})
+    found = object_masks(run, training)
+    judged = judged_edits(run, chosen, found, written)
+    return Dataset(publish(run, chosen, found, judged), found, judged)
 
 
 def source_images(run: FactoryRun) -> list[Row]:
@@ -95,38 +118,39 @@ def object_masks(run: FactoryRun, training: Sequence[Row]) -> list[Row]:
 
 
 def judged_edits(
-    run: FactoryRun, chosen: Sequence[Row], good_masks: Sequence[Row], written: Sequence[Row]
+    run: FactoryRun, chosen: Sequence[Row], found_masks: Sequence[Row], written: Sequence[Row]
 ) -> Judged:
     """Edits and their verdicts; a rejected pair is made anew, with a new seed, a few times."""
-    recipe = run.recipe
+    recipe, taxonomy = run.recipe, load_taxonomy(run.recipe.prompts.taxonomy)
+    near = edits.perceptual_hashes([row for row in chosen if row["split"] == "test"])
+    editor, second = recipe.edits.editor, recipe.edits.compare
     made: list[Row] = []
     gates: dict[str, str] = {}
-    said: dict[str, Row] = {}
-    near = edits.perceptual_hashes([row for row in chosen if row["split"] == "test"])
-    wanted: dict[str, set[Wish] | None] = {recipe.edits.editor: None}
-    taxonomy = load_taxonomy(recipe.prompts.taxonomy)
+    controls = agreement.controls(chosen, found_masks, recipe.prompts.attributes, taxonomy)
+    said = _verdicts(run, controls, chosen, 0)
+    of_controls = items.outcomes(controls, {}, said, recipe, taxonomy)
+    wanted: set[Wish] | None = None
+    found: Mapping[str, items.Outcome] = {}
     for attempt in range(recipe.edits.attempts):
-        fresh = _edits(run, good_masks, written, recipe.edits.editor, attempt, wanted)
-        if attempt == 0 and recipe.edits.compare.count:
-            second = recipe.edits.compare.editor
-            some = _spread(fresh, recipe.edits.compare.count)
-            fresh += _edits(run, good_masks, written, second, attempt, {second: some})
+        fresh = _edits(run, _ok(found_masks), written, editor, attempt, wanted)
+        if attempt == 0 and second.count:
+            some = _spread(fresh, second.count)
+            fresh += _edits(run, _ok(found_masks), written, second.editor, attempt, some)
         made += fresh
         gates |= {row["key"]: edits.gate(row, recipe.edits.gate, near) for row in _ok(fresh)}
-        said |= _verdicts(
-            run, [row for row in _ok(fresh) if not gates[row["key"]]], chosen, attempt
-        )
+        said |= _verdicts(run, [r for r in _ok(fresh) if not gates[r["key"]]], chosen, attempt)
         found = items.outcomes(made, gates, said, recipe, taxonomy)
         again = items.wanted(made, found, recipe)
         if not again:
             break
-        wanted[recipe.edits.editor] = {
+        wanted = {
             Wish(pair.source_key, pair.attribute, pair.index, feasibility)
             for pair, _ in again
-            for feasibility in ("feasible", "infeasible")
+            for feasibility in FEASIBILITIES
         }
     run.decided("edits", items.refused(made, gates))
-    return Judged(made, found)
+    run.decided("verdicts", [{"status": o.status} for o in found.values() if o.stage == "verdicts"])
+    return Judged(made, found, controls, of_controls)
 
 
 def _edits(
@@ -135,14 +159,14 @@ def _edits(
     written: Sequence[Row],
     editor: str,
     attempt: int,
-    wanted: Mapping[str, set[Wish] | None],
+    wanted: set[Wish] | None,
 ) -> list[Row]:
     inpainter = registry.inpainter(run.recipe, editor)
     catalog = load_catalog(run.recipe.prompts.catalog)
     fields = edits.edit_spec(run.recipe, inpainter)
     planned = edits.plan_edits(
         spec_of("edits", fields), good_masks, written, run.recipe, catalog, inpainter, attempt,
-        wanted[editor],
+        wanted,
     )  # fmt: skip
     return run.stage(edit_shard, "edits", fields, planned, round=attempt, extra={"editor": editor})
 
@@ -166,7 +190,7 @@ def _verdicts(
     run: FactoryRun, worth: Sequence[Row], chosen: Sequence[Row], attempt: int
 ) -> dict[str, Row]:
     """Edit key -> verdict."""
-    if run.recipe.verdicts.judge == "none":
+    if run.recipe.verdicts.judge == "none" or not worth:
         return {}
     exemplars = _exemplars(chosen)
     run.store.put_run_object(run.id, EXEMPLARS, json.dumps(exemplars).encode())

@@ -5,8 +5,8 @@ import json
 import os
 import time
 import uuid
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
@@ -20,7 +20,7 @@ from flows.progress import StageProgress
 from varifactory.errors import FactoryError
 from varifactory.keys import spec_of
 from varifactory.recipe import Recipe
-from varifactory.shards import Plan, plan_shards
+from varifactory.shards import Plan, ShardRef, plan_shards
 from varifactory.stages import Row
 from varifactory.store import Store
 
@@ -132,20 +132,33 @@ class FactoryRun:
 
     def _work(self, work: Task[..., Any], plan: Plan, extra: Mapping[str, Any]) -> None:
         progress = StageProgress(plan.stage, len(plan.keys), plan.reused)
-        futures: dict[PrefectFuture[Any], int] = {
-            work.submit(self.recipe, shard, **extra): shard.missing for shard in plan.shards
-        }
         troubles: list[BaseException] = []
-        for future in as_completed(list(futures)):
-            result = future.result(raise_on_failure=False)
+        for shard, result in self._results(work, plan.shards, extra):
             if isinstance(result, BaseException):
                 troubles.append(result)
             else:
                 self.lost_blobs += (result or {}).get("lost_blobs", [])
-                progress.add(futures[future])
+                progress.add(shard.missing)
         progress.close()
         if troubles:
             raise _worst(troubles, plan)
+
+    def _results(
+        self, work: Task[..., Any], shards: Sequence[ShardRef], extra: Mapping[str, Any]
+    ) -> Iterator[tuple[ShardRef, Any]]:
+        """How each shard ended, ``run.workers`` at a time; no further one if the user must act."""
+        patient = work.with_options(retries=self.recipe.run.retries)
+        waiting = deque(shards)
+        running: dict[PrefectFuture[Any], ShardRef] = {}
+        while waiting or running:
+            while waiting and len(running) < self.recipe.run.workers:
+                shard = waiting.popleft()
+                running[patient.submit(self.recipe, shard, **extra)] = shard
+            future = next(as_completed(list(running)))
+            result = future.result(raise_on_failure=False)
+            yield running.pop(future), result
+            if isinstance(result, FactoryError):
+                waiting.clear()
 
     def _rows(self, plan: Plan) -> list[Row]:
         wanted = set(plan.keys)

@@ -7,7 +7,7 @@ from typing import Any
 
 from prefect import flow
 
-from flows.generate import make_dataset
+from flows.dataset import make_dataset
 from flows.run import FactoryRun
 from flows.summary import announce, summary
 from tasks.training import training_shard
@@ -38,9 +38,11 @@ def train(recipe: Recipe, store: str = "./.varifactory") -> dict[str, Any]:
             "--set training.arms='[real]'; flows.study trains them all"
         )
     with FactoryRun.begin("train", recipe, store) as run:
-        manifest = make_dataset(run)
-        cells = train_cells(run, manifest)
-        return announce(run, summary(run, manifest) | {"cells": [_shown(cell) for cell in cells]})
+        made = make_dataset(run)
+        cells = train_cells(run, made.manifest)
+        return announce(
+            run, summary(run, made.manifest) | {"cells": [_shown(cell) for cell in cells]}
+        )
 
 
 def train_cells(run: FactoryRun, manifest: Manifest) -> list[Row]:

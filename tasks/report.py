@@ -1,34 +1,148 @@
 """Pages for people: the gallery and the card of a data set, the report of a study."""
 
-from collections.abc import Mapping
+import json
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import yaml
 from prefect import task
+from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
+from varifactory.card import ModelNote, render_card
 from varifactory.loading import items_table, read_blob
+from varifactory.models import registry
 from varifactory.recipe import Recipe
-from varifactory.store import Store
+from varifactory.store import Manifest, Store
+from varifactory.study import StudyTables
+from varifactory.yields import Confusion, confusion_of_counts
 
-PAGES: dict[str, Any] = {
-    "cache_policy": NO_CACHE,
-    "persist_result": False,
-    "tags": ["pages", "cpu"],
-}
+ANSWERS, CELLS = "answers.json", "cells.json"
+"""Run objects: how judge, editors and truth agree; keys of the cells a report compares."""
 
 
-@task(name="gallery", **PAGES)
-def write_gallery(recipe: Recipe, store: str, version: int, facts: Mapping[str, str]) -> str:
-    """Render the gallery of a data set version into the store; where its first page lies."""
+@task(name="gallery", cache_policy=NO_CACHE, persist_result=False, tags=["pages", "cpu"])
+def write_gallery(recipe: Recipe, store: str, version: int) -> str:
+    """Render gallery and card of a data set version into the store; the gallery's first page."""
     from varifactory.gallery import render_gallery
 
     opened = Store(store)
     manifest = opened.dataset(recipe.name, version)
     items = items_table(opened, manifest)
+    facts = {"Recipe": manifest.recipe_fingerprint[:12], "Data set": manifest.dataset_hash[:12]}
     pages = render_gallery(
         items, lambda blob: read_blob(opened, blob), title=f"{recipe.name} version {version}",
         facts=facts, page_size=recipe.report.gallery_page,
     )  # fmt: skip
     for path, page in pages.items():
         opened.put_export(recipe.name, version, f"gallery/{path}", page)
+    card = render_card(
+        manifest, items, models=model_notes(recipe), machinery=is_machinery(recipe),
+        command=f"python -m flows.generate recipe.yaml --store {store}", store_url=store,
+        limits=["The exact recipe stands beside this card as recipe.yaml."],
+        confidence=recipe.report.confidence,
+    )  # fmt: skip
+    opened.put_export(recipe.name, version, "card.md", card.encode())
+    plain = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    opened.put_export(recipe.name, version, "recipe.yaml", plain.encode())
+    create_markdown_artifact(card, key="data-set-card", description=f"{recipe.name} v{version}")
     return opened.export_path(recipe.name, version, "gallery/index.html")
+
+
+@task(name="report", cache_policy=NO_CACHE, persist_result=False, tags=["pages", "cpu"])
+def write_report(
+    recipe: Recipe, store: str, version: int, run: str, training: str, masks: str
+) -> str:
+    """Render the report of a study into the store; where it lies.
+
+    ``training`` and ``masks`` are the specs whose rows it shows.
+    """
+    from varifactory.report import render_report
+
+    opened = Store(store)
+    manifest = opened.dataset(recipe.name, version)
+    page = render_report(
+        study_tables(opened, manifest, run, training, masks),
+        title=recipe.name,
+        machinery=is_machinery(recipe),
+        provenance=provenance(recipe, manifest, run),
+        gallery="gallery/index.html",
+        confidence=recipe.report.confidence,
+    )
+    return opened.put_export(recipe.name, version, "report.html", page)
+
+
+def study_tables(
+    store: Store, manifest: Manifest, run: str, training: str, masks: str
+) -> StudyTables:
+    """All a report rests on, read from the store."""
+    cells = pa.array(json.loads(store.get_run_object(run, CELLS)), pa.string())
+    answers = json.loads(store.get_run_object(run, ANSWERS))
+    trained = store.rows("training", training)
+    predictions = store.rows("predictions", training)
+    return StudyTables(
+        items=items_table(store, manifest),
+        training=trained.filter(pc.is_in(trained["key"], cells)),
+        predictions=predictions.filter(pc.is_in(predictions["training_key"], cells)),
+        masks=store.rows("masks", masks),
+        confusions=_confusions(answers),
+        rates=answers["rates"],
+        shared_rates=answers["shared_rates"],
+    )
+
+
+def _confusions(answers: dict[str, Any]) -> list[Confusion]:
+    return [
+        confusion_of_counts(
+            f"{attribute}: what was drawn, and what the judge measured", counts,
+            "Of unedited training images, whose values are known exactly.",
+        )
+        for attribute, counts in answers["controls"].items()
+    ]  # fmt: skip
+
+
+def model_notes(recipe: Recipe) -> list[ModelNote]:
+    """The built-in models that took part, as their cards describe them."""
+    names = {
+        recipe.masks.segmenter: "masks",
+        recipe.edits.editor: "edits",
+        recipe.training.clip: "verdicts, training",
+    }
+    if recipe.edits.compare.count:
+        names[recipe.edits.compare.editor] = "edits"
+    return [
+        ModelNote(
+            stage=names[card["name"]],
+            name=card["name"],
+            sha256=card["sha256"],
+            licence=card.get("licence", "unknown"),
+            trained_with=str(card.get("script", "")),
+            figures=card["figures"],
+        )
+        for card in registry.cards(sorted(names))
+    ]
+
+
+def is_machinery(recipe: Recipe) -> bool:
+    """Whether the data are the drawn world's: then a report checks the machinery, no more."""
+    return recipe.sources.kind == "world"
+
+
+def provenance(recipe: Recipe, manifest: Manifest, run: str) -> dict[str, str]:
+    """What a reader needs to make it again."""
+    return {
+        "Data set": f"{manifest.name} version {manifest.version}",
+        "Data set hash": manifest.dataset_hash,
+        "Recipe fingerprint": manifest.recipe_fingerprint,
+        "Generation seed": str(recipe.seed),
+        "Training seeds": ", ".join(str(seed) for seed in recipe.training.seeds),
+        "Editors": ", ".join(
+            [recipe.edits.editor] + [recipe.edits.compare.editor] * bool(recipe.edits.compare.count)
+        ),
+        "Judge": recipe.verdicts.judge,
+        "Segmenter": recipe.masks.segmenter,
+        "Classifier": recipe.training.clip,
+        "Run": run,
+        "Made by": manifest.actor,
+    }

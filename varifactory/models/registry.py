@@ -1,6 +1,10 @@
 """From the names in a recipe to models. Building one loads nothing; its first use does."""
 
+import json
+from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 from varifactory.catalog import load_catalog, load_taxonomy
 from varifactory.errors import ModelError
@@ -8,6 +12,7 @@ from varifactory.images import decode_png
 from varifactory.models import ClipModel, Inpainter, Judge, Pixels, Segmenter, Trainee, Writer
 from varifactory.recipe import Prompts, Recipe
 
+BUILT_IN = Path(__file__).parent / "builtin"
 SEGMENTERS = ("small-sam", "grabcut-saliency", "grabcut-box")
 EDITORS = ("compositor", "small-diffusion")
 JUDGES = ("measured",)
@@ -127,7 +132,13 @@ def trainee(recipe: Recipe) -> Trainee:
     """A fresh classifier to train: every cell gets its own, so cells may run side by side."""
     from varifactory.models.lora import LoraClip
 
-    return LoraClip(recipe.training.template, name=recipe.training.clip, threads=recipe.run.threads)
+    return LoraClip(recipe.training.clip, recipe.training.template, threads=recipe.run.threads)
+
+
+def cards(names: Sequence[str]) -> list[dict[str, Any]]:
+    """The cards of those names that are built-in models with weights."""
+    paths = [BUILT_IN / name / "card.json" for name in names]
+    return [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.is_file()]
 
 
 def _unknown(key: str, name: str, known: tuple[str, ...]) -> ModelError:
