@@ -1,0 +1,202 @@
+"""The gallery and the report as a reader meets them: in a browser, on a phone, by keyboard."""
+
+import os
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.browser.chromium import Browser, browser, chromium
+from tests.drawn_items import Drawn, masked, trained
+from varifactory.gallery import render_gallery
+from varifactory.report import render_report
+from varifactory.study import StudyTables
+
+pytestmark = pytest.mark.browser
+
+VISIBLE = "[...document.querySelectorAll('[data-facets]')].filter(t => t.offsetParent).length"
+WIDTHS = (390, 768, 1440)
+
+
+@pytest.fixture(scope="module")
+def drawn() -> Drawn:
+    return Drawn(classes=("kettle", "lantern", "owl", "a" * 300 + " & <b>"), sources=2)
+
+
+@pytest.fixture(scope="module")
+def folder(drawn: Drawn, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("pages")
+    pages = render_gallery(
+        drawn.items, drawn.read, title="toys", facts={"made": "today"}, page_size=60
+    )
+    for name, data in pages.items():
+        (place / name).write_bytes(data)
+    training, predictions = trained({"zero-shot": 0.4, "real": 0.6, "real+feasible": 0.7,
+                                     "real+infeasible": 0.69, "real+mixed": 0.8})  # fmt: skip
+    (place / "report.html").write_bytes(
+        render_report(
+            StudyTables(drawn.items, training, predictions, masked()), title="toys",
+            machinery=True, gallery="index.html", provenance={"data set hash": "ab" * 32},
+        )
+    )  # fmt: skip
+    return place
+
+
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    if not chromium():
+        if os.environ.get("VARIFACTORY_FULL"):
+            pytest.fail("no Chromium found: apt-get install chromium")
+        pytest.skip("needs a headless Chromium (make test-full installs it)")
+    with browser(tmp_path_factory.mktemp("profile")) as found:
+        yield found
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("page", ["index.html", "page-2.html", "report.html"])
+def test_no_page_is_wider_than_its_window_or_complains(
+    tab: Browser, folder: Path, page: str, width: int
+) -> None:
+    tab.window(width)
+    tab.open(folder / page)
+    assert tab.ask("document.documentElement.scrollWidth") <= width
+    assert tab.complaints() == []
+    loaded = tab.ask("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
+    assert loaded
+
+
+@pytest.mark.parametrize("page", ["index.html", "report.html"])
+@pytest.mark.parametrize("dark", [False, True])
+def test_words_can_be_read_in_both_colour_schemes(
+    tab: Browser, folder: Path, page: str, dark: bool
+) -> None:
+    """Contrast of at least 4.5 to 1 (WCAG AA) for every word on its ground."""
+    tab.window(1440, dark=dark)
+    tab.open(folder / page)
+    assert tab.ask(CONTRAST) == []
+
+
+CONTRAST = """(() => {
+  const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+  const rgba = (color) => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = color;
+    canvas.fillRect(0, 0, 1, 1); return [...canvas.getImageData(0, 0, 1, 1).data]; };
+  const light = ([r, g, b]) => { const f = (v) => { v /= 255;
+    return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; };
+    return 0.2126 * f(r) + 0.7152 * f(g) + 0.0722 * f(b); };
+  const ground = (node) => { for (; node; node = node.parentElement) {
+    const found = rgba(getComputedStyle(node).backgroundColor); if (found[3] > 250) return found; }
+    return [255, 255, 255, 255]; };
+  const poor = new Set();
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const node = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || !node.checkVisibility()
+        || ['SCRIPT', 'STYLE', 'TITLE', 'OPTION'].includes(node.tagName)) continue;
+    const style = getComputedStyle(node);
+    const ink = rgba(node.closest('svg') ? style.fill : style.color);
+    const [a, b] = [light(ink), light(ground(node))].sort((x, y) => y - x);
+    const ratio = (a + 0.05) / (b + 0.05);
+    if (ratio < 4.5) poor.add(node.tagName + '.' + node.className + ' ' + ratio.toFixed(2) + ' '
+      + walker.currentNode.data.trim().slice(0, 30));
+  }
+  return [...poor];
+})()"""
+
+
+def test_filters_hide_what_does_not_fit_and_count_over_all_pages(
+    tab: Browser, folder: Path, drawn: Drawn
+) -> None:
+    edits = [row for row in drawn.rows if row["kind"] == "edit"]
+    tab.window(1440)
+    tab.open(folder / "index.html")
+    all_here = tab.ask(VISIBLE)
+    tab.ask("""(() => { const s = document.getElementById('by-status');
+      s.value = [...s.options].find(o => o.dataset.name === 'rejected').value;
+      s.dispatchEvent(new Event('change')); })()""")
+    rejected = sum(row["status"] == "rejected" for row in edits)
+    assert 0 < tab.ask(VISIBLE) < all_here
+    assert tab.ask("document.getElementById('shown').textContent").startswith(
+        f"{rejected} of {len(edits)} edits match, {tab.ask(VISIBLE)} on this page"
+    )
+    assert tab.ask("location.hash") == "#status=rejected"
+    assert tab.ask("document.querySelector('[rel=next]').href").endswith("#status=rejected")
+    shown = "[...document.querySelectorAll('[data-facets]')].filter(t => t.offsetParent)"
+    assert set(tab.ask(shown + ".map(t => t.querySelector('.status').textContent)")) == {"rejected"}
+    tab.ask("document.getElementById('reset').click()")
+    assert tab.ask(VISIBLE) == all_here
+
+
+def test_a_filter_travels_with_the_address_and_finds_its_page(tab: Browser, folder: Path) -> None:
+    tab.window(1440)
+    tab.open(folder / "index.html", "#class=owl")
+    here = tab.ask(VISIBLE)
+    counted = tab.ask("""JSON.parse(document.getElementById('index').textContent)
+      .counts[0].filter(r => r[0] === JSON.parse(document.getElementById('index').textContent)
+      .names.class.indexOf('owl')).reduce((s, r) => s + r[5], 0)""")
+    assert here == counted
+    tab.open(folder / "page-2.html", "#class=owl&status=skipped&editor=small-diffusion&attribute=x")
+    assert tab.ask("document.getElementById('by-attribute').value") == ""
+    if not tab.ask(VISIBLE):
+        assert tab.ask("document.getElementById('none-here').checkVisibility()")
+
+
+def test_a_page_without_a_match_points_to_one_that_has_some(tab: Browser, folder: Path) -> None:
+    tab.window(1440)
+    tab.open(folder / "index.html", "#class=owl")
+    counts = tab.ask(
+        "JSON.parse(document.getElementById('index').textContent).counts.map("
+        "p => p.some(r => r[0] === +document.getElementById('by-class').value))"
+    )
+    away = counts.index(False)
+    name = "index.html" if away == 0 else f"page-{away + 1}.html"
+    tab.open(folder / name, "#class=owl")
+    assert tab.ask(VISIBLE) == 0
+    assert tab.ask("document.getElementById('none-here').checkVisibility()")
+    target = tab.ask("document.getElementById('jump').href")
+    there = counts.index(True)
+    assert target.endswith(
+        ("index.html" if there == 0 else f"page-{there + 1}.html") + "#class=owl"
+    )
+
+
+def test_the_keyboard_alone_reaches_and_sets_a_filter(tab: Browser, folder: Path) -> None:
+    tab.window(1440)
+    tab.open(folder / "index.html")
+    before = tab.ask(VISIBLE)
+    for _ in range(40):
+        tab.press("Tab")
+        if tab.ask("document.activeElement.id") == "by-feasibility":
+            break
+    assert tab.ask("document.activeElement.id") == "by-feasibility"
+    assert tab.ask("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    tab.press("ArrowDown")
+    assert tab.ask("location.hash") == "#feasibility=feasible"
+    assert 0 < tab.ask(VISIBLE) < before
+
+
+def test_the_outline_can_be_taken_away(tab: Browser, folder: Path) -> None:
+    tab.window(390)
+    tab.open(folder / "index.html")
+    lines = "[...document.querySelectorAll('.contour')].filter(i => i.checkVisibility()).length"
+    assert tab.ask(lines) > 0
+    assert not tab.ask("document.getElementById('panel').open")
+    tab.ask("document.getElementById('contours').click()")
+    assert tab.ask(lines) == 0
+    assert tab.ask("location.hash") == "#outlines=no"
+
+
+@pytest.mark.parametrize("page", ["index.html", "report.html"])
+def test_what_is_shown_has_names_for_those_who_cannot_see_it(
+    tab: Browser, folder: Path, page: str
+) -> None:
+    tab.window(1440)
+    tab.open(folder / page)
+    assert tab.ask("document.documentElement.lang") == "en"
+    assert tab.ask("document.querySelectorAll('h1').length") == 1
+    assert tab.ask("[...document.images].every(i => i.hasAttribute('alt'))")
+    assert tab.ask("[...document.querySelectorAll('select, input')].every(c => c.labels.length)")
+    levels = tab.ask("[...document.querySelectorAll('h1,h2,h3')].map(h => +h.tagName[1])")
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    ids = tab.ask("[...document.querySelectorAll('[id]')].map(n => n.id)")
+    assert len(ids) == len(set(ids))
