@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Mapping
 
+import cv2
 import numpy as np
 
 from varifactory.compositor.color import Canvas, blurred
 from varifactory.compositor.noise import cells_of, fractal
+
+GRAINS = 46
+"""Flecks along the object: as fine as on granite, where the picture has the pixels for it."""
 
 
 def even(u: Canvas, v: Canvas, rng: np.random.Generator) -> Canvas:
@@ -59,19 +63,22 @@ def planks(u: Canvas, v: Canvas, rng: np.random.Generator, rings: float = 7.0) -
 
 def flecks(u: Canvas, v: Canvas, rng: np.random.Generator, share: float = 0.2) -> Canvas:
     """Small irregular marks, as on an egg or on granite; ``share`` of the surface."""
-    fine = fractal(rng, _shape(u), min(0.9 / max(_pixel(u), 1e-3) / 3.2, 34) * _span(u) / 2, 2)
+    fine = fractal(rng, _shape(u), min(0.9 / max(_pixel(u), 1e-3) / 2.4, GRAINS) * _span(u) / 2, 2)
     limit = np.quantile(fine, share)
     return np.asarray(np.clip((fine - limit) / 0.35, -1, 1), np.float32)
 
 
-def crazed(u: Canvas, v: Canvas, rng: np.random.Generator, count: int = 26) -> Canvas:
+def crazed(
+    u: Canvas, v: Canvas, rng: np.random.Generator, count: int = 16, width: float = 0.034
+) -> Canvas:
     """Dark cracks between jagged plates, of uneven width."""
     del v
     shape = _shape(u)
     span = _span(u)
     _, away = cells_of(rng, shape, max(6, int(count * span**2 / 4)))
-    width = (0.018 / max(_pixel(u), 1e-4)) * np.clip(1 + 0.5 * fractal(rng, shape, 5, 2), 0.35, 2)
-    field = np.clip((away - 0.5 * width) / np.maximum(width * 0.8, 0.8), -1, 1)
+    away = _jagged(away, rng, 0.025 / _pixel(u), 5 * span)
+    wide = (width / max(_pixel(u), 1e-4)) * np.clip(1 + 0.4 * fractal(rng, shape, 5, 2), 0.35, 2)
+    field = np.clip((away - 0.5 * wide) / np.maximum(wide * 0.5, 0.8), -1, 1)
     return blurred(field.astype(np.float32), 0.35)
 
 
@@ -106,6 +113,14 @@ def _pixel(u: Canvas) -> float:
 def _span(u: Canvas) -> float:
     """Width of the picture in the surface's units; the object is 2 along its longer side."""
     return max(_pixel(u) * float(u.shape[1]), 0.5)
+
+
+def _jagged(field: Canvas, rng: np.random.Generator, reach: float, cells: float) -> Canvas:
+    """The field read from places a little to the side: straight lines become crooked ones."""
+    y, x = np.mgrid[0 : field.shape[0], 0 : field.shape[1]].astype(np.float32)
+    x += np.float32(reach) * fractal(rng, _shape(field), cells, 3)
+    y += np.float32(reach) * fractal(rng, _shape(field), cells, 3)
+    return np.asarray(cv2.remap(field, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT))
 
 
 def _edged(wave: Canvas, phase: Canvas) -> Canvas:

@@ -12,13 +12,15 @@ from varifactory.compositor.recolor import distance, dominant, without_rim
 from varifactory.models import InpaintingJob, Pixels, Region
 
 KEYS = ("pattern", "contrast", "keep", "toward", "share", "gloss", "options")
+DARK_ENOUGH = 0.45
+"""Share of the contrast that dark marks must reach; below it the marks are light instead."""
 BULGE = 0.1
 """How far the steepest slope of the form moves a pattern, half lengths of the object."""
 REFLECTED = [66, 70, 96, 84, 52, 36, 60, 80, 50]
 """Lightness that polished metal shows from top to bottom: sky, horizon, floor."""
 RELIEF = 1.2
 """How much of the fine relief shows in reflections: polish sharpens it."""
-ROOM = (22.0, 92.0)
+ROOM = (10.0, 94.0)
 """Lightness that a pattern stays within, so that it shows on black and on white objects."""
 
 
@@ -114,8 +116,9 @@ def _modulated(lightness: Canvas, mask: Region, pattern: Canvas, contrast: float
     low, high = ROOM
     down = min(contrast, max(middle - low, 0.0))
     up = min(contrast - down, max(high - middle, 0.0))
+    up *= 0.5 if down >= DARK_ENOUGH * contrast else 1.0  # the ground keeps its colour
     # A mark is -1 and the ground +1: a dark object has its roles exchanged.
-    field = pattern if down >= up else -pattern
+    field = pattern if down >= DARK_ENOUGH * contrast else -pattern
     shade = np.clip(lightness / max(middle, 1.0), 0.4, 1.4)
     shifted = (
         lightness
