@@ -46,7 +46,9 @@ class MeasuredJudge:
         """Scores of values and classes; empty where nothing can be said, with the reason in raw."""
         classes: Sequence[Mapping[str, float]] = [{}] * len(cases)
         if self._prototypes and cases:
-            classes = self._prototypes.classify([case.image for case in cases])
+            classes = self._prototypes.classify(
+                [case.image for case in cases], [case.object_mask for case in cases]
+            )
         measured = [self._measure(case) for case in cases]
         return [Answer(values, found, raw)
                 for (values, raw), found in zip(measured, classes, strict=True)]  # fmt: skip

@@ -74,24 +74,34 @@ def fit(
         labels: (n,) places in ``values``; each must occur outside ``calibrate``.
         calibrate: (n,) True for those the temperature alone is fitted on.
     """
-    known, truth = descriptors[~calibrate].astype(np.float64), labels[~calibrate]
-    means = np.stack([known[truth == place].mean(axis=0) for place in range(len(values))])
-    scale = known.std(axis=0) + 1e-6
-    within = (known - means[truth]) / scale
-    spread = within.T @ within / (len(known) - len(values))
-    round_spread = np.eye(len(scale)) * np.trace(spread) / len(scale)
-    spread = (1 - SHRINKAGE) * spread + SHRINKAGE * round_spread
-    directions = np.linalg.solve(spread, (means / scale).T).T
-    weights = directions / scale
-    offsets = -0.5 * (directions * (means / scale)).sum(axis=1)
+    known = descriptors[~calibrate].astype(np.float64)
+    weights, offsets = discriminant(known, labels[~calibrate], len(values), SHRINKAGE)
     logits = descriptors[calibrate].astype(np.float64) @ weights.T + offsets
-    temperature = _temperature(logits, labels[calibrate])
+    temperature = likeliest_temperature(logits, labels[calibrate])
     return Reference(
         measure, tuple(values), weights.astype(np.float32), offsets.astype(np.float32), temperature
     )
 
 
-def _temperature(logits: NDArray[np.float64], truth: NDArray[np.intp]) -> float:
+def discriminant(
+    known: NDArray[np.float64], truth: NDArray[np.intp], count: int, shrinkage: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Weights (count, length) and offsets (count,) of a linear discriminant.
+
+    The scatter is measured within the classes, all alike, and mixed with a round one; a single
+    example of each class leaves the round one alone.
+    """
+    means = np.stack([known[truth == place].mean(axis=0) for place in range(count)])
+    scale = known.std(axis=0) + 1e-6
+    within = (known - means[truth]) / scale
+    spread = within.T @ within / max(1, len(known) - count)
+    even = np.eye(len(scale)) * (np.trace(spread) / len(scale) or 1.0)
+    spread = (1 - shrinkage) * spread + shrinkage * even
+    directions = np.linalg.solve(spread, (means / scale).T).T
+    return directions / scale, -0.5 * (directions * (means / scale)).sum(axis=1)
+
+
+def likeliest_temperature(logits: NDArray[np.float64], truth: NDArray[np.intp]) -> float:
     """Of a grid, the one under which the true values are likeliest."""
 
     def surprise(temperature: float) -> float:

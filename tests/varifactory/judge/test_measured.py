@@ -9,6 +9,7 @@ from varifactory.catalog import Attribute, Catalog, Value
 from varifactory.images import pixel_hash
 from varifactory.judge import MeasuredJudge, Prototypes, load_references
 from varifactory.judge.measure_references import spoil
+from varifactory.judge.prototypes import form
 from varifactory.models import JudgeCase, Pixels
 from varifactory.verdicts import judge_edits, plan_verdicts
 from varifactory.world import Scene, load_world, render, sample_scene
@@ -119,6 +120,9 @@ def test_only_values_with_references_are_scored():
     assert answer.values["blue"] > 0.9
 
 
+WHOLE = np.ones((8, 8), bool)
+
+
 def examples() -> dict[str, tuple[str, Pixels]]:
     rng = np.random.default_rng(3)
     found = {}
@@ -170,10 +174,10 @@ def test_one_example_a_class_or_one_class_is_not_too_few():
     found = examples()
     pairs = list({label: (key, label) for key, (label, _) in found.items()}.values())
     alone = Prototypes(MeanColor(), pairs, lambda key: found[key][1])
-    (scores,) = alone.classify([np.full((8, 8, 3), (200, 40, 40), np.uint8)])
+    (scores,) = alone.classify([np.full((8, 8, 3), (200, 40, 40), np.uint8)], [WHOLE])
     assert scores["tomato"] > scores["whale"]
     single = Prototypes(MeanColor(), pairs[:1], lambda key: found[key][1])
-    assert single.classify([np.zeros((8, 8, 3), np.uint8)]) == [{}]
+    assert single.classify([np.zeros((8, 8, 3), np.uint8)], [WHOLE]) == [{}]
 
 
 def test_verdicts_of_hundreds_of_edits_take_seconds():
@@ -190,3 +194,26 @@ def test_verdicts_of_hundreds_of_edits_take_seconds():
     made = judge_edits(rows, images, masks, judge, catalog)
     assert time.process_time() - start < 0.3 * 3  # 3 s for 600, three times that when crowded
     assert {item.row["status"] for item in made} == {"ok"}
+
+
+def test_with_masks_the_class_is_judged_by_form_whatever_the_color_and_the_place():
+    square, bar = np.zeros((40, 40), bool), np.zeros((40, 40), bool)
+    square[10:30, 10:30], bar[17:23, 2:38] = True, True
+    rng = np.random.default_rng(4)
+    images = [rng.integers(0, 256, (40, 40, 3), np.uint8) for _ in range(8)]
+    masks = {"square": square, "bar": bar}
+    pairs = [(str(i), name, name) for i, name in enumerate(["square", "bar"] * 4)]
+    found = Prototypes(MeanColor(), pairs, lambda key: images[int(key)], masks.__getitem__)
+    for color in ((255, 0, 0), (10, 10, 10), (240, 240, 250)):
+        image = np.full((40, 40, 3), color, np.uint8)
+        image[:20] = rng.integers(0, 256, (20, 40, 3), np.uint8)
+        shown = form(image, bar)
+        assert shown.shape == (41, 41, 3)
+        assert shown[bar_rows(shown)].mean() == pytest.approx(70, abs=1)
+        assert (shown[0] == 128).all()
+    assert found.identity["by_form"] is True
+    assert form(images[0], np.zeros((40, 40), bool)) is images[0]
+
+
+def bar_rows(shown: Pixels) -> np.ndarray:
+    return (shown != 128).any(axis=2)
