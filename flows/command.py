@@ -98,11 +98,15 @@ def _listen() -> None:
     factory.handlers[:] = [handler]
     factory.setLevel(logging.INFO)
     factory.propagate = False
-    # The command says itself what happened; Prefect's UI keeps the logs of its runs.
-    for name in ("prefect", "prefect.flow_runs", "prefect.task_runs"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    quiet_logs()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
+
+
+def quiet_logs() -> None:
+    """The command says itself what happened; Prefect's UI keeps the logs of its runs."""
+    for name in ("prefect", "prefect.flow_runs", "prefect.task_runs"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
