@@ -12,7 +12,7 @@ from varifactory.compositor.noise import between
 from varifactory.compositor.painters import PAINTERS
 from varifactory.models import InpaintingJob, Pixels, Region
 
-KEYS = ("horizon", "shadow", "above", "below", "over", "haze")
+KEYS = ("horizon", "shadow", "above", "below", "over")
 LIGHT_MATCH = 0.3
 """Share of the difference in mean lightness to the source that the new place takes over."""
 LIGHT_LIMIT = 10.0
