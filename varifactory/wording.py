@@ -2,6 +2,8 @@
 
 from varifactory.stages import Row
 
+LETTERS = 40
+"""Of a name in a sentence; the card's head has it whole."""
 STATUS_WORDS = {"ok": "accepted", "rejected": "rejected", "failed": "failed", "skipped": "not made"}
 
 
@@ -41,8 +43,11 @@ def _class(row: Row) -> list[str]:
     if not seen:
         return []
     if seen == row.get("label"):
-        return [f"Still {_article(seen)} {seen}{_score(score)}"]
-    return [f"Looks most like {_article(seen)} {seen}; {row.get('label')} scores {_number(score)}"]
+        return [f"Still {_article(seen)} {_short(seen)}{_score(score)}"]
+    return [
+        f"Looks most like {_article(seen)} {_short(seen)}; {_short(row.get('label'))} "
+        f"scores {_number(score)}"
+    ]
 
 
 def _feasibility(row: Row) -> list[str]:
@@ -54,6 +59,11 @@ def _feasibility(row: Row) -> list[str]:
     if judged == asked:
         return [f"Judged {judged}, as asked"]
     return [f"Judged {judged}; {asked} was asked for"]
+
+
+def _short(name: object) -> str:
+    text = str(name)
+    return text if len(text) <= LETTERS else text[: LETTERS - 1] + "…"
 
 
 def _score(score: float | None) -> str:

@@ -127,6 +127,20 @@ def test_filters_hide_what_does_not_fit_and_count_over_all_pages(
     assert tab.ask(VISIBLE) == all_here
 
 
+def test_a_card_with_one_editor_left_closes_its_ranks(tab: Browser, folder: Path) -> None:
+    tab.window(1440)
+    both = "document.querySelectorAll('.card.two').length"
+    tab.open(folder / "index.html")
+    assert tab.ask(both) > 0
+    tab.open(folder / "index.html", "#editor=small-diffusion")
+    assert tab.ask(both) == 0
+    apart = """[...document.querySelectorAll('.card[id]')].filter(c => c.checkVisibility())
+      .filter(c => c.querySelector('.source-tile').getBoundingClientRect().top !==
+      [...c.querySelectorAll('[data-facets]')].find(t => t.checkVisibility())
+        .getBoundingClientRect().top).length"""
+    assert tab.ask(apart) == 0
+
+
 def test_a_filter_travels_with_the_address_and_finds_its_page(tab: Browser, folder: Path) -> None:
     tab.window(1440)
     tab.open(folder / "index.html", "#class=owl")

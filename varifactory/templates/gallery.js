@@ -83,9 +83,10 @@
       card.hidden = filtered && !card.querySelector("[data-facets]:not([hidden])");
       for (const lane of card.querySelectorAll(".lane")) {
         lane.hidden = filtered && !lane.querySelector("[data-facets]:not([hidden])");
-        const name = lane.previousElementSibling;
-        if (name.classList.contains("lane-name")) name.hidden = lane.hidden;
       }
+      const lanes = card.querySelectorAll(".lane:not([hidden])").length;
+      card.classList.toggle("two", lanes > 1);
+      for (const name of card.querySelectorAll(".lane-name")) name.hidden = lanes < 2;
       for (const empty of card.querySelectorAll("[data-unasked]")) empty.hidden = filtered;
     }
     document.body.classList.toggle("bare", !contours.checked);
