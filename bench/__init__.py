@@ -1,0 +1,1 @@
+"""Figures of the factory on this machine, each measured by running the real thing."""
