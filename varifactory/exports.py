@@ -26,8 +26,8 @@ def export_gallery(data: Dataset, page_size: int = 200) -> str:
         page_size=page_size,
     )
     # The first page comes last: who finds it finds the others.
-    (_, first), *others = list(pages)
-    for path, page in others:
+    _, first = next(pages)
+    for path, page in pages:
         store.put_export(manifest.name, manifest.version, f"gallery/{path}", page)
     return store.put_export(manifest.name, manifest.version, "gallery/index.html", first)
 
