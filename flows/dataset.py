@@ -127,7 +127,7 @@ def judged_edits(
     made: list[Row] = []
     gates: dict[str, str] = {}
     controls = agreement.controls(chosen, found_masks, recipe.prompts.attributes, taxonomy)
-    said = _verdicts(run, controls, chosen, 0)
+    said = _verdicts(run, controls, found_masks, 0)
     of_controls = items.outcomes(controls, {}, said, recipe, taxonomy)
     wanted: set[Wish] | None = None
     found: Mapping[str, items.Outcome] = {}
@@ -138,7 +138,7 @@ def judged_edits(
             fresh += _edits(run, _ok(found_masks), written, second.editor, attempt, some)
         made += fresh
         gates |= {row["key"]: edits.gate(row, recipe.edits.gate, near) for row in _ok(fresh)}
-        said |= _verdicts(run, [r for r in _ok(fresh) if not gates[r["key"]]], chosen, attempt)
+        said |= _verdicts(run, [r for r in _ok(fresh) if not gates[r["key"]]], found_masks, attempt)
         found = items.outcomes(made, gates, said, recipe, taxonomy)
         again = items.wanted(made, found, recipe)
         if not again:
@@ -187,12 +187,12 @@ def _spread(planned: Sequence[Row], count: int) -> set[Wish]:
 
 
 def _verdicts(
-    run: FactoryRun, worth: Sequence[Row], chosen: Sequence[Row], attempt: int
+    run: FactoryRun, worth: Sequence[Row], found_masks: Sequence[Row], attempt: int
 ) -> dict[str, Row]:
     """Edit key -> verdict."""
     if run.recipe.verdicts.judge == "none" or not worth:
         return {}
-    exemplars = _exemplars(chosen)
+    exemplars = _exemplars(found_masks)
     run.store.put_run_object(run.id, EXEMPLARS, json.dumps(exemplars).encode())
     judge = registry.judge(run.recipe, exemplars, run.store.url)
     catalog = load_catalog(run.recipe.prompts.catalog)
@@ -203,11 +203,14 @@ def _verdicts(
     return verdicts.by_edit(spec, worth, said, catalog)
 
 
-def _exemplars(chosen: Sequence[Row]) -> tuple[registry.Exemplar, ...]:
+def _exemplars(found_masks: Sequence[Row]) -> tuple[registry.Exemplar, ...]:
+    """Real training images with accepted masks, the same few of each class for every edit."""
     by_class: dict[str, list[registry.Exemplar]] = defaultdict(list)
-    for row in sorted(chosen, key=lambda row: str(row["key"])):
-        if row["split"] == "train":
-            by_class[row["label"]].append((row["pixel_sha256"], row["label"], row["image_blob"]))
+    for row in sorted(_ok(found_masks), key=lambda row: str(row["key"])):
+        by_class[row["label"]].append(
+            (row["source_pixels"], row["label"], row["mask_sha256"], row["image_blob"],
+             row["mask_blob"])
+        )  # fmt: skip
     return tuple(one for rows in by_class.values() for one in rows[:JUDGE_EXAMPLES])
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from varifactory.catalog import load_catalog, load_taxonomy
 from varifactory.errors import ModelError
-from varifactory.images import decode_png
-from varifactory.models import ClipModel, Inpainter, Judge, Pixels, Segmenter, Trainee, Writer
+from varifactory.images import decode_mask, decode_png
+from varifactory.models import ClipModel, Inpainter, Judge, Segmenter, Trainee, Writer
 from varifactory.recipe import Prompts, Recipe
 
 BUILT_IN = Path(__file__).parent / "builtin"
@@ -94,8 +94,8 @@ def clip(name: str, threads: int) -> ClipModel:
     return OpenClip(name, threads=threads)
 
 
-Exemplar = tuple[str, str, str]
-"""Pixel hash, class name and blob of a real training image."""
+Exemplar = tuple[str, str, str, str, str]
+"""Of a real training image: pixel hash, class name, mask hash, image blob, mask blob."""
 
 
 def judge(recipe: Recipe, exemplars: tuple[Exemplar, ...], store: str) -> Judge:
@@ -118,13 +118,14 @@ def _judge(
     from varifactory.loading import read_blob
     from varifactory.store import Store
 
-    blobs = {pixels: blob for pixels, _, blob in exemplars}
-
-    def load(pixels: str) -> Pixels:
-        return decode_png(read_blob(Store(store), blobs[pixels]))
-
-    examples = [(pixels, label) for pixels, label, _ in exemplars]
-    prototypes = Prototypes(clip(clip_name, threads), examples, load)
+    images = {pixels: image for pixels, _, _, image, _ in exemplars}
+    masks = {mask: blob for _, _, mask, _, blob in exemplars}
+    prototypes = Prototypes(
+        clip(clip_name, threads),
+        [(pixels, label, mask) for pixels, label, mask, _, _ in exemplars],
+        lambda pixels: decode_png(read_blob(Store(store), images[pixels])),
+        lambda mask: decode_mask(read_blob(Store(store), masks[mask])),
+    )
     return MeasuredJudge(load_references() if world else None, prototypes)
 
 
