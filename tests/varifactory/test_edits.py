@@ -161,7 +161,7 @@ def test_nothing_changes_outside_the_feathered_region(feather: float, region: st
     catalog = Catalog(attributes={"any": attribute})
     [edit] = edits.make_edits([row], [image], [mask], Repainter(), catalog, settings)
     new = decode_png(edit.blobs["image_blob"])
-    allowed = edits.feathered(edits.region_of(mask, region), feather) > 0
+    allowed = pasting.feathered(pasting.region_of(mask, region), feather) > 0
     assert np.array_equal(new[~allowed], image[~allowed])
     assert (new[allowed] != image[allowed]).any()
     assert edit.row["change_outside"] == 0
@@ -171,12 +171,12 @@ def test_nothing_changes_outside_the_feathered_region(feather: float, region: st
 def test_feather_is_a_ramp_that_ends() -> None:
     region = np.zeros((40, 40), bool)
     region[10:30, 10:30] = True
-    alpha = edits.feathered(region, 2.0)
+    alpha = pasting.feathered(region, 2.0)
     assert alpha[20, 20] == 1
     assert alpha[20, 7] == 0
     assert list(np.round(alpha[20, 8:12], 3)) == [0.125, 0.375, 0.625, 0.875]
-    assert np.array_equal(edits.feathered(region, 0.0), region.astype(np.float32))
-    assert edits.feathered(np.ones((5, 5), bool), 3.0).min() == 1
+    assert np.array_equal(pasting.feathered(region, 0.0), region.astype(np.float32))
+    assert pasting.feathered(np.ones((5, 5), bool), 3.0).min() == 1
 
 
 def test_edits_are_the_same_in_any_company_and_order() -> None:
