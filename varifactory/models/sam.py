@@ -1,6 +1,5 @@
 """Masks through segment_anything: the built-in small SAM, prompted with a box."""
 
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from varifactory.errors import ModelError
 from varifactory.models import Identity, Pixels, Segmentation
+from varifactory.models.builtin.cards import check_weights, read_card
 
 BUILT_IN = Path(__file__).parent / "builtin" / "small-sam"
 WEIGHTS = "sam.safetensors"
@@ -60,11 +59,12 @@ class SmallSam:
     """
 
     def __init__(self, *, folder: Path = BUILT_IN, threads: int = 1) -> None:
+        """``threads`` is only told in the identity: setting it for torch is the caller's."""
         self._folder = folder
         self._threads = threads
         self._lock = Lock()
         self._predictor: Any = None
-        self._card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+        self._card = read_card(folder)
 
     @property
     def identity(self) -> Identity:
@@ -101,20 +101,15 @@ def load_sam(folder: Path, sha256: str) -> Any:
     """The SAM of a built-in folder, float32.
 
     Raises:
-        ModelError: the weights are not those the card names.
+        ModelError: the weights are missing, or not those the card names.
     """
     import torch
-    from safetensors.torch import load
+    from safetensors.torch import load_file
 
-    data = (folder / WEIGHTS).read_bytes()
-    found = hashlib.sha256(data).hexdigest()
-    if found != sha256:
-        raise ModelError(
-            f"{folder / WEIGHTS} has the hash {found[:12]}, its card says {sha256[:12]}: "
-            "install the package again, or train it with `make models`"
-        )
+    check_weights(folder, sha256)
     sam = build_sam(json.loads((folder / "config.json").read_text(encoding="utf-8")))
-    sam.load_state_dict({name: tensor.to(torch.float32) for name, tensor in load(data).items()})
+    weights = load_file(folder / WEIGHTS)
+    sam.load_state_dict({name: tensor.to(torch.float32) for name, tensor in weights.items()})
     return sam
 
 

@@ -7,22 +7,67 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from varifactory.errors import ModelError
 from varifactory.keys import digest
 
 LICENCE = "Apache-2.0"
 TRAINED_BY = ("torch", "diffusers", "transformers", "segment-anything", "open_clip_torch", "peft")
+PICKLES = frozenset({".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"})
+REPAIR = "install varifactory again, or train the model with `make models`"
 
 
 def weights_hash(folder: Path) -> str:
-    """sha256 that names the weights of a built-in folder.
+    """sha256 that names the weights of a model's folder.
 
     Of the file itself where there is one, else of the names and hashes of all ``*.safetensors``.
     """
     found = {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*.safetensors"))
     }
     return next(iter(found.values())) if len(found) == 1 else digest(found)
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """The card of a model's folder; reads no weights.
+
+    Raises:
+        ModelError: there is none, or it does not name a model and the hash of its weights.
+    """
+    path = folder / "card.json"
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(card["name"], str) and isinstance(card["sha256"], str):
+            return dict(card)
+    except OSError as error:
+        raise ModelError(f"no model at {folder}: {path.name}: {error.strerror}; {REPAIR}") from None
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise ModelError(
+        f"{path} names no model (`name`) or no hash of its weights (`sha256`); {REPAIR}"
+    )
+
+
+def check_weights(folder: Path, sha256: str) -> None:
+    """See that a folder holds the weights its card names, and no pickle.
+
+    Raises:
+        ModelError: it does not.
+    """
+    pickles = sorted(path for path in folder.rglob("*") if path.suffix in PICKLES)
+    if pickles:
+        raise ModelError(
+            f"{pickles[0]} is a pickle checkpoint: loading one runs whatever code it holds. "
+            "Convert it to safetensors and remove it"
+        )
+    if not any(folder.rglob("*.safetensors")):
+        raise ModelError(f"{folder} has no weights (*.safetensors); {REPAIR}")
+    found = weights_hash(folder)
+    if found != sha256:
+        raise ModelError(
+            f"the weights in {folder} have the hash {found[:12]}, their card says {sha256[:12]}; "
+            f"{REPAIR}"
+        )
 
 
 def write_card(

@@ -5,8 +5,8 @@ Loss as in Segment Anything (Kirillov et al. 2023, section 3): focal and dice, 2
 squared error of the predicted IoU.
 """
 
+import argparse
 import json
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from varifactory.models import Pixels, Region
-from varifactory.models.builtin.cards import write_card
-from varifactory.models.sam import BUILT_IN, WEIGHTS, build_sam, middle_box
+from varifactory.models.builtin.cards import read_card, write_card
+from varifactory.models.sam import BUILT_IN, WEIGHTS, build_sam, load_sam, middle_box
 from varifactory.world import load_world, render, sample_scene
 
-SEED = 2026
-IMAGES = 3000
-STEPS = 1500
 BATCH = 8
 LEARNING_RATE = 1.5e-3
 HELD_OUT = 240
@@ -52,7 +49,7 @@ def prompts(mask: Region, image: Pixels, rng: np.random.Generator) -> NDArray[np
     near = tight + rng.normal(0, 0.07, 4) * sides
     far = tight + rng.normal(0, 0.12, 4) * sides + np.array([-1, -1, 1, 1]) * 0.12 * sides
     boxes = np.stack([near, far, np.array(middle_box(image), float)])
-    return np.clip(boxes, 0, mask.shape[0])
+    return np.asarray(np.clip(boxes, 0, mask.shape[0]), float)
 
 
 def forward(sam: Any, images: Any, boxes: list[NDArray[np.float64]]) -> list[tuple[Any, Any]]:
@@ -92,15 +89,15 @@ def loss_of(logits: Any, iou: Any, truth: Any) -> Any:
     return 20 * focal + dice.mean() + torch.nn.functional.mse_loss(iou, true_iou)
 
 
-def train(sam: Any, data: Scenes, rng: np.random.Generator) -> None:
+def train(sam: Any, data: Scenes, steps: int, rng: np.random.Generator) -> None:
     """All weights, AdamW, one cycle of the learning rate."""
     import torch
 
     optimiser = torch.optim.AdamW(sam.parameters(), lr=LEARNING_RATE, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, STEPS)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, steps)
     sam.train()
     began = time.perf_counter()
-    for step in range(STEPS):
+    for step in range(steps):
         images, masks = [], []
         for number in rng.integers(0, len(data), BATCH):
             flip = slice(None, None, -1) if rng.random() < 0.5 else slice(None)
@@ -113,12 +110,12 @@ def train(sam: Any, data: Scenes, rng: np.random.Generator) -> None:
             truth = torch.from_numpy(mask).float().expand_as(logits)
             loss = loss + loss_of(logits, iou, truth) / BATCH
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(sam.parameters(), 1.0)
         optimiser.step()
         schedule.step()
         if step % 50 == 0:
-            print(f"step {step}/{STEPS} loss {loss.item():.3f} {time.perf_counter() - began:.0f} s",
+            print(f"step {step}/{steps} loss {loss.item():.3f} {time.perf_counter() - began:.0f} s",
                   flush=True)  # fmt: skip
     sam.eval()
 
@@ -150,31 +147,57 @@ def measure(sam: Any, data: Scenes, seed: int) -> dict[str, float]:
     }
 
 
-def main(folder: Path = BUILT_IN) -> None:
-    """Train, measure, save."""
+def main() -> None:
+    """Train, save, measure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=int, default=3000, help="training pictures")
+    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--seed", type=int, default=2026)
+    parser.add_argument("--out", type=Path, default=BUILT_IN)
+    parser.add_argument("--measure", action="store_true", help="only measure what is in --out")
+    arguments = parser.parse_args()
     import torch
-    from safetensors.torch import save
 
-    torch.manual_seed(SEED)
     torch.set_num_threads(1)
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    world, side = load_world(), config["image_size"]
+    if arguments.measure:
+        sam = load_sam(arguments.out, read_card(arguments.out)["sha256"])
+        print(json.dumps(figures_of(sam, arguments.seed)))
+    else:
+        train_and_save(arguments)
+
+
+def train_and_save(arguments: argparse.Namespace) -> None:
+    """Weights in half precision, with the sizes and the card beside them."""
+    import torch
+    from safetensors.torch import save_file
+
+    torch.manual_seed(arguments.seed)
+    config = json.loads((BUILT_IN / "config.json").read_text(encoding="utf-8"))
     began = time.perf_counter()
-    data = scenes(world.pretraining_classes, IMAGES, 1_000_000, side)
+    classes = load_world().pretraining_classes
+    data = scenes(classes, arguments.images, 1_000_000, config["image_size"])
     sam = build_sam(config)
-    train(sam, data, np.random.default_rng(SEED))
+    train(sam, data, arguments.steps, np.random.default_rng(arguments.seed))
     kept = {name: tensor.half().contiguous() for name, tensor in sam.state_dict().items()}
     sam.load_state_dict({name: tensor.float() for name, tensor in kept.items()})
-    figures = measure(sam, scenes(world.study_classes, HELD_OUT, 2_000_000, side), SEED)
-    (folder / WEIGHTS).write_bytes(save(kept))
+    figures = figures_of(sam, arguments.seed)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    save_file(kept, arguments.out / WEIGHTS)
+    (arguments.out / "config.json").write_text(json.dumps(config) + "\n", encoding="utf-8")
     write_card(
-        folder, name="small-sam", script="varifactory.models.builtin.train_small_sam",
+        arguments.out, name="small-sam", script="varifactory.models.builtin.train_small_sam",
         figures=figures,
-        trained_with={"images": len(data), "steps": STEPS, "seed": SEED,
+        trained_with={"images": len(data), "steps": arguments.steps, "seed": arguments.seed,
                       "seconds": round(time.perf_counter() - began)},
     )  # fmt: skip
     print(json.dumps(figures))
 
 
+def figures_of(sam: Any, seed: int) -> dict[str, float]:
+    """Measured on scenes of the study's classes."""
+    side = sam.image_encoder.img_size
+    return measure(sam, scenes(load_world().study_classes, HELD_OUT, 2_000_000, side), seed)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
