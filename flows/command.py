@@ -57,8 +57,7 @@ def _run(
     _listen()
     try:
         recipe = Recipe.read(path, settings)
-        for name, value in QUIET_PREFECT.items():
-            os.environ.setdefault(name, value)
+        set_environment()
         started = start_server()
         summary = load()(recipe, store) | {"server_seconds": round(started, 1)}
     except shards.Interrupted as error:
@@ -69,6 +68,12 @@ def _run(
         return FAILED if _is_run_failure(error) else WRONG_USE
     _say(summary, as_json)
     return FAILED if summary.get("failed") else DONE
+
+
+def set_environment() -> None:
+    """Settings of a run from the command line, where the environment has none of its own."""
+    for name, value in QUIET_PREFECT.items():
+        os.environ.setdefault(name, value)
 
 
 def _is_run_failure(error: FactoryError) -> bool:

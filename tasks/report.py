@@ -11,7 +11,9 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from varifactory.card import ModelNote, render_card
-from varifactory.loading import items_table, read_blob
+from varifactory.datasets import open_dataset
+from varifactory.exports import export_gallery
+from varifactory.loading import items_table
 from varifactory.models import registry
 from varifactory.recipe import Recipe
 from varifactory.store import Manifest, Store
@@ -25,29 +27,19 @@ ANSWERS, CELLS = "answers.json", "cells.json"
 @task(name="gallery", cache_policy=NO_CACHE, persist_result=False, tags=["pages", "cpu"])
 def write_gallery(recipe: Recipe, store: str, version: int) -> str:
     """Render gallery and card of a data set version into the store; the gallery's first page."""
-    from varifactory.gallery import render_gallery
-
-    opened = Store(store)
-    manifest = opened.dataset(recipe.name, version)
-    items = items_table(opened, manifest)
-    facts = {"Recipe": manifest.recipe_fingerprint[:12], "Data set": manifest.dataset_hash[:12]}
-    pages = render_gallery(
-        items, lambda blob: read_blob(opened, blob), title=f"{recipe.name} version {version}",
-        facts=facts, page_size=recipe.report.gallery_page,
-    )  # fmt: skip
-    for path, page in pages.items():
-        opened.put_export(recipe.name, version, f"gallery/{path}", page)
+    data = open_dataset(store, recipe.name, version)
+    shown = export_gallery(data, recipe.report.gallery_page)
     card = render_card(
-        manifest, items, models=model_notes(recipe), machinery=is_machinery(recipe),
+        data.manifest, data.table(), models=model_notes(recipe), machinery=is_machinery(recipe),
         command=f"python -m flows.generate recipe.yaml --store {store}", store_url=store,
         limits=["The exact recipe stands beside this card as recipe.yaml."],
         confidence=recipe.report.confidence,
     )  # fmt: skip
-    opened.put_export(recipe.name, version, "card.md", card.encode())
+    data.store.put_export(recipe.name, version, "card.md", card.encode())
     plain = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-    opened.put_export(recipe.name, version, "recipe.yaml", plain.encode())
+    data.store.put_export(recipe.name, version, "recipe.yaml", plain.encode())
     create_markdown_artifact(card, key="data-set-card", description=f"{recipe.name} v{version}")
-    return opened.export_path(recipe.name, version, "gallery/index.html")
+    return shown
 
 
 @task(name="report", cache_policy=NO_CACHE, persist_result=False, tags=["pages", "cpu"])

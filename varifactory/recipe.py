@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from varifactory.errors import RecipeError
 from varifactory.keys import digest
+from varifactory.recipe_text import explain, overlaid, read_yaml
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
@@ -241,7 +241,7 @@ class Recipe(_Part):
         Raises:
             RecipeError: no such file, not YAML, unknown key, or a value that is not allowed.
         """
-        return cls.parse(_overlaid(_yaml(Path(path)), settings), where=str(path))
+        return cls.parse(overlaid(read_yaml(Path(path)), settings), where=str(path))
 
     @classmethod
     def parse(cls, data: Any, where: str = "recipe") -> "Recipe":
@@ -249,64 +249,4 @@ class Recipe(_Part):
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            raise RecipeError(f"{where}: " + "; ".join(_explain(error))) from None
-
-
-def _yaml(path: Path) -> Any:
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RecipeError(
-            f"no recipe at {path}: the shipped ones are in deployments/recipes"
-        ) from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise RecipeError(f"{path} cannot be read as a YAML recipe: {error}") from None
-    if not isinstance(data, dict):
-        raise RecipeError(f"{path} holds {type(data).__name__}, not the keys of a recipe")
-    return data
-
-
-def _overlaid(data: dict[str, Any], settings: Sequence[str]) -> dict[str, Any]:
-    for setting in settings:
-        path, equals, text = setting.partition("=")
-        if not equals or not path.strip():
-            raise RecipeError(
-                f"--set {setting!r}: write it as key=value, such as edits.per_source=4"
-            )
-        *folders, last = path.strip().split(".")
-        place = data
-        for folder in folders:
-            place = place.setdefault(folder, {})
-            if not isinstance(place, dict):
-                raise RecipeError(f"--set {setting!r}: {folder!r} is a value, not a group of keys")
-        try:
-            place[last] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise RecipeError(f"--set {setting!r}: the value is not YAML: {error}") from None
-    return data
-
-
-def _explain(error: ValidationError) -> list[str]:
-    lines = []
-    for problem in error.errors(include_url=False):
-        key = ".".join(str(step) for step in problem["loc"]) or "recipe"
-        if problem["type"] == "extra_forbidden":
-            lines.append(f"unknown key {key!r} (value {problem['input']!r}); allowed here are "
-                         f"{', '.join(_allowed(problem['loc'][:-1]))}")  # fmt: skip
-        elif problem["type"] == "missing":
-            lines.append(f"key {key!r} is missing")
-        else:
-            lines.append(f"key {key!r} has the value {problem['input']!r}: {problem['msg']}")
-    return lines
-
-
-def _allowed(path: Sequence[int | str]) -> list[str]:
-    place: type[BaseModel] = Recipe
-    for step in path:
-        inner = (
-            place.model_fields[str(step)].annotation if str(step) in place.model_fields else None
-        )
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            return ["(none)"]
-        place = inner
-    return sorted(place.model_fields)
+            raise RecipeError(f"{where}: " + "; ".join(explain(error, cls))) from None

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from varifactory import edits, records
+from varifactory import edits, pasting, records
 from varifactory.catalog import Attribute, Catalog, Value, load_catalog
 from varifactory.compositor import Compositor
 from varifactory.edits import Wish
