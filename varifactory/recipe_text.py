@@ -61,7 +61,7 @@ def explain(error: ValidationError, model: type[BaseModel]) -> list[str]:
         key = ".".join(str(step) for step in problem["loc"]) or "recipe"
         if problem["type"] == "extra_forbidden":
             lines.append(f"unknown key {key!r} (value {problem['input']!r}); allowed here are "
-                         f"{', '.join(_allowed(problem['loc'][:-1]))}")  # fmt: skip
+                         f"{', '.join(_allowed(model, problem['loc'][:-1]))}")  # fmt: skip
         elif problem["type"] == "missing":
             lines.append(f"key {key!r} is missing")
         else:

@@ -19,7 +19,8 @@ Pixels = NDArray[np.uint8]
 Region = NDArray[np.bool_]
 """A mask, (height, width); True where it holds."""
 Identity = Mapping[str, str | int | float | bool | None]
-"""What makes a model itself (name, revision or weight hash, dtype, batch shape, threads): JSON-like, part of the spec."""
+"""What makes a model itself, JSON-like, part of the spec: name, revision or weight hash, dtype,
+padded batch shape, threads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ class Segmenter(Protocol):
     def identity(self) -> Identity: ...
 
     def segment(self, images: Sequence[Pixels], class_names: Sequence[str]) -> list[Segmentation]:
-        """One segmentation an image, in order; the mask of an image does not depend on the others."""
+        """One segmentation an image, in order; a mask does not depend on the other images."""
         ...
 
 
@@ -214,7 +215,7 @@ class Trainee(Protocol):
         ...
 
     def checkpoint(self) -> bytes:
-        """Adapter, optimiser, schedule and random state (safetensors): enough for an exact resume."""
+        """Adapter, optimiser, schedule, random state (safetensors): enough to resume exactly."""
         ...
 
     def resume(self, checkpoint: bytes) -> None:

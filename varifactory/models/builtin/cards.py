@@ -43,9 +43,7 @@ def read_card(folder: Path) -> dict[str, Any]:
         raise ModelError(f"no model at {folder}: {path.name}: {error.strerror}; {REPAIR}") from None
     except (ValueError, KeyError, TypeError):
         pass
-    raise ModelError(
-        f"{path} names no model (`name`) or no hash of its weights (`sha256`); {REPAIR}"
-    )
+    raise ModelError(f"{path} lacks `name` or `sha256`, the hash of the weights; {REPAIR}")
 
 
 def check_weights(folder: Path, sha256: str) -> None:

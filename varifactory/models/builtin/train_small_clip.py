@@ -1,8 +1,8 @@
 """Trains the small CLIP: ``python -m varifactory.models.builtin.train_small_clip``.
 
 It sees pretraining classes only, never a study class or its word, in every colour, texture and
-background, feasible or not: class cross-entropy through the text encoder, which few images a class
-need, and the usual contrastive loss over captions.
+background, feasible or not. Three losses: which class, through the text encoder; which of many
+invented classes, through a head that is thrown away; and the usual contrastive one over captions.
 """
 
 import argparse
@@ -19,29 +19,38 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from varifactory.keys import digest
-from varifactory.models.builtin.cards import write_card
+from varifactory.keys import digest, seed_from
+from varifactory.models.builtin.cards import world_hash, write_card
+from varifactory.models.builtin.invented_classes import with_invented
 from varifactory.models.clip import BUILT_IN, CONFIG, WEIGHTS, find_checkpoint, normalized, prepare
-from varifactory.world import World, caption, load_world, render, sample_scene
+from varifactory.world import Scene, World, caption, load_world, render
 
 FOLDER = BUILT_IN / "small-clip"
 TEMPLATE = "a photo of a {class_name}"
 MASTER = 96
 """Side of the world's masters, pixels; the tower takes 64."""
-FEASIBLE_SHARE = 0.5
-"""Half of every scene's attributes are infeasible, so that the class cannot be read off them."""
-CONTRASTIVE_WEIGHT = 0.5
+INVENTED = 160
+NAMED_SHARE = 0.3
+"""Of the pictures show a class that has a name; the others an invented one."""
+CONTRASTIVE_WEIGHT = 0.25
+MASK_WEIGHT = 1.0
+"""Every patch also tells which of its 4 x 4 parts lie on the object: outlines are learned from the
+first step on, while from class labels alone a thousand steps show next to nothing."""
+CUT_OUT_SHARE = 0.6
+"""Over this share of the steps fewer and fewer pictures show the object on a flat colour: the
+shapes are learned there first, and found again in front of everything later."""
 TOKEN_SPREAD = 0.02
 """Standard deviation of fresh token vectors, as open_clip draws them."""
 Pictures = NDArray[np.uint8]
+Masks = NDArray[np.bool_]
 
 
 def main() -> None:
     """Train, measure and write the checkpoint with its card."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=20_000, help="training pictures")
-    parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--images", type=int, default=24_000, help="training pictures")
+    parser.add_argument("--epochs", type=int, default=7)
+    parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--seed", type=int, default=20)
     parser.add_argument("--out", type=Path, default=FOLDER)
@@ -52,11 +61,15 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(arguments.seed)
     world = load_world()
-    pictures, captions, labels = drawn(world, world.pretraining_classes, arguments.images,
-                                       arguments.seed)  # fmt: skip
+    wide, names = with_invented(world, INVENTED, arguments.seed)
+    named = len(world.pretraining_classes)
+    labels = class_numbers(arguments, named, len(names))
+    scenes = [scene_of(wide, names[label], arguments.seed, at) for at, label in enumerate(labels)]
+    pictures, masks = drawn(wide, scenes)
     started = time.process_time()
     model = fresh_model()
-    train(model, pictures, captions, labels, world.pretraining_classes, arguments)
+    captions = [caption(wide, scene) for scene in scenes]
+    train(model, pictures, masks, captions, labels, names[:named], arguments)
     write(model, arguments.out)
     figures = measured(world, arguments.out, arguments.seed)
     figures |= {"training_cpu_seconds": round(time.process_time() - started)}
@@ -64,31 +77,44 @@ def main() -> None:
     print(json.dumps(figures, indent=2))
 
 
-def drawn(
-    world: World, classes: tuple[str, ...], count: int, seed: int
-) -> tuple[Pictures, list[str], NDArray[np.int64]]:
-    """Pictures (n, 3, 64, 64), captions and class numbers; kept in the temporary folder."""
-    scenes = [
-        sample_scene(
-            world,
-            seed * 10_000_000 + index,
-            class_name=classes[index % len(classes)],
-            feasible_share=FEASIBLE_SHARE,
-        )
-        for index in range(count)
-    ]
-    captions = [caption(world, scene) for scene in scenes]
-    probe = render(world, scenes[0], MASTER).image
-    name = digest([seed, count, captions[:50], hashlib.sha256(probe.tobytes()).hexdigest()])[:16]
-    kept = Path(tempfile.gettempdir()) / f"small-clip-{name}.npy"
-    if kept.is_file():
-        pictures = np.load(kept)
-    else:
-        pictures = np.stack([prepare(render(world, s, MASTER).image, 64, 64) for s in scenes])
-        partial = kept.with_suffix(f".{os.getpid()}.npy")
-        np.save(partial, pictures)
+def class_numbers(arguments: argparse.Namespace, named: int, every: int) -> NDArray[np.int64]:
+    """Which class each picture shows: ``NAMED_SHARE`` of them one of the first ``named``."""
+    random = np.random.default_rng(arguments.seed)
+    with_name = random.random(arguments.images) < NAMED_SHARE
+    own = random.integers(0, named, arguments.images)
+    invented = random.integers(named, every, arguments.images)
+    labels: NDArray[np.int64] = np.where(with_name, own, invented)
+    return labels
+
+
+def scene_of(world: World, class_name: str, seed: int, index: int) -> Scene:
+    """A scene whose colour, texture and background say nothing of the class."""
+    own = seed_from("small-clip", seed, index) >> 10
+    random = np.random.default_rng(own)
+    color, texture, background = (
+        values[int(random.integers(len(values)))]
+        for values in map(world.values, ("color", "texture", "background"))
+    )
+    return Scene(class_name, color, texture, background, own)
+
+
+def drawn(world: World, scenes: list[Scene]) -> tuple[Pictures, Masks]:
+    """Pictures (n, 3, 64, 64) and masks (n, 32, 32); kept in the temporary folder between runs."""
+    probe = hashlib.sha256(render(world, scenes[0], MASTER).image.tobytes()).hexdigest()
+    name = digest([world_hash(), probe, [[s.class_name, s.seed] for s in scenes]])[:16]
+    kept = Path(tempfile.gettempdir()) / f"small-clip-{name}.npz"
+    if not kept.is_file():
+        rendered = [render(world, each, MASTER) for each in scenes]
+        partial = kept.with_suffix(f".{os.getpid()}.npz")
+        np.savez(
+            partial,
+            pictures=np.stack([prepare(each.image, 64, 64) for each in rendered]),
+            masks=np.stack([each.mask.reshape(32, 3, 32, 3).mean((1, 3)) >= 0.5
+                            for each in rendered]),
+        )  # fmt: skip
         partial.replace(kept)
-    return pictures, captions, np.arange(count) % len(classes)
+    with np.load(kept) as found:
+        return found["pictures"], found["masks"]
 
 
 def fresh_model() -> Any:
@@ -99,48 +125,73 @@ def fresh_model() -> Any:
 
 
 def train(
-    model: Any, pictures: Pictures, captions: list[str], labels: NDArray[np.int64],
-    classes: tuple[str, ...], arguments: argparse.Namespace,
+    model: Any, pictures: Pictures, masks: Masks, captions: list[str],
+    labels: NDArray[np.int64], classes: tuple[str, ...], arguments: argparse.Namespace,
 ) -> None:  # fmt: skip
     """Train in place; only token vectors that occur are touched, the others stay drawn."""
     import torch
-    import torch.nn.functional as F
 
     tokenizer = find_tokenizer()
     names = tokenizer([TEMPLATE.format(class_name=name) for name in classes])
     words = tokenizer(captions)
-    used = torch.unique(torch.cat([names.flatten(), words.flatten()]))
+    used = torch.unique(torch.cat([names.flatten(), words[labels < len(classes)].flatten()]))
     table, names, words = narrowed(model, used, names, words)
+    heads = torch.nn.ModuleDict({
+        "invented": torch.nn.Linear(model.text_projection.shape[1], INVENTED, bias=False),
+        "mask": torch.nn.Linear(model.visual.ln_post.weight.shape[0], 16),
+    })  # fmt: skip
     random = np.random.default_rng(arguments.seed)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=arguments.rate, weight_decay=0.05,
-                                  betas=(0.9, 0.98))  # fmt: skip
+    optimizer = torch.optim.AdamW([*model.parameters(), *heads.parameters()], lr=arguments.rate,
+                                  weight_decay=0.05, betas=(0.9, 0.98))  # fmt: skip
     steps = arguments.epochs * (len(labels) // arguments.batch)
     model.train()
+    model.visual.output_tokens = True
     for step, chosen in enumerate(batches(len(labels), arguments, random)):
         for group in optimizer.param_groups:
             group["lr"] = arguments.rate * pace(step, steps)
-        images = normalized(model, jittered(pictures[chosen], random), "cpu")
-        image = model.encode_image(images, normalize=True)
-        text = model.encode_text(torch.cat([names, words[chosen]]), normalize=True)
-        scale = model.logit_scale.exp()
-        truth = torch.from_numpy(labels[chosen])
-        pairs, own = scale * image @ text[len(names) :].T, torch.arange(len(chosen))
-        contrastive = (F.cross_entropy(pairs, own) + F.cross_entropy(pairs.T, own)) / 2
-        by_class = F.cross_entropy(
-            scale * image @ text[: len(names)].T, truth, label_smoothing=0.05
-        )
-        loss = by_class + CONTRASTIVE_WEIGHT * contrastive
+        images, regions = jittered(pictures[chosen], masks[chosen], random)
+        images = cut_out(images, regions, 1 - step / steps / CUT_OUT_SHARE, random)
+        by_class, by_patch, contrastive = losses(
+            model, normalized(model, images, "cpu"), regions, labels[chosen], names,
+            words[chosen], heads,
+        )  # fmt: skip
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        (by_class + MASK_WEIGHT * by_patch + CONTRASTIVE_WEIGHT * contrastive).backward()
         optimizer.step()
         with torch.no_grad():
             model.logit_scale.clamp_(0, math.log(100))
         if step % 100 == 0:
-            print(
-                f"step {step}/{steps} class {by_class:.3f} captions {contrastive:.3f}", flush=True
-            )
+            print(f"{step}/{steps} class {by_class:.3f} mask {by_patch:.3f} "
+                  f"captions {contrastive:.3f}", flush=True)  # fmt: skip
+    model.visual.output_tokens = False
     widened(model, table, used)
     model.eval()
+
+
+def losses(
+    model: Any, images: Any, regions: Masks, labels: NDArray[np.int64], names: Any, words: Any,
+    heads: Any,
+) -> tuple[Any, Any, Any]:  # fmt: skip
+    """Cross-entropy over all classes, over the parts of every patch, and over captions."""
+    import torch
+    import torch.nn.functional as F
+
+    truth = torch.from_numpy(labels)
+    has_name = truth < len(names)
+    pooled, tokens = model.visual(images)
+    image = F.normalize(pooled, dim=-1)
+    text = model.encode_text(torch.cat([names, words[has_name]]), normalize=True)
+    scale = model.logit_scale.exp()
+    classes = torch.cat([text[: len(names)], F.normalize(heads["invented"].weight, dim=-1)])
+    by_class = F.cross_entropy(scale * image @ classes.T, truth, label_smoothing=0.05)
+    # (n, 32, 32) -> (n, 64 patches, 16 parts), patches row by row as the tower reads them.
+    parts = torch.from_numpy(regions).float().unflatten(1, (8, 4)).unflatten(3, (8, 4))
+    parts = parts.permute(0, 1, 3, 2, 4).reshape(len(images), 64, 16)
+    by_patch = F.binary_cross_entropy_with_logits(heads["mask"](tokens), parts)
+    pairs = scale * image[has_name] @ text[len(names) :].T
+    own = torch.arange(len(pairs))
+    contrastive = (F.cross_entropy(pairs, own) + F.cross_entropy(pairs.T, own)) / 2
+    return by_class, by_patch, contrastive
 
 
 def find_tokenizer() -> Any:
@@ -194,16 +245,31 @@ def pace(step: int, steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
 
 
-def jittered(pictures: Pictures, random: np.random.Generator) -> Pictures:
-    """Flips, shifts of up to 6 pixels, and mild brightness and colour casts."""
-    found = pictures.copy()
-    flipped = random.random(len(found)) < 0.5
-    found[flipped] = found[flipped, :, :, ::-1]
-    padded = np.pad(found, ((0, 0), (0, 0), (6, 6), (6, 6)), mode="edge")
-    for row, (down, right) in enumerate(random.integers(0, 13, (len(found), 2))):
-        found[row] = padded[row, :, down : down + 64, right : right + 64]
-    cast = random.uniform(0.85, 1.15, (len(found), 3, 1, 1)).astype(np.float32)
-    return (found * cast).clip(0, 255).astype(np.uint8)
+def jittered(
+    pictures: Pictures, masks: Masks, random: np.random.Generator
+) -> tuple[Pictures, Masks]:
+    """Flips, shifts of up to 6 pixels, and mild casts of colour; masks move along."""
+    flipped = random.random(len(pictures)) < 0.5
+    shifts = random.integers(0, 7, (len(pictures), 2))
+    casts = random.uniform(0.85, 1.15, (len(pictures), 3, 1, 1)).astype(np.float32)
+    found, moved = np.empty_like(pictures), np.empty_like(masks)
+    for row, (down, right) in enumerate(shifts):
+        turn = slice(None, None, -1 if flipped[row] else 1)
+        wide = np.pad(pictures[row][:, :, turn], ((0, 0), (6, 6), (6, 6)), mode="edge")
+        found[row] = wide[:, 2 * down : 2 * down + 64, 2 * right : 2 * right + 64]
+        region = np.pad(masks[row][:, turn], 3, mode="edge")
+        moved[row] = region[down : down + 32, right : right + 32]
+    return (found * casts).clip(0, 255).astype(np.uint8), moved
+
+
+def cut_out(
+    pictures: Pictures, masks: Masks, share: float, random: np.random.Generator
+) -> Pictures:
+    """With probability ``share`` each picture loses its surroundings to one random colour."""
+    fine = masks.repeat(2, axis=1).repeat(2, axis=2)[:, None]
+    flat = random.integers(0, 256, (len(pictures), 3, 1, 1), dtype=np.uint8)
+    chosen = (random.random(len(pictures)) < share)[:, None, None, None]
+    return np.where(chosen & ~fine, flat, pictures)
 
 
 def write(model: Any, folder: Path) -> None:
@@ -228,7 +294,9 @@ def measured(world: World, folder: Path, seed: int) -> dict[str, float]:
         ("pretraining", world.pretraining_classes),
         ("study", world.study_classes),
     ):
-        pictures, _, labels = drawn(world, classes, 1800, seed + 1)
+        labels = np.arange(1200) % len(classes)
+        pictures, _ = drawn(world, [scene_of(world, classes[label], seed + 1, at)
+                                 for at, label in enumerate(labels)])  # fmt: skip
         texts = tokenizer([TEMPLATE.format(class_name=name) for name in classes])
         with torch.inference_mode():
             image = model.encode_image(normalized(model, pictures, "cpu"), normalize=True)  # type: ignore[operator]
@@ -252,6 +320,7 @@ def record(arguments: argparse.Namespace, world: World, figures: dict[str, float
             "batch": arguments.batch,
             "rate": arguments.rate,
             "seed": arguments.seed,
+            "invented_classes": INVENTED,
             "classes": list(world.pretraining_classes),
             "limits": "Knows a drawn world of small pictures; what it says of photographs means "
             "nothing. Words it never saw have random vectors until an adapter is trained.",
