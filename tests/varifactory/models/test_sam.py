@@ -92,7 +92,7 @@ def test_other_weights_than_the_card_names_are_refused(copied):
     weights = bytearray((copied / WEIGHTS).read_bytes())
     weights[-1] ^= 1
     (copied / WEIGHTS).write_bytes(weights)
-    with pytest.raises(ModelError, match="their card says .* install varifactory again"):
+    with pytest.raises(ModelError, match=r"their card says .* install varifactory again"):
         SmallSam(folder=copied).segment([np.zeros((8, 8, 3), np.uint8)], [""])
 
 
@@ -107,5 +107,5 @@ def test_missing_weights_and_pickles_are_refused(copied):
 
 
 def test_a_folder_without_a_model_is_refused_at_once(tmp_path):
-    with pytest.raises(ModelError, match="no model at .* `make models`"):
+    with pytest.raises(ModelError, match=r"no model at .* `make models`"):
         SmallSam(folder=tmp_path)

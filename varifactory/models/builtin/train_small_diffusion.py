@@ -34,7 +34,6 @@ LATENT_NOISE = 0.05
 """Noise that the decoder must bear, standard deviation: sampled latents are never exact."""
 SEEN_WEIGHT = 0.1
 """Weight of the latents outside the region in the loss: the UNet is given them."""
-HELD_OUT = 48
 
 
 def main() -> None:
@@ -45,13 +44,14 @@ def main() -> None:
     parser.add_argument("--unet-steps", type=int, default=3500)
     parser.add_argument("--seed", type=int, default=2027)
     parser.add_argument("--out", type=Path, default=BUILT_IN)
+    parser.add_argument("--held-out", type=int, default=48, help="pictures to measure on")
     parser.add_argument("--measure", action="store_true", help="only measure what is in --out")
     arguments = parser.parse_args()
     import torch
 
     torch.set_num_threads(1)
     if arguments.measure:
-        print(json.dumps(figures_of(arguments.out)))
+        print(json.dumps(figures_of(arguments.out, arguments.held_out)))
     else:
         train_and_save(arguments)
 
@@ -67,7 +67,7 @@ def train_and_save(arguments: argparse.Namespace) -> None:
     vae = trained_vae(data, arguments.vae_steps, rng)
     save(trained_parts(vae, data, arguments.unet_steps, rng, arguments.out), arguments.out)
     seconds = round(time.process_time() - began)
-    figures = figures_of(arguments.out)
+    figures = figures_of(arguments.out, arguments.held_out)
     write_card(
         arguments.out, name="small-diffusion",
         script="varifactory.models.builtin.train_small_diffusion",
@@ -79,9 +79,9 @@ def train_and_save(arguments: argparse.Namespace) -> None:
     print(json.dumps(figures))
 
 
-def figures_of(folder: Path) -> dict[str, float]:
+def figures_of(folder: Path, count: int) -> dict[str, float]:
     """Measured on scenes of the study's classes."""
-    held_out = lessons(load_world().study_classes, HELD_OUT, 4_000_000)
+    held_out = lessons(load_world().study_classes, count, 4_000_000)
     return held_out_error(folder, [(each.image, each.region, each.prompts[0]) for each in held_out])
 
 

@@ -21,7 +21,6 @@ from varifactory.world import load_world, render, sample_scene
 
 BATCH = 8
 LEARNING_RATE = 1.5e-3
-HELD_OUT = 240
 Scenes = list[tuple[Pixels, Region]]
 
 
@@ -154,6 +153,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument("--out", type=Path, default=BUILT_IN)
+    parser.add_argument("--held-out", type=int, default=240, help="pictures to measure on")
     parser.add_argument("--measure", action="store_true", help="only measure what is in --out")
     arguments = parser.parse_args()
     import torch
@@ -161,7 +161,7 @@ def main() -> None:
     torch.set_num_threads(1)
     if arguments.measure:
         sam = load_sam(arguments.out, read_card(arguments.out)["sha256"])
-        print(json.dumps(figures_of(sam, arguments.seed)))
+        print(json.dumps(figures_of(sam, arguments.held_out, arguments.seed)))
     else:
         train_and_save(arguments)
 
@@ -180,7 +180,7 @@ def train_and_save(arguments: argparse.Namespace) -> None:
     train(sam, data, arguments.steps, np.random.default_rng(arguments.seed))
     kept = {name: tensor.half().contiguous() for name, tensor in sam.state_dict().items()}
     sam.load_state_dict({name: tensor.float() for name, tensor in kept.items()})
-    figures = figures_of(sam, arguments.seed)
+    figures = figures_of(sam, arguments.held_out, arguments.seed)
     arguments.out.mkdir(parents=True, exist_ok=True)
     save_file(kept, arguments.out / WEIGHTS)
     (arguments.out / "config.json").write_text(json.dumps(config) + "\n", encoding="utf-8")
@@ -193,10 +193,10 @@ def train_and_save(arguments: argparse.Namespace) -> None:
     print(json.dumps(figures))
 
 
-def figures_of(sam: Any, seed: int) -> dict[str, float]:
+def figures_of(sam: Any, count: int, seed: int) -> dict[str, float]:
     """Measured on scenes of the study's classes."""
     side = sam.image_encoder.img_size
-    return measure(sam, scenes(load_world().study_classes, HELD_OUT, 2_000_000, side), seed)
+    return measure(sam, scenes(load_world().study_classes, count, 2_000_000, side), seed)
 
 
 if __name__ == "__main__":
