@@ -188,7 +188,7 @@ def _source_item(spec: str, source: Row, mask: Row | None) -> Row:
         "split": source.get("split"),
         "stage": "sources",
         "status": source["status"],
-        "reason": source.get("reason") or "",
+        "reason": source.get("reason") or _unedited(mask),
         "source_key": source["key"],
         "pixel_sha256": source.get("pixel_sha256"),
         "image_blob": source.get("image_blob"),
@@ -199,6 +199,13 @@ def _source_item(spec: str, source: Row, mask: Row | None) -> Row:
         "forced": False,
     }
     return {"key": _item_key(spec, source["key"], row, mask.get("key")), **row}
+
+
+def _unedited(mask: Row) -> str:
+    """Why a good source has no edit; it still counts as a real image."""
+    if mask.get("status", "ok") == "ok":
+        return ""
+    return f"a real image, not edited: its mask was {mask['status']}: {mask.get('reason') or 'no reason told'}"
 
 
 FROM_EDIT = ("source_key", "pixel_sha256", "image_blob", "source_blob", "mask_blob", "attribute",
