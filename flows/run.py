@@ -12,11 +12,14 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from prefect.futures import PrefectFuture, as_completed
 from prefect.runtime import flow_run
 from prefect.tasks import Task
 
 from flows.progress import StageProgress
+from varifactory import records
 from varifactory.errors import FactoryError
 from varifactory.keys import spec_of
 from varifactory.recipe import Recipe
@@ -161,9 +164,11 @@ class FactoryRun:
                 waiting.clear()
 
     def _rows(self, plan: Plan) -> list[Row]:
-        wanted = set(plan.keys)
         table = self.store.rows(plan.stage, plan.spec)
-        return [row for row in table.to_pylist() if row["key"] in wanted]
+        wanted = pc.is_in(table["key"], value_set=pa.array(plan.keys, pa.string()))
+        unread = [name for name in records.PROVENANCE if name in table.column_names]
+        rows: list[Row] = table.filter(wanted).drop_columns(unread).to_pylist()
+        return rows
 
     def _count(self, stage: str, plan: Plan, rows: Sequence[Row], seconds: float) -> None:
         statuses = Counter(row["status"] for row in rows)

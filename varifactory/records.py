@@ -28,6 +28,9 @@ COMMON: list[tuple[str, pa.DataType, str]] = [
     ("versions", TEXT, "library versions, JSON; provenance, not identity"),
 ]
 
+PROVENANCE = ("made_at", "first_part", "run", "seconds", "device", "versions")
+"""Columns of ``COMMON`` about how a row came to be, which no later stage reads."""
+
 STAGES: dict[str, list[tuple[str, pa.DataType, str]]] = {
     "sources": [
         ("uri", TEXT, "where the user's file was found"),

@@ -19,6 +19,7 @@ from importlib import metadata
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from varifactory import records
@@ -100,29 +101,37 @@ def plan_shards(
     Items are sorted by the columns ``together`` and their keys before they are cut, so a shard
     holds the same items in every run that plans the same rows.
     """
-    ordered = sorted(
-        {row["key"]: row for row in rows}.values(),
-        key=lambda row: (*(str(row[column]) for column in together), str(row["key"])),
-    )
+    planned = {row["key"]: row for row in rows}
     done = finished(store, stage, spec)
+    absent = planned.keys() - done
+    ordered = sorted(planned.values(), key=_place(together)) if absent else []
     pieces = [ordered[start : start + size] for start in range(0, len(ordered), size)]
     shards = []
     for number, piece in enumerate(pieces):
-        wanted = [row for row in piece if row["key"] not in done]
-        ref = ShardRef(
-            store.url, run, stage, spec, round, number, len(pieces), len(piece), len(wanted)
-        )
+        wanted = [row for row in piece if row["key"] in absent]
         if wanted:
+            ref = ShardRef(
+                store.url, run, stage, spec, round, number, len(pieces), len(piece), len(wanted)
+            )
             store.put_run_object(run, ref.plan, _packed(stage, wanted))
-        shards.append(ref)
-    missing = sum(ref.missing for ref in shards)
-    return Plan(stage, spec, tuple(row["key"] for row in ordered), tuple(shards), missing)
+            shards.append(ref)
+    cached = len(planned) - sum(ref.items for ref in shards)
+    if cached:
+        # One task says so for all of them: a task run costs more than many hits.
+        shards.append(
+            ShardRef(store.url, run, stage, spec, round, len(pieces), len(pieces), cached, 0)
+        )
+    return Plan(stage, spec, tuple(planned), tuple(shards), len(absent))
+
+
+def _place(together: tuple[str, ...]) -> Callable[[Row], tuple[str, ...]]:
+    return lambda row: tuple(str(row[column]) for column in (*together, "key"))
 
 
 def finished(store: Store, stage: str, spec: str) -> frozenset[str]:
     """Keys whose work is done (ok or rejected); failed and skipped items are tried again."""
     table = store.rows(stage, spec, columns=["key", "status"])
-    keep = pa.compute.is_in(table["status"], value_set=pa.array(records.DONE))
+    keep = pc.is_in(table["status"], value_set=pa.array(records.DONE))
     return frozenset(table.filter(keep)["key"].to_pylist())
 
 
