@@ -2,6 +2,7 @@
 
 import logging
 import time
+from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.runtime import flow_run
@@ -24,7 +25,7 @@ class StageProgress:
         self.said = self.began
         self.artifact = self._artifact() if items > reused else None
 
-    def _artifact(self) -> object | None:
+    def _artifact(self) -> UUID | None:
         if not flow_run.id:
             return None
         share = 100.0 * self.reused / self.items
@@ -59,4 +60,4 @@ class StageProgress:
         )  # fmt: skip
         if self.artifact is not None:
             share = 100.0 * (self.made + self.reused) / max(1, self.items)
-            update_progress_artifact(self.artifact, progress=share)  # type: ignore[arg-type]
+            update_progress_artifact(self.artifact, progress=share)

@@ -20,6 +20,7 @@ from prefect.tasks import Task
 
 from flows.progress import StageProgress
 from varifactory import records
+from varifactory import records
 from varifactory.errors import FactoryError
 from varifactory.keys import spec_of
 from varifactory.recipe import Recipe
@@ -211,7 +212,8 @@ class FactoryRun:
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Items by stage and status, gates applied."""
-        return {stage: dict(tally.statuses) for stage, tally in self.stages.items()} | self.ends
+        found = {stage: dict(tally.statuses) for stage, tally in self.stages.items()} | self.ends
+        return {stage: found[stage] for stage in records.STAGES if stage in found}
 
     def reused(self) -> int:
         """Items taken from the store."""

@@ -81,7 +81,7 @@ def test_the_commands_on_a_store_are_those_named() -> None:
 def test_python_of_the_readme_parses() -> None:
     lines = indented(section("Read a shared data set"))
     code = "\n".join(line for line in lines if not line.startswith("pip "))
-    compile(code, "README.md", "exec")
+    assert compile(code, "README.md", "exec").co_names[0] == "varifactory"
 
 
 def test_shell_lines_can_be_split() -> None:
