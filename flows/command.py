@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from types import FrameType
 from typing import Any
 
@@ -58,8 +59,11 @@ def _run(
     try:
         recipe = Recipe.read(path, settings)
         set_environment()
-        started = start_server()
-        summary = load()(recipe, store) | {"server_seconds": round(started, 1)}
+        with unattended():
+            work = load()
+            quiet_logs()
+            started = start_server()
+            summary = work(recipe, store) | {"server_seconds": round(started, 1)}
     except shards.Interrupted as error:
         click.echo(f"{error}", err=True)
         return FAILED
@@ -74,6 +78,13 @@ def set_environment() -> None:
     """Settings of a run from the command line, where the environment has none of its own."""
     for name, value in QUIET_PREFECT.items():
         os.environ.setdefault(name, value)
+
+
+def unattended() -> AbstractContextManager[object]:
+    """Prefect's settings for lines that are written outside a flow run: the screen is enough."""
+    from prefect.settings import PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW, temporary_settings
+
+    return temporary_settings({PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW: "ignore"})
 
 
 def _is_run_failure(error: FactoryError) -> bool:
@@ -103,15 +114,22 @@ def _listen() -> None:
     factory.handlers[:] = [handler]
     factory.setLevel(logging.INFO)
     factory.propagate = False
-    quiet_logs()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
 
 
 def quiet_logs() -> None:
-    """The command says itself what happened; Prefect's UI keeps the logs of its runs."""
-    for name in ("prefect", "prefect.flow_runs", "prefect.task_runs"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    """Keep Prefect's lines off the screen and in its UI, ours on both."""
+    import prefect.main  # noqa: F401  # sets Prefect's handlers up, so that they can be found
+    from prefect.logging.handlers import APILogHandler, PrefectConsoleHandler
+
+    for name in (None, *logging.root.manager.loggerDict):
+        for handler in logging.getLogger(name).handlers:
+            if isinstance(handler, PrefectConsoleHandler):
+                handler.setLevel(logging.CRITICAL)
+    factory = logging.getLogger("varifactory")
+    if not any(isinstance(handler, APILogHandler) for handler in factory.handlers):
+        factory.addHandler(APILogHandler())
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -10,7 +10,7 @@ from dataclasses import asdict
 
 import click
 
-from flows.command import DONE, FAILED, quiet_logs, set_environment, start_server
+from flows.command import DONE, FAILED, quiet_logs, set_environment, start_server, unattended
 from varifactory.doctor import Check
 
 
@@ -44,7 +44,8 @@ def doctor(as_json: bool) -> None:
     """Say whether a server answers; exit code 1 where none does."""
     set_environment()
     quiet_logs()
-    check = server()
+    with unattended():
+        check = server()
     trouble = int(check.state == "trouble")
     if as_json:
         click.echo(json.dumps({"checks": [asdict(check)], "trouble": trouble}))

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from typing import cast
 from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
@@ -28,10 +29,12 @@ class StageProgress:
     def _artifact(self) -> UUID | None:
         if not flow_run.id:
             return None
-        share = 100.0 * self.reused / self.items
-        return create_progress_artifact(
-            progress=share, key=f"{self.stage}-progress", description=f"{self.stage}: {self.items}"
+        made = create_progress_artifact(
+            progress=100.0 * self.reused / self.items,
+            key=f"{self.stage}-progress",
+            description=f"{self.stage}: {self.items} items",
         )
+        return cast(UUID, made)
 
     def add(self, made: int) -> None:
         """Count a finished shard."""

@@ -20,7 +20,6 @@ from prefect.tasks import Task
 
 from flows.progress import StageProgress
 from varifactory import records
-from varifactory import records
 from varifactory.errors import FactoryError
 from varifactory.keys import spec_of
 from varifactory.recipe import Recipe
