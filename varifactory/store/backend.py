@@ -2,11 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple, Protocol
-from urllib.parse import unquote, urlsplit
-
-from varifactory.store.errors import StoreError
 
 
 class Entry(NamedTuple):
@@ -56,29 +52,3 @@ class Backend(Protocol):
 def unsafe_allowed() -> bool:
     """Whether the user accepted storage without create-once."""
     return os.environ.get("VARIFACTORY_ALLOW_UNSAFE_STORE", "") not in ("", "0")
-
-
-def open_backend(url: str) -> Backend:
-    """The storage behind a URL, untouched until its first use.
-
-    Raises:
-        StoreError: for a URL that is neither a folder nor ``s3://bucket/prefix``.
-    """
-    if not url.strip():
-        raise StoreError("the store's URL is empty: give a folder or s3://bucket/prefix")
-    scheme, mark, rest = url.partition("://")
-    if not mark or scheme == "file":
-        from varifactory.store.local import LocalBackend
-
-        folder = unquote(urlsplit(url).path) if mark else url
-        return LocalBackend(Path(os.path.abspath(os.path.expanduser(folder))))
-    if scheme == "s3":
-        from varifactory.store.s3 import S3Backend
-
-        bucket, _, prefix = rest.partition("/")
-        return S3Backend(bucket, prefix.strip("/"))
-    raise StoreError(f"store {_without_login(url)!r}: give a folder or s3://bucket/prefix")
-
-
-def _without_login(url: str) -> str:
-    return url.rpartition("@")[2]

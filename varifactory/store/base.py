@@ -1,8 +1,12 @@
 """What every side of a store shares: its URL and its storage."""
 
+import os
+from pathlib import Path
 from typing import NoReturn
+from urllib.parse import unquote, urlsplit
 
-from varifactory.store.backend import open_backend
+from varifactory.store.backend import Backend
+from varifactory.store.errors import StoreError
 
 
 class Opened:
@@ -17,3 +21,29 @@ class Opened:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a store never travels between processes: pass its url and open it there")
+
+
+def open_backend(url: str) -> Backend:
+    """The storage behind a URL, untouched until its first use.
+
+    Raises:
+        StoreError: for a URL that is neither a folder nor ``s3://bucket/prefix``.
+    """
+    if not url.strip():
+        raise StoreError("the store's URL is empty: give a folder or s3://bucket/prefix")
+    scheme, mark, rest = url.partition("://")
+    if not mark or scheme == "file":
+        from varifactory.store.local import LocalBackend
+
+        folder = unquote(urlsplit(url).path) if mark else url
+        return LocalBackend(Path(os.path.abspath(os.path.expanduser(folder))))
+    if scheme == "s3":
+        from varifactory.store.s3 import S3Backend
+
+        bucket, _, prefix = rest.partition("/")
+        return S3Backend(bucket, prefix.strip("/"))
+    raise StoreError(f"store {_without_login(url)!r}: give a folder or s3://bucket/prefix")
+
+
+def _without_login(url: str) -> str:
+    return url.rpartition("@")[2]
