@@ -5,7 +5,6 @@ import logging
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from types import FrameType
@@ -13,6 +12,7 @@ from typing import Any
 
 import click
 
+from flows.server import start_server
 from varifactory import shards
 from varifactory.errors import FactoryError
 from varifactory.recipe import Recipe
@@ -21,8 +21,6 @@ DONE, FAILED, WRONG_USE = 0, 1, 2
 """Exit codes: done; done with failed items or a failed run; wrong use."""
 
 QUIET_PREFECT = {
-    # A slow machine needs more than Prefect's 20 s for its first start.
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     # The temporary server is ended with the command, in the middle of what it does.
     "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
@@ -91,21 +89,6 @@ def _is_run_failure(error: FactoryError) -> bool:
     return type(error).__name__ in ("StageFailed",)
 
 
-def start_server() -> float:
-    """Start Prefect's temporary server where no server is set; seconds it took, 0 without one."""
-    from prefect.settings import PREFECT_API_URL
-
-    if PREFECT_API_URL.value():
-        return 0.0
-    from prefect.server.api.server import SubprocessASGIServer
-
-    began = time.perf_counter()
-    SubprocessASGIServer().start(timeout=120)
-    seconds = time.perf_counter() - began
-    logging.getLogger("varifactory").info("Prefect's temporary server started in %.1f s", seconds)
-    return seconds
-
-
 def _listen() -> None:
     """Messages to standard error; Ctrl-C and SIGTERM drain the batch under way."""
     handler = logging.StreamHandler(sys.stderr)
@@ -114,7 +97,7 @@ def _listen() -> None:
     factory.handlers[:] = [handler]
     factory.setLevel(logging.INFO)
     factory.propagate = False
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
 
 

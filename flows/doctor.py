@@ -10,7 +10,8 @@ from dataclasses import asdict
 
 import click
 
-from flows.command import DONE, FAILED, quiet_logs, set_environment, start_server, unattended
+from flows.command import DONE, FAILED, quiet_logs, set_environment, unattended
+from flows.server import start_server
 from varifactory.doctor import Check
 
 

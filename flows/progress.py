@@ -47,6 +47,8 @@ class StageProgress:
     def close(self) -> None:
         """Say how the stage ended."""
         seconds = time.perf_counter() - self.began
+        if not self.made and self.reused < self.items:
+            return  # nothing was made of what was missing: the error says why
         if not self.made:
             log.info("%-9s %5d of %d reused", self.stage, self.reused, self.items)
             return
