@@ -34,7 +34,9 @@ def main() -> None:
         )
     ]
     seconds = time.perf_counter() - began
-    true = np.array([iou(one.mask, picture.mask) for one, picture in zip(found, drawn, strict=True)])
+    true = np.array(
+        [iou(one.mask, picture.mask) for one, picture in zip(found, drawn, strict=True)]
+    )
     said = np.array([one.predicted_iou or np.nan for one in found])
     show("mask IoU on the built-in world", true.mean(), "share", len(true), goal=0.70)
     show("predicted against true mask IoU", float(np.corrcoef(said, true)[0, 1]), "correlation",

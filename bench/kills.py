@@ -1,0 +1,167 @@
+"""kill -9 at random moments of a run: what is lost, and whether the next run ends the same.
+
+Every stage and the fold is aimed at. A run is a forked process that has its imports behind it, so
+that twenty runs cost minutes; it is killed as a whole, as by the kernel when memory runs out.
+"""
+
+import importlib
+import json
+import os
+import pkgutil
+import random
+import signal
+import sys
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import varifactory
+from bench import wreckage
+from bench.figures import ROOT, beside, folder, show
+from bench.server import prefect_server
+
+RECIPE = ROOT / "bench/crash_recipe.yaml"
+AIMS = {"sources": 3, "leakage": 1, "prompts": 2, "masks": 3, "edits": 3, "verdicts": 3,
+        "training": 2, "fold": 3}  # fmt: skip
+"""What is aimed at, and how often; what was hit is told apart."""
+FOLDED = "edits"
+"""The stage whose folds are aimed at: it has the most shards."""
+FOLD_SECONDS = 0.03
+LIBRARIES = ("cv2", "imagehash", "torch", "open_clip", "peft", "segment_anything")
+PATIENCE = 120.0
+"""Seconds after which a run counts as hung."""
+
+Run = Callable[[Path], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Calm:
+    """The run that nobody disturbed."""
+
+    result: tuple[Any, ...]
+    seconds: dict[str, float]
+    in_flight: int
+    """Most blobs of one batch a worker: a drawn source has two, its picture and its mask."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What all kills did."""
+
+    kills: int = 0
+    torn: int = 0
+    orphans: int = 0
+    different: int = 0
+    hits: Counter[str] = field(default_factory=Counter)
+
+
+def measure(place: Path) -> None:
+    """Kill, look, run again; one line a kill, then the sums."""
+    run, in_flight = _prepared()
+    calm_place = place / "calm"
+    said = _ended(_start(run, calm_place), calm_place)
+    calm = Calm(_result(said, calm_place), said["stage_seconds"], in_flight)
+    tally = Tally()
+    aims = [aim for aim, times in AIMS.items() for _ in range(times)]
+    for number, aim in enumerate(aims):
+        _kill_once(run, place / f"kill-{number}", aim, calm, tally)
+    show("kills: torn or doubled rows", tally.torn, "rows", tally.kills, goal=0)
+    show("kills: most blobs without a row", tally.orphans, "blobs", tally.kills, goal=in_flight)
+    show("kills: other results afterwards", tally.different, "runs", tally.kills, goal=0,
+         hit=dict(sorted(tally.hits.items())))  # fmt: skip
+
+
+def _kill_once(run: Run, place: Path, aim: str, calm: Calm, tally: Tally) -> None:
+    process = _start(run, place)
+    _wait_for(aim, place / "store", calm, process)
+    os.kill(process, signal.SIGKILL)
+    _, status = os.waitpid(process, 0)
+    hit = wreckage.hit(place / "store") if os.WIFSIGNALED(status) else "nothing: it had ended"
+    torn, orphans = wreckage.torn(place / "store"), wreckage.orphans(place / "store")
+    kept = sum(map(len, wreckage.rows(place / "store").values()))
+    began = time.perf_counter()
+    same = _result(_ended(_start(run, place), place), place) == calm.result
+    tally.kills += 1
+    tally.torn += torn
+    tally.orphans = max(tally.orphans, orphans)
+    tally.different += not same
+    tally.hits[hit] += 1
+    show("kill: blobs without a row", orphans, "blobs", 1, goal=calm.in_flight, aimed=aim, hit=hit,
+         rows_kept=kept, torn=torn, same_result=same,
+         rerun_seconds=round(time.perf_counter() - began, 1))  # fmt: skip
+
+
+def _prepared() -> tuple[Run, int]:
+    """Import all that a run needs, without starting a thread: forks keep none."""
+    ours = [module.name for module in pkgutil.walk_packages(varifactory.__path__, "varifactory.")]
+    for name in (*LIBRARIES, *(name for name in ours if ".builtin." not in name)):
+        importlib.import_module(name)
+    from flows.train import train
+    from varifactory.recipe import Recipe
+
+    recipe = Recipe.read(RECIPE)
+    in_flight = 2 * recipe.run.batch_size * recipe.run.workers
+    return (lambda place: train(recipe, str(place / "store"))), in_flight
+
+
+def _result(said: dict[str, Any], place: Path) -> tuple[Any, ...]:
+    return said["dataset_hash"], said["cells"], wreckage.rows(place / "store")
+
+
+def _start(run: Run, place: Path) -> int:
+    place.mkdir(exist_ok=True)
+    process = os.fork()
+    if process:
+        return process
+    code = 1
+    try:
+        (place / "said.json").write_text(json.dumps(run(place), default=str))
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def _ended(process: int, place: Path) -> dict[str, Any]:
+    """What the run said.
+
+    Raises:
+        SystemExit: it failed, or hung.
+    """
+    until = time.monotonic() + PATIENCE
+    while (done := os.waitpid(process, os.WNOHANG)) == (0, 0):
+        if time.monotonic() > until:
+            os.kill(process, signal.SIGKILL)
+            sys.exit(f"a run on {place} hung")
+        time.sleep(0.02)
+    if done[1]:
+        sys.exit(f"a run on {place} failed")
+    said: dict[str, Any] = json.loads((place / "said.json").read_text())
+    return said
+
+
+def _wait_for(aim: str, store: Path, calm: Calm, process: int) -> None:
+    """Wait until the stage works, then for a random part of the time it took undisturbed."""
+    begun, number, seconds = f"runs/*/plan-{aim}-*", 1, calm.seconds.get(aim, 0.0)
+    if aim == "fold":
+        # A shard is two batches: when both lie there, what comes next is their fold.
+        begun, number, seconds = f"stages/{FOLDED}/*/part-*", random.randint(2, 8), FOLD_SECONDS
+    until = time.monotonic() + PATIENCE
+    while len(list(store.glob(begun))) < number and time.monotonic() < until:
+        if os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            return
+        time.sleep(0.001)
+    time.sleep(random.uniform(0, seconds))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        measure(Path(sys.argv[1]))
+    else:
+        with folder() as home, prefect_server(home):
+            beside("bench.kills", str(home))
