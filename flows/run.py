@@ -151,12 +151,15 @@ class FactoryRun:
     ) -> Iterator[tuple[ShardRef, Any]]:
         """How each shard ended, ``run.workers`` at a time; no further one if the user must act."""
         patient = work.with_options(retries=self.recipe.run.retries)
+        hit = work.with_options()
+        hit.tags = set()  # what is done must not wait for a slot that limits its tags
         waiting = deque(shards)
         running: dict[PrefectFuture[Any], ShardRef] = {}
         while waiting or running:
             while waiting and len(running) < self.recipe.run.workers:
                 shard = waiting.popleft()
-                running[patient.submit(self.recipe, shard, **extra)] = shard
+                kind = patient if shard.missing else hit
+                running[kind.submit(self.recipe, shard, **extra)] = shard
             future = next(as_completed(list(running)))
             result = future.result(raise_on_failure=False)
             yield running.pop(future), result

@@ -29,7 +29,9 @@ def stage(name: str, *, gpu: bool = False) -> dict[str, Any]:
         "retries": 1,
         "retry_delay_seconds": RETRY_DELAY,
         "retry_condition_fn": worth_retrying,
-        "tags": [name, "gpu" if gpu else "cpu"],
+        # A tag can be limited, so Prefect asks its server for a slot before each run of the task,
+        # which takes seconds while the server is busy: only the tag that is worth a limit.
+        "tags": ["gpu"] if gpu else [],
     }
 
 
