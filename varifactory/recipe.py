@@ -174,6 +174,11 @@ class Training(_Part):
     alpha: Annotated[float, Field(gt=0)] = 16.0
     dropout: Share = 0.0
     learning_rate: Annotated[float, Field(gt=0, lt=1)] = 0.003
+    image_rate: Share = Field(
+        0.1,
+        description="learning rate of the image encoder as a share of learning_rate: with few "
+        "images a class it learns their surroundings by heart before their shapes",
+    )
     weight_decay: Annotated[float, Field(ge=0)] = 0.0001
     steps: Count = 80
     batch_size: Count = 48

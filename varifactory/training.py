@@ -121,6 +121,7 @@ def _settings(
             warmup_share=training.warmup_share,
             augmentation=kind.augmentation or training.augmentation,
             seed=keys.seed_from(seed, "adapter"),
+            image_rate=training.image_rate,
         ),
         batch_size=training.batch_size,
         validate_every=training.validate_every,

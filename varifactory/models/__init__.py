@@ -192,6 +192,7 @@ class LoraSettings:
     warmup_share: float
     augmentation: str
     seed: int
+    image_rate: float = 1.0
 
 
 class Trainee(Protocol):

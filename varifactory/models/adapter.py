@@ -1,6 +1,7 @@
-"""Files of LoRA training: tensors as safetensors, with a manifest in the header's metadata."""
+"""Adapters: fresh ones from a seed, and their files with a manifest in the header's metadata."""
 
 import json
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -52,3 +53,32 @@ def read_manifest(data: bytes) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"not a file of ours (no manifest in its header): {error!r}") from None
     return found
+
+
+def seed_adapter(model: Any, random: "torch.Generator") -> None:
+    """Fresh A and zero B from ``random``, and dropout that draws from it too.
+
+    PEFT draws from torch's global state, which threads share and no checkpoint of ours holds.
+    """
+    from torch import nn
+
+    for part in model.modules():
+        for key, layer in getattr(part, "lora_A", {}).items():
+            nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=random)
+            nn.init.zeros_(part.lora_B[key].weight)
+            if isinstance(part.lora_dropout[key], nn.Dropout):
+                part.lora_dropout[key] = seeded_dropout(part.lora_dropout[key].p, random)
+
+
+def seeded_dropout(share: float, random: "torch.Generator") -> "torch.nn.Module":
+    """Dropout of ``share`` of the inputs, drawn from ``random``."""
+    import torch
+
+    class SeededDropout(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if not self.training:
+                return x
+            kept = torch.empty_like(x).bernoulli_(1 - share, generator=random)
+            return x * kept / (1 - share)
+
+    return SeededDropout()

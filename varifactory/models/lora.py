@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from varifactory.errors import ModelError
 from varifactory.models import Identity, LoraSettings, Pixels
-from varifactory.models.adapter import pack, unpack
+from varifactory.models.adapter import pack, seed_adapter, unpack
 from varifactory.models.augmentation import augmented
 from varifactory.models.clip import (
     BATCH,
@@ -85,7 +85,10 @@ class LoraClip:
         ).to(self._device)
         self._trained = [each for each in self._model.named_parameters() if each[1].requires_grad]
         self._optimizer = torch.optim.AdamW(
-            [parameter for _, parameter in self._trained],
+            [
+                {"params": each, "share": share}
+                for share, each in self._by_encoder(settings.image_rate)
+            ],
             lr=settings.learning_rate,
             weight_decay=settings.weight_decay,
         )
@@ -123,7 +126,7 @@ class LoraClip:
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         for group in self._optimizer.param_groups:
-            group["lr"] = learning_rate(self._settings, self._step)
+            group["lr"] = group["share"] * learning_rate(self._settings, self._step)
         self._optimizer.step()
         self._step, self._texts = self._step + 1, None
         return float(loss.item())
@@ -213,6 +216,11 @@ class LoraClip:
         merged = copy.deepcopy(self._model).merge_and_unload()
         return pack(stock_state(merged.state_dict()), self._manifest("merged"))
 
+    def _by_encoder(self, image_rate: float) -> list[tuple[float, list["torch.nn.Parameter"]]]:
+        image = [each for name, each in self._trained if ".visual." in name]
+        text = [each for name, each in self._trained if ".visual." not in name]
+        return [(image_rate, image), (1.0, text)]
+
     def _manifest(self, kind: str) -> dict[str, Any]:
         import peft
         import torch
@@ -273,32 +281,3 @@ def learning_rate(settings: LoraSettings, step: int) -> float:
         return settings.learning_rate * (step + 1) / warmup
     done = (step - warmup) / max(1, settings.steps - warmup)
     return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
-
-
-def seed_adapter(model: Any, random: "torch.Generator") -> None:
-    """Fresh A and zero B from ``random``, and dropout that draws from it too.
-
-    PEFT draws from torch's global state, which threads share and no checkpoint of ours holds.
-    """
-    from torch import nn
-
-    for part in model.modules():
-        for key, layer in getattr(part, "lora_A", {}).items():
-            nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=random)
-            nn.init.zeros_(part.lora_B[key].weight)
-            if isinstance(part.lora_dropout[key], nn.Dropout):
-                part.lora_dropout[key] = seeded_dropout(part.lora_dropout[key].p, random)
-
-
-def seeded_dropout(share: float, random: "torch.Generator") -> "torch.nn.Module":
-    """Dropout of ``share`` of the inputs, drawn from ``random``."""
-    import torch
-
-    class SeededDropout(torch.nn.Module):
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            if not self.training:
-                return x
-            kept = torch.empty_like(x).bernoulli_(1 - share, generator=random)
-            return x * kept / (1 - share)
-
-    return SeededDropout()
