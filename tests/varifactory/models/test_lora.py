@@ -1,3 +1,4 @@
+import copy
 import json
 
 import numpy as np
@@ -139,11 +140,19 @@ def test_every_trainable_tensor_gets_a_gradient_at_step_one_and_has_moved_at_ste
     assert all(not torch.equal(each, before[name]) for name, each in trainee._trained)
 
 
+def test_the_image_encoder_learns_at_its_own_rate(images):
+    trainee = fresh(image_rate=0.0)
+    before = {name: each.detach().clone() for name, each in trainee._trained}
+    run(trainee, images, 2)
+    still = {name for name, each in trainee._trained if torch.equal(each, before[name])}
+    assert still == {name for name in before if ".visual." in name}
+
+
 def test_only_q_and_v_learn_and_the_base_stays_byte_identical(trained):
     assert {name.split(".")[-4] for name, _ in trained._trained} == {"q_proj", "v_proj"}
     towers = {name.split(".")[2] for name, _ in trained._trained}
     assert towers == {"visual", "transformer"}
-    base = trained._model.unload()
+    base = copy.deepcopy(trained._model).unload()
     original = find_checkpoint("small-clip").build().state_dict()
     now = stock_state(base.state_dict())
     assert {name: each.numpy().tobytes() for name, each in now.items()} == {

@@ -27,7 +27,7 @@ def _inputs(model, count=2):
 
 @torch.inference_mode()
 def _embedded(model, images, texts):
-    return torch.cat([model.encode_image(images), model.encode_text(texts)])
+    return torch.cat([model.encode_image(images, True), model.encode_text(texts, True)])
 
 
 def test_a_split_model_embeds_as_the_stock_one(model):
