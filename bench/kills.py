@@ -68,19 +68,24 @@ def measure(place: Path) -> None:
     tally = Tally()
     aims = [aim for aim, times in AIMS.items() for _ in range(times)]
     for number, aim in enumerate(aims):
-        _kill_once(run, place / f"kill-{number}", aim, calm, tally)
+        # A run that ended before its random moment was not hit: another one is.
+        while not _kill_once(run, place / f"kill-{number}", aim, calm, tally):
+            number += len(aims)
     show("kills: torn or doubled rows", tally.torn, "rows", tally.kills, goal=0)
     show("kills: most blobs without a row", tally.orphans, "blobs", tally.kills, goal=in_flight)
     show("kills: other results afterwards", tally.different, "runs", tally.kills, goal=0,
          hit=dict(sorted(tally.hits.items())))  # fmt: skip
 
 
-def _kill_once(run: Run, place: Path, aim: str, calm: Calm, tally: Tally) -> None:
+def _kill_once(run: Run, place: Path, aim: str, calm: Calm, tally: Tally) -> bool:
+    """Whether a run was hit."""
     process = _start(run, place)
     _wait_for(aim, place / "store", calm, process)
     os.kill(process, signal.SIGKILL)
     _, status = os.waitpid(process, 0)
-    hit = wreckage.hit(place / "store") if os.WIFSIGNALED(status) else "nothing: it had ended"
+    if not os.WIFSIGNALED(status):
+        return False
+    hit = wreckage.hit(place / "store")
     torn, orphans = wreckage.torn(place / "store"), wreckage.orphans(place / "store")
     kept = sum(map(len, wreckage.rows(place / "store").values()))
     began = time.perf_counter()
@@ -93,6 +98,7 @@ def _kill_once(run: Run, place: Path, aim: str, calm: Calm, tally: Tally) -> Non
     show("kill: blobs without a row", orphans, "blobs", 1, goal=calm.in_flight, aimed=aim, hit=hit,
          rows_kept=kept, torn=torn, same_result=same,
          rerun_seconds=round(time.perf_counter() - began, 1))  # fmt: skip
+    return True
 
 
 def _prepared() -> tuple[Run, int]:

@@ -70,7 +70,9 @@ class Sources(_Part):
     shots: Annotated[int, Field(ge=0)] = Field(8, description="training images a class; 0 is all")
     shot_seed: int = Field(1, description="which training images the shots are")
     world: World = World()
-    max_pixels: Count = Field(50_000_000, description="a larger image is refused before decoding")
+    max_pixels: Annotated[int, Field(ge=1, le=1_000_000_000)] = Field(
+        50_000_000, description="a larger image is refused before decoding"
+    )
     rehash: bool = Field(False, description="read every file again instead of trusting its stamp")
 
     @model_validator(mode="after")
