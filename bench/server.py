@@ -22,7 +22,7 @@ def prefect_server(home: Path) -> Iterator[str]:
 
     Enter it before anything imports Prefect, whose settings are read once.
     """
-    port = _free_port()
+    port = free_port()
     settings = {
         "PREFECT_HOME": str(home),
         "PREFECT_SERVER_API_HOST": "127.0.0.1",
@@ -46,7 +46,8 @@ def prefect_server(home: Path) -> Iterator[str]:
             os.environ.pop(name, None)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback that nobody listens on."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
