@@ -172,18 +172,18 @@ class Training(_Part):
     clip: str = Field("small-clip", description="small-clip")
     arms: tuple[str, ...] = ("zero-shot", "real", "real+feasible", "real+infeasible", "real+mixed")
     seeds: tuple[int, ...] = Field((1,), description="training seeds, the same for every arm")
-    rank: Annotated[int, Field(ge=1, le=256)] = 8
+    rank: Annotated[int, Field(ge=1, le=256)] = 16
     alpha: Annotated[float, Field(gt=0)] = 16.0
     dropout: Share = 0.0
-    learning_rate: Annotated[float, Field(gt=0, lt=1)] = 0.003
+    learning_rate: Annotated[float, Field(gt=0, lt=1)] = 0.03
     image_rate: Share = Field(
-        0.1,
+        0.05,
         description="learning rate of the image encoder as a share of learning_rate: with few "
         "images a class it learns their surroundings by heart before their shapes",
     )
     weight_decay: Annotated[float, Field(ge=0)] = 0.0001
-    steps: Count = 80
-    batch_size: Count = 48
+    steps: Count = 60
+    batch_size: Count = 32
     warmup_share: Share = 0.1
     real_weight: Share = Field(0.5, description="lambda: weight of the real loss beside edits")
     augmentation: Literal["none", "flip", "standard"] = "flip"
