@@ -31,6 +31,7 @@ AIMS = {"sources": 3, "leakage": 1, "prompts": 2, "masks": 3, "edits": 3, "verdi
 FOLDED = "edits"
 """The stage whose folds are aimed at: it has the most shards."""
 FOLD_SECONDS = 0.03
+WRITES = {"training": "checkpoints"}
 LIBRARIES = ("cv2", "imagehash", "torch", "open_clip", "peft", "segment_anything")
 PATIENCE = 120.0
 """Seconds after which a run counts as hung."""
@@ -44,6 +45,7 @@ class Calm:
 
     result: tuple[Any, ...]
     seconds: dict[str, float]
+    parts: dict[str, int]
     in_flight: int
     """Most blobs of one batch a worker: a drawn source has two, its picture and its mask."""
 
@@ -64,7 +66,8 @@ def measure(place: Path) -> None:
     run, in_flight = _prepared()
     calm_place = place / "calm"
     said = _ended(_start(run, calm_place), calm_place)
-    calm = Calm(_result(said, calm_place), said["stage_seconds"], in_flight)
+    parts = {stage: _parts(calm_place / "store", stage) for stage in AIMS}
+    calm = Calm(_result(said, calm_place), said["stage_seconds"], parts, in_flight)
     tally = Tally()
     aims = [aim for aim, times in AIMS.items() for _ in range(times)]
     for number, aim in enumerate(aims):
@@ -152,17 +155,27 @@ def _ended(process: int, place: Path) -> dict[str, Any]:
 
 
 def _wait_for(aim: str, store: Path, calm: Calm, process: int) -> None:
-    """Wait until the stage works, then for a random part of the time it took undisturbed."""
-    begun, number, seconds = f"runs/*/plan-{aim}-*", 1, calm.seconds.get(aim, 0.0)
+    """Wait for a random one of the parts that the stage writes, then a random part of a batch."""
+    stage = FOLDED if aim == "fold" else aim
+    parts = calm.parts[stage]
     if aim == "fold":
         # A shard is two batches: when both lie there, what comes next is their fold.
-        begun, number, seconds = f"stages/{FOLDED}/*/part-*", random.randint(2, 8), FOLD_SECONDS
+        number, seconds = random.randint(2, parts), FOLD_SECONDS
+    else:
+        number, seconds = random.randrange(parts), calm.seconds[stage] / parts
     until = time.monotonic() + PATIENCE
-    while len(list(store.glob(begun))) < number and time.monotonic() < until:
+    while time.monotonic() < until and not (
+        next(store.glob(f"runs/*/plan-{stage}-*"), None) and _parts(store, stage) >= number
+    ):
         if os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             return
         time.sleep(0.001)
     time.sleep(random.uniform(0, seconds))
+
+
+def _parts(store: Path, stage: str) -> int:
+    """How many parts the stage has written; of training, which is one row a cell, its steps."""
+    return len(list(store.glob(f"stages/{WRITES.get(stage, stage)}/*/part-*")))
 
 
 if __name__ == "__main__":
