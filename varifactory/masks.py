@@ -41,6 +41,8 @@ def plan_masks(spec: str, source_rows: Sequence[Row], segmenter: Segmenter) -> l
             "source_key": source["key"],
             "source_pixels": source["pixel_sha256"],
             "image_blob": source["image_blob"],
+            # Measured against, never shown to the segmenter: no part of the key.
+            "truth_mask_blob": source.get("truth_mask_blob"),
         }
         for source in source_rows
     ]

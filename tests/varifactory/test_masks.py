@@ -132,3 +132,11 @@ def test_gate_names_measure_value_and_limit(measure: str, value: float, limit: s
 def test_gate_does_not_test_what_was_not_measured() -> None:
     row = {"area": 0.3, "components": 1, "border": 0.0, "predicted_iou": None}
     assert masks.gate(row, MaskGate(min_predicted_iou=0.9)) == ""
+
+
+def test_a_planned_mask_carries_the_exact_one_outside_its_key() -> None:
+    (drawn,) = planned(Squares(), {**source(), "truth_mask_blob": "t.png"})
+    (photograph,) = planned(Squares(), source())
+    assert drawn["truth_mask_blob"] == "t.png"
+    assert photograph["truth_mask_blob"] is None
+    assert drawn["key"] == photograph["key"]
