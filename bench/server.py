@@ -37,11 +37,13 @@ def prefect_server(home: Path) -> Iterator[str]:
             [sys.executable, "-m", "prefect", "server", "start"],
             stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
+    before = signal.signal(signal.SIGTERM, _leave)
     try:
         _wait(server, settings["PREFECT_API_URL"], home / "server.log")
         yield settings["PREFECT_API_URL"]
     finally:
         _end(server)
+        signal.signal(signal.SIGTERM, before)
         for name in settings:
             os.environ.pop(name, None)
 
@@ -61,6 +63,11 @@ def _wait(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
             return
         time.sleep(0.2)
     raise SystemExit(f"Prefect's server did not start:\n{log.read_text()[-2000:]}")
+
+
+def _leave(number: int, frame: object) -> None:
+    """Leave by the way that ends the server."""
+    sys.exit(128 + number)
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:
