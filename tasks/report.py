@@ -24,7 +24,7 @@ ANSWERS, CELLS = "answers.json", "cells.json"
 """Run objects: how judge, editors and truth agree; keys of the cells a report compares."""
 
 
-@task(name="gallery", cache_policy=NO_CACHE, persist_result=False, tags=["pages", "cpu"])
+@task(name="gallery", cache_policy=NO_CACHE, persist_result=False)
 def write_gallery(recipe: Recipe, store: str, version: int) -> str:
     """Render gallery and card of a data set version into the store; the gallery's first page."""
     data = open_dataset(store, recipe.name, version)
@@ -42,7 +42,7 @@ def write_gallery(recipe: Recipe, store: str, version: int) -> str:
     return shown
 
 
-@task(name="report", cache_policy=NO_CACHE, persist_result=False, tags=["pages", "cpu"])
+@task(name="report", cache_policy=NO_CACHE, persist_result=False)
 def write_report(
     recipe: Recipe, store: str, version: int, run: str, training: str, masks: str
 ) -> str:

@@ -205,7 +205,8 @@ def _unedited(mask: Row) -> str:
     """Why a good source has no edit; it still counts as a real image."""
     if mask.get("status", "ok") == "ok":
         return ""
-    return f"a real image, not edited: its mask was {mask['status']}: {mask.get('reason') or 'no reason told'}"
+    told = mask.get("reason") or "no reason told"
+    return f"a real image, not edited: its mask was {mask['status']}: {told}"
 
 
 FROM_EDIT = ("source_key", "pixel_sha256", "image_blob", "source_blob", "mask_blob", "attribute",

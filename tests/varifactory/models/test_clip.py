@@ -61,7 +61,9 @@ def test_pretraining_never_met_a_class_or_a_word_of_the_study():
 def test_it_knows_its_own_classes_on_new_pictures(clip):
     world = load_world()
     names = world.pretraining_classes
-    scenes = [sample_scene(world, 10**9 + at, class_name=names[at % len(names)]) for at in range(90)]
+    scenes = [
+        sample_scene(world, 10**9 + at, class_name=names[at % len(names)]) for at in range(90)
+    ]
     found = clip.embed_images([render(world, scene).image for scene in scenes])
     texts = clip.embed_texts([f"a photo of a {name}" for name in names])
     right = (found @ texts.T).argmax(axis=1) == np.arange(90) % len(names)

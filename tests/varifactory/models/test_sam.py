@@ -99,7 +99,7 @@ def test_other_weights_than_the_card_names_are_refused(copied):
 def test_missing_weights_and_pickles_are_refused(copied):
     image = np.zeros((8, 8, 3), np.uint8)
     (copied / WEIGHTS).rename(copied / "sam_vit_b.pth")
-    with pytest.raises(ModelError, match="sam_vit_b.pth is a pickle checkpoint"):
+    with pytest.raises(ModelError, match=r"sam_vit_b\.pth is a pickle checkpoint"):
         SmallSam(folder=copied).segment([image], [""])
     (copied / "sam_vit_b.pth").unlink()
     with pytest.raises(ModelError, match="has no weights"):
