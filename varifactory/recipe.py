@@ -177,11 +177,15 @@ class Training(_Part):
     dropout: Share = 0.0
     learning_rate: Annotated[float, Field(gt=0, lt=1)] = 0.03
     image_rate: Share = Field(
-        0.05,
+        0.03,
         description="learning rate of the image encoder as a share of learning_rate: with few "
         "images a class it learns their surroundings by heart before their shapes",
     )
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0001
+    weight_decay: Annotated[float, Field(ge=0)] = Field(
+        1.0,
+        description="per unit of learning rate, as AdamW has it; strong, since the shots are few "
+        "and the rate is high (the paper's 0.0001 goes with 0.0001)",
+    )
     steps: Count = 60
     batch_size: Count = 32
     warmup_share: Share = 0.1
