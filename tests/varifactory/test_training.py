@@ -5,6 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from bench.learning import scores
 from varifactory import keys, records
 from varifactory.arms import ARMS
 from varifactory.errors import TrainingError
@@ -315,3 +316,12 @@ def test_what_cannot_be_trained_says_what_to_change(sources, items, pictures):
     data = cell_data(row, sources, items, pictures)
     with pytest.raises(ValueError, match="planned with 8 real images"):
         train_cell(row | {"train_real": 8}, data, LoraClip())
+
+
+@pytest.mark.slow
+def test_the_shots_of_the_quickstart_teach_something_and_leave_room():
+    # `python -m bench.learning` measures five seeds; here one, with room for other processors.
+    found = scores(seed=1, settings=[])
+    zero, real = found["zero-shot"][0], found["real"][0]
+    assert real >= zero + 0.10
+    assert 0.40 <= real <= 0.85
