@@ -19,13 +19,12 @@ SIDE = 96
 BATCH = 8
 """Images of one forward pass; short batches are padded, so an edit never depends on its mates."""
 OPERATION = "inpaint"
-STRENGTHS: Mapping[str, float] = MappingProxyType(
-    {"object": 0.8, "surroundings": 1.0, "image": 1.0}
-)
-"""Share of the noise a region starts from, times the recipe's ``edits.strength``.
+STRENGTHS: Mapping[str, float] = MappingProxyType({"texture": 0.8})
+"""Attribute -> share of the noise its region starts from, times the recipe's ``edits.strength``.
 
-An object keeps some of its shading and outline that way; surroundings are made anew. It depends
-on the region alone, never on what is asked for, so feasible and infeasible edits share it.
+1 where none is named: of 32 colour edits, the colour that was asked for came out nearest in 20 at
+1.0, in 11 at 0.9 and in 5 at 0.8. A texture edit keeps some of the object's own colour with less.
+It depends on the attribute alone, so feasible and infeasible edits share it.
 """
 
 
@@ -58,7 +57,7 @@ class SmallDiffusion:
             "guidance": self._guidance,
             "batch": BATCH,
             "threads": self._threads,
-            **{f"strength_{region}": share for region, share in STRENGTHS.items()},
+            **{f"strength_{name}": share for name, share in STRENGTHS.items()},
             "settings": "strength",
         }
 
@@ -121,7 +120,7 @@ class SmallDiffusion:
 
 def strength_of(job: InpaintingJob) -> float:
     """Share of the noise a job starts from, 0 to 1."""
-    return float(job.settings.get("strength", 1.0)) * STRENGTHS[job.attribute.region]
+    return float(job.settings.get("strength", 1.0)) * STRENGTHS.get(job.attribute.name, 1.0)
 
 
 def load_pipeline(folder: Path) -> Any:
