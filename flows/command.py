@@ -14,7 +14,7 @@ import click
 
 from flows.server import start_server
 from varifactory import shards
-from varifactory.errors import FactoryError
+from varifactory.errors import FactoryError, ModelError, RecipeError, SourceError
 from varifactory.recipe import Recipe
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
@@ -62,12 +62,13 @@ def _run(
             quiet_logs()
             started = start_server()
             summary = work(recipe, store) | {"server_seconds": round(started, 1)}
-    except shards.Interrupted as error:
-        click.echo(f"{error}", err=True)
-        return FAILED
     except FactoryError as error:
-        click.echo(f"{type(error).__name__}: {error}", err=True)
-        return FAILED if _is_run_failure(error) else WRONG_USE
+        return _explain(error, as_json)
+    except BaseException as error:
+        # Prefect turns SIGTERM into an error of its own and sends the signal on once it is done.
+        if not isinstance(error, KeyboardInterrupt) and type(error).__name__ != "TerminationSignal":
+            raise
+        return _explain(shards.Interrupted("stopped by a signal: run it again to go on"), as_json)
     _say(summary, as_json)
     return FAILED if summary.get("failed") else DONE
 
@@ -85,8 +86,19 @@ def unattended() -> AbstractContextManager[object]:
     return temporary_settings({PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW: "ignore"})
 
 
+def _explain(error: FactoryError, as_json: bool) -> int:
+    click.echo(f"{type(error).__name__}: {error}", err=True)
+    if as_json:
+        click.echo(json.dumps({"error": str(error), "kind": type(error).__name__}))
+    return FAILED if _is_run_failure(error) else WRONG_USE
+
+
 def _is_run_failure(error: FactoryError) -> bool:
-    return type(error).__name__ in ("StageFailed",)
+    """Whether a run failed; a wrong name, recipe or folder is wrong use even once it has begun."""
+    if isinstance(error, RecipeError | SourceError | ModelError):
+        return False
+    under_way = "raised by a run under way" in getattr(error, "__notes__", ())
+    return under_way or isinstance(error, shards.Interrupted)
 
 
 def _listen() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from flows.run import FactoryRun, actor
+from flows.run import FactoryRun, StageFailed, actor
 from tasks.edits import edit_shard
 from tasks.leakage import PICTURES, leakage_shard
 from tasks.masks import mask_shard
@@ -18,10 +18,18 @@ from varifactory.catalog import load_catalog, load_taxonomy
 from varifactory.catalog.taxonomy import FEASIBILITIES
 from varifactory.edits import Wish
 from varifactory.keys import spec_of
+from varifactory.loading import items_table
 from varifactory.models import registry
 from varifactory.shards import finished
 from varifactory.stages import Row
-from varifactory.store import Manifest, ManifestPart, PartRef, VersionTaken, dataset_hash
+from varifactory.store import (
+    Manifest,
+    ManifestPart,
+    PartRef,
+    StoreError,
+    VersionTaken,
+    dataset_hash,
+)
 
 JUDGE_EXAMPLES = 32
 """Real training images a class that a judge learns its class from: more changes little."""
@@ -83,6 +91,11 @@ def unleaked(run: FactoryRun, training: Sequence[Row], test: Sequence[Row]) -> l
     planned = leakage.plan_check(spec_of("leakage", fields), training, test)
     run.store.put_run_object(run.id, PICTURES, leakage.pictures(training, test))
     (checked,) = run.stage(leakage_shard, "leakage", fields, [planned])
+    if checked["status"] != "ok":
+        raise StageFailed(
+            "the check for copies of test images failed, so nothing was trained on or published: "
+            f"{checked['reason']}. Run the same command again"
+        )
     leaks = {leak.train_key: leak for leak in leakage.read_leaks(checked)}
     uris = {row["key"]: row["uri"] for row in [*training, *test]}
     run.notices += [
@@ -225,9 +238,19 @@ def publish(
     name = run.recipe.name
     before = dict(run.store.datasets()).get(name, [])
     if before and (last := run.store.dataset(name, before[-1])).dataset_hash == held:
-        return last
+        if _is_whole(run, last):
+            return last
+        run.notices.append(f"version {last.version} is damaged in the store: published anew")
     part = run.store.append("items", spec_of("items", items.item_spec()), table)
     return _published(run, held, part, spec_of("items", items.item_spec()))
+
+
+def _is_whole(run: FactoryRun, manifest: Manifest) -> bool:
+    try:
+        items_table(run.store, manifest)
+    except StoreError:
+        return False
+    return True
 
 
 def _published(run: FactoryRun, held: str, part: PartRef, spec: str) -> Manifest:

@@ -23,9 +23,12 @@ from varifactory import records
 from varifactory.errors import FactoryError
 from varifactory.keys import spec_of
 from varifactory.recipe import Recipe
-from varifactory.shards import Plan, ShardRef, plan_shards
+from varifactory.shards import Plan, ShardRef, plan_shards, stopping
 from varifactory.stages import Row
 from varifactory.store import Store
+
+UNDER_WAY = "raised by a run under way"
+"""Note on an error that ended a run, unlike one that kept it from starting."""
 
 
 class StageFailed(FactoryError):
@@ -90,6 +93,10 @@ class FactoryRun:
         trace: TracebackType | None,
     ) -> None:
         """Write down how the run ended, and hide rows whose blobs were found lost or corrupt."""
+        if kind is not None and not issubclass(kind, Exception):
+            stopping.set()  # a signal: the shards under way finish their batches and stop
+        if isinstance(error, FactoryError):
+            error.add_note(UNDER_WAY)
         if self.lost_blobs:
             self.store.retire_blobs(dict.fromkeys(self.lost_blobs, "found lost or corrupt"))
         ended = {

@@ -28,8 +28,9 @@ def show_study(run: FactoryRun, made: Dataset, cells: Sequence[Row]) -> str:
     """The report of a study; where it lies."""
     answers = _answers(made.judged)
     keys = sorted(cell["key"] for cell in cells)
+    ended = sorted([cell["key"], cell["status"], str(cell["test_top1"])] for cell in cells)
     report = run.recipe.report.model_dump(mode="json")
-    content = {"cells": keys, "answers": answers, "report": report}
+    content = {"cells": ended, "answers": answers, "report": report}
     if not _is_new(run, made.manifest, "report.html", content):
         return run.store.export_path(made.manifest.name, made.manifest.version, "report.html")
     run.store.put_run_object(run.id, ANSWERS, json.dumps(answers).encode())

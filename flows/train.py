@@ -8,7 +8,7 @@ from typing import Any
 from prefect import flow
 
 from flows.dataset import make_dataset
-from flows.run import FactoryRun
+from flows.run import FactoryRun, StageFailed
 from flows.summary import announce, summary
 from tasks.training import training_shard
 from varifactory.errors import RecipeError
@@ -51,7 +51,14 @@ def train_cells(run: FactoryRun, manifest: Manifest) -> list[Row]:
     items = items_of(run.store, manifest.name, manifest.version)
     planned = plan_cells(spec_of("training", fields), run.recipe, items, items)
     extra = {"dataset": manifest.name, "version": manifest.version}
-    return run.stage(training_shard, "training", fields, planned, size=1, extra=extra)
+    cells = run.stage(training_shard, "training", fields, planned, size=1, extra=extra)
+    bad = [cell for cell in cells if cell["status"] != "ok"]
+    run.notices += [
+        f"arm {cell['arm']}, seed {cell['seed']} {cell['status']}: {cell['reason']}" for cell in bad
+    ]
+    if len(bad) == len(cells):
+        raise StageFailed(f"no cell was trained; the first said: {bad[0]['reason']}")
+    return cells
 
 
 def _shown(cell: Row) -> dict[str, Any]:

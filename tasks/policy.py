@@ -10,6 +10,7 @@ from prefect.states import Completed
 
 from varifactory.errors import FactoryError
 from varifactory.shards import Maker, ShardRef, work_shard
+from varifactory.store import StoreUnreachable
 
 RETRY_DELAY = 3.0
 """Seconds before a shard is tried again: long enough for a store to answer, short for people."""
@@ -39,6 +40,8 @@ def worth_retrying(task: Any, run: Any, state: State) -> bool:
     """No for errors that the user must mend (a wrong key, a missing model); yes for the rest."""
     try:
         state.result()
+    except StoreUnreachable:
+        return True  # a network that is gone for a moment
     except FactoryError:
         return False
     except Exception:

@@ -36,8 +36,7 @@ def write_gallery(recipe: Recipe, store: str, version: int) -> str:
         confidence=recipe.report.confidence,
     )  # fmt: skip
     data.store.put_export(recipe.name, version, "card.md", card.encode())
-    plain = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-    data.store.put_export(recipe.name, version, "recipe.yaml", plain.encode())
+    data.store.put_export(recipe.name, version, "recipe.yaml", _as_yaml(recipe))
     create_markdown_artifact(card, key="data-set-card", description=f"{recipe.name} v{version}")
     return shown
 
@@ -62,7 +61,13 @@ def write_report(
         gallery="gallery/index.html",
         confidence=recipe.report.confidence,
     )
+    opened.put_export(recipe.name, version, "study-recipe.yaml", _as_yaml(recipe))
     return opened.put_export(recipe.name, version, "report.html", page)
+
+
+def _as_yaml(recipe: Recipe) -> bytes:
+    plain = recipe.model_dump(mode="json")
+    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True).encode()
 
 
 def study_tables(
@@ -73,11 +78,16 @@ def study_tables(
     answers = json.loads(store.get_run_object(run, ANSWERS))
     trained = store.rows("training", training)
     predictions = store.rows("predictions", training)
+    if "training_key" in predictions.column_names:
+        predictions = predictions.filter(pc.is_in(predictions["training_key"], cells))
+    items = items_table(store, manifest)
+    found = store.rows("masks", masks)
+    own = pc.is_in(found["source_key"], value_set=items["source_key"].combine_chunks())
     return StudyTables(
-        items=items_table(store, manifest),
+        items=items,
         training=trained.filter(pc.is_in(trained["key"], cells)),
-        predictions=predictions.filter(pc.is_in(predictions["training_key"], cells)),
-        masks=store.rows("masks", masks),
+        predictions=predictions,
+        masks=found.filter(own),
         confusions=_confusions(answers),
         rates=answers["rates"],
         shared_rates=answers["shared_rates"],
@@ -126,7 +136,7 @@ def provenance(recipe: Recipe, manifest: Manifest, run: str) -> dict[str, str]:
     return {
         "Data set": f"{manifest.name} version {manifest.version}",
         "Data set hash": manifest.dataset_hash,
-        "Recipe fingerprint": manifest.recipe_fingerprint,
+        "Recipe fingerprint": recipe.fingerprint(),
         "Generation seed": str(recipe.seed),
         "Training seeds": ", ".join(str(seed) for seed in recipe.training.seeds),
         "Editors": ", ".join(

@@ -134,8 +134,9 @@ def _counts(place: Any, stage: str) -> dict[str, Any]:
 def _run(place: Any, run: str) -> dict[str, Any]:
     """A run's id and what of its record fits a line."""
     record = place.read_run(run)
-    wanted = ("flow", "recipe_name", "name", "actor", "started_at", "status")
-    return {"run": run, **{key: record[key] for key in wanted if isinstance(record.get(key), str)}}
+    wanted = ("flow", "actor", "began_at")
+    told = {key: record[key] for key in wanted if isinstance(record.get(key), str)}
+    return {"run": run, "recipe": str((record.get("recipe") or {}).get("name", "")), **told}
 
 
 def _told(counts: Mapping[str, Any]) -> str:
@@ -188,9 +189,20 @@ def invalidate(store: str, say: Say, stage: str, keys: tuple[str, ...], reason: 
     chosen = _resolved(place, stage, keys)
     for spec, found in chosen.items():
         place.invalidate(stage, spec, found, reason)
+        if stage == "training":
+            _hide_cells(place, spec, found, reason)
         for key in found:
             say(f"{stage} {key}: hidden, the next run makes it again")
     return {"stage": stage, "invalidated": chosen, "reason": reason}, 0
+
+
+def _hide_cells(place: Any, spec: str, cells: list[str], reason: str) -> None:
+    """What a trained cell left: else its last checkpoint would give the same result at once."""
+    for stage in ("checkpoints", "predictions"):
+        rows = place.rows(stage, spec, columns=["key", "training_key"]).to_pylist()
+        keys = [row["key"] for row in rows if row["training_key"] in cells]
+        if keys:
+            place.invalidate(stage, spec, keys, reason)
 
 
 def _resolved(place: Any, stage: str, wanted: tuple[str, ...]) -> dict[str, list[str]]:

@@ -86,7 +86,7 @@ class Prompts(_Part):
     """What is to be changed, and the words for it."""
 
     writer: str = Field("catalog", description="catalog, or any litellm model name")
-    attributes: tuple[str, ...] = ("background", "color", "texture")
+    attributes: Annotated[tuple[str, ...], Field(min_length=1)] = ("background", "color", "texture")
     per_pool: Count = Field(4, description="prompts a class, attribute and feasibility")
     catalog: str = Field("", description="folder of attribute files; empty is the built-in one")
     taxonomy: str = Field("world", description="world, photos, or a YAML file of pools a class")
@@ -170,7 +170,9 @@ class Training(_Part):
     """CLIP with LoRA on mixtures of real images and edits; equal steps in every arm."""
 
     clip: str = Field("small-clip", description="small-clip")
-    arms: tuple[str, ...] = ("zero-shot", "real", "real+feasible", "real+infeasible", "real+mixed")
+    arms: Annotated[tuple[str, ...], Field(min_length=1)] = (
+        "zero-shot", "real", "real+feasible", "real+infeasible", "real+mixed"
+    )  # fmt: skip
     seeds: tuple[int, ...] = Field((1,), description="training seeds, the same for every arm")
     rank: Annotated[int, Field(ge=1, le=256)] = 16
     alpha: Annotated[float, Field(gt=0)] = 16.0
@@ -212,7 +214,8 @@ class Report(_Part):
 
 
 class Run(_Part):
-    """How the work is cut and spread; none of it changes an artifact."""
+    """How the work is cut and spread; none of it changes an artifact but ``threads``,
+    which a model on a CPU keeps in its spec."""
 
     shard_size: Count = Field(512, description="items a Prefect task")
     batch_size: Annotated[int, Field(ge=1, le=512)] = Field(

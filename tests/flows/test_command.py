@@ -67,7 +67,7 @@ def test_a_store_that_cannot_be_used_exits_with_2(
     (tmp_path / "file").write_text("not a folder")
     code, out, err = run(str(recipe), "--store", str(tmp_path / "file"), "--json",
                          server=prefect_server)  # fmt: skip
-    assert (code, out) == (2, ""), err
+    assert (code, json.loads(out)["kind"]) == (2, "StoreError"), err
     assert "something of another kind lies in its way" in err
     assert "Traceback" not in err
 
@@ -110,19 +110,19 @@ def test_people_are_told_where_the_gallery_is(
     assert "made" in err
 
 
-def test_ctrl_c_leaves_a_store_to_go_on_from(
-    recipe: Path, tmp_path: Path, prefect_server: str
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_a_store_to_go_on_from(
+    recipe: Path, tmp_path: Path, prefect_server: str, number: signal.Signals
 ) -> None:
     more = ("--set", "sources.world.test=60", "--set", "run.workers=1", "--json")
     store = tmp_path / "store"
     process = start(str(recipe), "--store", str(store), *more, server=prefect_server)
     _wait_for_rows(store, process)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 1, err
-    assert out == ""
-    assert "stopping after the batch under way" in err
-    assert "run the same command again to go on" in err
+    assert json.loads(out)["kind"] == "Interrupted"
+    assert "again to go on" in err
     assert "Traceback" not in err
     opened = Store(str(store))
     assert opened.verify().whole

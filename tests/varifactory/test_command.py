@@ -80,7 +80,7 @@ def test_status_tells_data_sets_runs_and_counts(place: Store, drawn: Drawn) -> N
     accepted = sum(row["status"] == "ok" for row in drawn.rows)
     assert found["stages"]["items"]["statuses"]["ok"] == accepted
     assert found["datasets"]["toys"]["1"]["hash"] == dataset_hash(drawn.items)
-    assert found["latest_runs"] == [{"run": "run-1", "actor": "ada"}]
+    assert found["latest_runs"] == [{"run": "run-1", "recipe": "toys", "actor": "ada"}]
     words = ask("status", "--store", place.url)
     assert "toys@1" in words.stdout
     assert f"ok {accepted}" in words.stdout

@@ -5,6 +5,7 @@ kept in the backend, so nothing secret can leak by a pickle, a repr or an error.
 """
 
 import hashlib
+import mimetypes
 import os
 import random
 import time
@@ -44,6 +45,9 @@ _DENIED = {
     "401",
     "403",
 }
+_PASSING = {"500", "502", "503", "504", "InternalError", "ServiceUnavailable", "SlowDown",
+            "RequestTimeout"}  # fmt: skip
+"""What a server answers that is likely to answer otherwise soon."""
 _NO_LOGIN = {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"}
 _TORN = {"ClientPayloadError", "IncompleteReadError", "ResponseStreamingError", "IncompleteRead"}
 
@@ -143,7 +147,10 @@ class S3Backend:
 
     def put_over(self, path: str, data: bytes) -> None:
         try:
-            self._files.pipe_file(self._full(path), data)
+            # Told, so that a browser shows a page from a bucket instead of saving it.
+            kind = mimetypes.guess_type(path)[0]
+            told = {"ContentType": kind} if kind else {}
+            self._files.pipe_file(self._full(path), data, **told)
         except Exception as error:
             raise self._explained(error, path) from None
 
@@ -211,7 +218,8 @@ class S3Backend:
                 "AWS_PROFILE, or run where a role gives them"
             )
         if code:
-            return StoreError(f"{_endpoint()} answered {code} for {where}: try again later")
+            text = f"{_endpoint()} answered {code} for {where}: try again later"
+            return (StoreUnreachable if code in _PASSING else StoreError)(text)
         return StoreUnreachable(
             f"no S3 answer from {_endpoint()} for {where} ({kind}): check AWS_ENDPOINT_URL and "
             "that the server is up"
