@@ -4,7 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flows.dataset import Dataset, Judged
+from flows.dataset import Dataset
+from flows.editing import Judged
 from flows.run import FactoryRun
 from tasks.report import ANSWERS, CELLS, write_gallery, write_report
 from varifactory import __version__, agreement

@@ -26,13 +26,14 @@ BUILT_IN = "varifactory/models/builtin"
 MODULES: dict[str, tuple[str, ...]] = {
     "sources": ("varifactory.sources",),
     "leakage": ("varifactory.leakage",),
-    "prompts": ("varifactory.prompts", "varifactory.models.catalog_writer"),
-    "masks": ("varifactory.masks", "varifactory.models.sam", "varifactory.grabcut"),
-    "edits": ("varifactory.edits", "varifactory.compositor", "varifactory.models.diffusion"),
-    "verdicts": ("varifactory.verdicts", "varifactory.judge", "varifactory.models.clip"),
-    "training": ("varifactory.training", "varifactory.models.lora"),
-    "checkpoints": ("varifactory.training", "varifactory.models.lora"),
-    "predictions": ("varifactory.training", "varifactory.models.lora"),
+    "prompts": ("varifactory.prompts", "varifactory.models.prompts.catalog"),
+    "masks": ("varifactory.masks", "varifactory.models.masks.sam", "varifactory.grabcut"),
+    "adapters": ("varifactory.adapters", "varifactory.models.adapters"),
+    "edits": ("varifactory.edits", "varifactory.compositor", "varifactory.models.edits.diffusion"),
+    "verdicts": ("varifactory.verdicts", "varifactory.judge", "varifactory.models.clip.open_clip"),
+    "training": ("varifactory.training", "varifactory.models.clip.lora"),
+    "checkpoints": ("varifactory.training", "varifactory.models.clip.lora"),
+    "predictions": ("varifactory.training", "varifactory.models.clip.lora"),
     "items": ("varifactory.items",),
 }
 """Stage -> what makes it: its own module, and the built-in models it is given."""
@@ -41,9 +42,9 @@ DATA: dict[str, tuple[str, ...]] = {
     "varifactory/prompts.py": ("varifactory/catalog/**/*.yaml",),
     "varifactory/world": ("varifactory/catalog/world.yaml",),
     "varifactory/judge": ("varifactory/judge/*.npz", "varifactory/judge/*.json"),
-    "varifactory/models/sam.py": (f"{BUILT_IN}/small-sam/*.safetensors",),
-    "varifactory/models/clip.py": (f"{BUILT_IN}/small-clip/*.safetensors",),
-    "varifactory/models/diffusion.py": (f"{BUILT_IN}/small-diffusion/**/*.safetensors",),
+    "varifactory/models/masks/sam.py": (f"{BUILT_IN}/small-sam/*.safetensors",),
+    "varifactory/models/clip/open_clip.py": (f"{BUILT_IN}/small-clip/*.safetensors",),
+    "varifactory/models/edits/diffusion.py": (f"{BUILT_IN}/small-diffusion/**/*.safetensors",),
 }
 """Code -> the files it reads; cards are words about weights and stay out."""
 
@@ -53,7 +54,7 @@ EXEMPT = {
     "varifactory/errors.py": "what users are told",
     "varifactory/models/__init__.py": "what a model must be able to do; nothing is done there",
     "varifactory/records.py": "columns that rows are kept in",
-    "varifactory/recipe.py": "the settings that reach a stage are fields of its spec",
+    "varifactory/recipe/": "the settings that reach a stage are fields of its spec",
     "varifactory/stages.py": "the shape in which rows are handed over",
     "varifactory/store": "where rows and blobs are kept",
 }

@@ -4,8 +4,10 @@ The feasible and the infeasible edit of one source, attribute, index and attempt
 and their place in their pools, so that the two arms of a study are paired.
 """
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -16,13 +18,13 @@ from varifactory.catalog.taxonomy import FEASIBILITIES
 from varifactory.errors import RecipeError
 from varifactory.images import encode_png, phash, pixel_hash
 from varifactory.keys import edit_seed, item_key, seed_from
-from varifactory.models import Inpainter, InpaintingJob, Pixels, Region
+from varifactory.models import Inpainter, InpaintingJob, Pixels, Region, Weights
 from varifactory.pasting import feathered, measure, paste_back, region_of
 from varifactory.recipe import EditGate, Edits, Recipe
 from varifactory.stages import Made, Row
 
-SETTINGS = ("strength", "steps", "guidance")
-"""Settings of ``recipe.edits`` that an inpainter may read."""
+SETTINGS = ("strength", "steps", "guidance", "negative_prompt", "alpha", "image_scale", "dilate")
+"""Settings of one edit that an inpainter may read (``recipe.edits.settings_of``)."""
 PAINT = "paint"
 """Named by an inpainter that reads a value's ``paint``, which then enters the key."""
 
@@ -47,16 +49,15 @@ class Wish:
 
 
 def edit_spec(recipe: Recipe, inpainter: Inpainter) -> dict[str, Any]:
-    """What all edits share: the inpainter, the feather and the settings the inpainter reads.
+    """What all edits share: the inpainter, the kind and the feather; settings are each edit's own.
 
     An inpainter names what it reads in its identity (``settings: "paint,strength"``); one that
     names nothing is taken to read every setting but the paint.
     """
-    read = _settings_read(inpainter)
     return {
         "inpainter": dict(inpainter.identity),
         "feather": recipe.edits.feather,
-        "settings": {name: getattr(recipe.edits, name) for name in SETTINGS if name in read},
+        "kind": recipe.edits.kind,
     }
 
 
@@ -74,6 +75,8 @@ def plan_edits(
     inpainter: Inpainter,
     attempt: int = 0,
     wanted: Collection[Wish] | None = None,
+    indexes: range | None = None,
+    adapters: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Row]:
     """The edits of accepted masks at one attempt.
 
@@ -82,18 +85,19 @@ def plan_edits(
         prompt_rows: written prompts of every class; a class without prompts gets no edit.
         attempt: from 0; a later one has new noise and the next prompts of its pools.
         wanted: the edits to plan; None plans all. Give both feasibilities of a pair to keep it.
+        indexes: which edits of a source and attribute; None is the first ``edits.per_source``.
+        adapters: class name -> blob of the generator's fine-tuned weights.
 
     Raises:
         RecipeError: an attribute of the recipe is not in the catalog.
     """
     pools = _pools(prompt_rows)
     attributes = [catalog.attribute(name) for name in recipe.prompts.attributes]
-    reads_paint = PAINT in _settings_read(inpainter)
     return [
-        _planned(spec, mask, prompt, attribute, recipe, wish, attempt, inpainter, reads_paint)
+        _planned(spec, mask, prompt, attribute, recipe, wish, attempt, inpainter, adapters)
         for mask in mask_rows
         for attribute in attributes
-        for index in range(recipe.edits.per_source)
+        for index in (range(recipe.edits.per_source) if indexes is None else indexes)
         for feasibility in FEASIBILITIES
         for wish in [Wish(mask["source_key"], attribute.name, index, feasibility)]
         if wanted is None or wish in wanted
@@ -133,12 +137,18 @@ def _planned(
     wish: Wish,
     attempt: int,
     inpainter: Inpainter,
-    reads_paint: bool,
+    adapters: Mapping[str, str],
 ) -> Row:
     editor = str(inpainter.identity["name"])
     seed = edit_seed(recipe.seed, mask["source_pixels"], attribute.name, wish.index, attempt)
     value = attribute.values.get(prompt["value"])
-    paint = {PAINT: value.paint if value else None} if reads_paint else {}
+    read = _settings_read(inpainter)
+    own = recipe.edits.settings_of(attribute.name, wish.feasibility)
+    settings = {name: own[name] for name in SETTINGS if name in read and name in own}
+    paint = value.paint if value else None
+    special: dict[str, Any] = {PAINT: paint} if PAINT in read else {}
+    if adapter := adapters.get(mask["label"]):
+        special["adapter"] = adapter
     key = item_key(
         spec,
         source_pixels=mask["source_pixels"],
@@ -149,7 +159,8 @@ def _planned(
         value=prompt["value"],
         prompt=prompt["text"],
         seed=seed,
-        **paint,
+        settings=settings,
+        **special,
     )
     return {
         "key": key,
@@ -169,6 +180,9 @@ def _planned(
         "index": wish.index,
         "attempt": attempt,
         "seed": seed,
+        "kind": recipe.edits.kind,
+        "settings": json.dumps(settings, sort_keys=True),
+        **({"adapter_blob": adapter} if adapter else {}),
     }
 
 
@@ -187,16 +201,18 @@ def make_edits(
     inpainter: Inpainter,
     catalog: Catalog,
     settings: Edits,
+    weights: Mapping[str, Weights] = MappingProxyType({}),
 ) -> list[Made]:
     """Edits of planned rows, the source pasted back outside the feathered region.
 
+    ``weights`` are the fine-tuned ones that rows name (``adapter_blob``).
     An attribute or value the inpainter cannot do ends as a ``skipped`` row, an answer of another
     size as a ``failed`` one.
     """
     made: dict[int, Made] = {}
     tasks: list[_Task] = []
     for place, (row, image, mask) in enumerate(zip(rows, images, masks, strict=True)):
-        prepared = _prepare(place, row, image, mask, inpainter, catalog, settings)
+        prepared = _prepare(place, row, image, mask, inpainter, catalog, settings, weights)
         if isinstance(prepared, _Task):
             tasks.append(prepared)
         else:
@@ -215,13 +231,15 @@ def _prepare(
     inpainter: Inpainter,
     catalog: Catalog,
     settings: Edits,
+    weights: Mapping[str, Weights],
 ) -> "_Task | str":
     """What to do, or why it cannot be done."""
     try:
         attribute = catalog.attribute(row["attribute"])
     except RecipeError as error:
         return str(error)
-    if row["editor"] not in attribute.editors:
+    reads_prompt = bool(inpainter.identity.get("reads_prompt"))
+    if row["editor"] not in attribute.editors and not reads_prompt:
         able = ", ".join(sorted(attribute.editors)) or "none"
         return (
             f"editor {row['editor']!r} has no operation for attribute {attribute.name!r} (able are "
@@ -232,7 +250,9 @@ def _prepare(
             f"the mask is {mask.shape[1]} x {mask.shape[0]} pixels, "
             f"its image {image.shape[1]} x {image.shape[0]}: make the mask again"
         )
-    alpha = feathered(region_of(mask, attribute.region), settings.feather)
+    whole = row["kind"] != "inpaint"
+    region = np.ones_like(mask) if whole else region_of(mask, attribute.region)
+    alpha = region.astype(np.float32) if whole else feathered(region, settings.feather)
     job = InpaintingJob(
         image=image,
         object_mask=mask,
@@ -242,7 +262,9 @@ def _prepare(
         value=row["value"],
         prompt=row["prompt"],
         seed=row["seed"],
-        settings={name: getattr(settings, name) for name in SETTINGS},
+        settings=json.loads(row["settings"]),
+        kind=row["kind"],
+        adapter=weights.get(row.get("adapter_blob") or ""),
     )
     refusal = inpainter.refusal(job) if isinstance(inpainter, Selective) else ""
     return refusal or _Task(place, row, job, alpha)

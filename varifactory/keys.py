@@ -17,6 +17,7 @@ STAGE_VERSIONS: dict[str, int] = {
     "leakage": 1,
     "prompts": 1,
     "masks": 1,
+    "adapters": 1,
     "edits": 1,
     "verdicts": 1,
     "training": 1,

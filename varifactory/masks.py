@@ -3,14 +3,16 @@
 Measures are stored raw; ``gate`` reads them afresh, so another threshold finds no mask again.
 """
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from varifactory.images import encode_png, pixel_hash
 from varifactory.keys import item_key
-from varifactory.models import Pixels, Region, Segmentation, Segmenter
+from varifactory.models import Candidate, Pixels, Region, Segmentation, Segmenter
 from varifactory.recipe import MaskGate, Recipe
 from varifactory.stages import Made, Row
 
@@ -75,10 +77,16 @@ def _made(row: Row, image: Pixels, found: Segmentation, truth: Region | None) ->
         "predicted_iou": found.predicted_iou,
         "true_iou": None if truth is None else iou(found.mask, truth),
         "mask_sha256": pixel_hash(found.mask),
+        "candidates": _json(found.candidates),
+        "choice": found.choice,
     }
     return Made(
         {**row, **measured, "status": "ok", "reason": ""}, {"mask_blob": encode_png(found.mask)}
     )
+
+
+def _json(candidates: Sequence[Candidate]) -> str | None:
+    return json.dumps([asdict(one) for one in candidates]) if candidates else None
 
 
 def measure(mask: Region) -> dict[str, float | int]:

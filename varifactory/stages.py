@@ -1,6 +1,6 @@
 """What passes between a stage and the store: planned rows in, made rows and blobs out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,11 @@ class Made:
 
     row: Row
     blobs: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def accepted(rows: Iterable[Row]) -> list[Row]:
+    """The rows whose status is ``ok``."""
+    return [row for row in rows if row["status"] == "ok"]
 
 
 def failed(row: Row, error: BaseException) -> Made:

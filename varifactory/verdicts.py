@@ -127,6 +127,7 @@ def _made(row: Row, answer: Answer) -> Made:
         "value_scores": _json(answer.values),
         "measured_class": _likeliest(answer.classes),
         "class_scores": _json(answer.classes),
+        "possible": answer.possible,
         "raw": json.dumps(dict(answer.raw), sort_keys=True, ensure_ascii=False),
     }
     return Made({**row, "status": "ok", "reason": "", **measures})

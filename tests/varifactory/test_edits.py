@@ -1,5 +1,6 @@
 """Edits: pairing, keys, pasting back, skipped values, and the gate."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -143,10 +144,10 @@ def test_key_follows_paint_only_for_an_editor_that_reads_it() -> None:
         assert (keys[0] == keys[1]) is same
 
 
-def test_spec_holds_only_settings_that_the_editor_reads() -> None:
-    assert edits.edit_spec(RECIPE, Compositor())["settings"] == {"strength": 1.0}
-    diffusion = Repainter({"name": "small-diffusion"})
-    assert set(edits.edit_spec(RECIPE, diffusion)["settings"]) == set(edits.SETTINGS)
+def test_an_edit_s_key_holds_only_settings_that_the_editor_reads() -> None:
+    assert {row["settings"] for row in planned(inpainter=Compositor())} == {'{"strength": 1.0}'}
+    [settings] = {row["settings"] for row in planned(inpainter=Repainter({"name": "other"}))}
+    assert set(json.loads(settings)) == {"strength", "steps", "guidance", "negative_prompt"}
 
 
 @pytest.mark.parametrize("feather", [0.0, 1.0, 3.0])

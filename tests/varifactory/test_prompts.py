@@ -11,7 +11,7 @@ from varifactory.catalog.attribute import BUILT_IN
 from varifactory.errors import ModelError, RecipeError
 from varifactory.keys import spec_of
 from varifactory.models import NoAnswer, PromptRequest, WrittenPrompt
-from varifactory.models.catalog_writer import CatalogWriter
+from varifactory.models.prompts.catalog import CatalogWriter
 from varifactory.prompts import pairs, plan_prompts, prompt_spec, write_prompts
 from varifactory.recipe import Recipe
 from varifactory.stages import Made, Row

@@ -10,7 +10,7 @@ from varifactory import keys, records
 from varifactory.arms import ARMS
 from varifactory.errors import TrainingError
 from varifactory.images import pixel_hash
-from varifactory.models.lora import LoraClip
+from varifactory.models.clip.lora import LoraClip
 from varifactory.recipe import ARMS as ARM_NAMES
 from varifactory.recipe import Recipe
 from varifactory.training import (

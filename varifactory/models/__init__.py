@@ -84,6 +84,20 @@ class Writer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Candidate:
+    """One of several masks that a segmenter could have taken."""
+
+    method: str
+    score: float | None
+    """The model's own estimate, 0 to 1; None where it has none."""
+    area: float
+    """Share of the image, 0 to 1."""
+    box: tuple[int, int, int, int] | None = None
+    note: str = ""
+    """Why it was no candidate after all (``no box``); empty where it was."""
+
+
+@dataclass(frozen=True, slots=True)
 class Segmentation:
     """A mask with what its maker knows of it."""
 
@@ -94,6 +108,10 @@ class Segmentation:
     """Which way the mask was found, fallbacks included (``saliency-box+sam``)."""
     box: tuple[int, int, int, int] | None = None
     """Left, top, right, bottom of the prompt box in pixels."""
+    candidates: tuple[Candidate, ...] = ()
+    """All that were found, the ways that found nothing included; empty where there was one."""
+    choice: str = ""
+    """Why this one was taken."""
 
 
 class Segmenter(Protocol):
@@ -108,8 +126,17 @@ class Segmenter(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Weights:
+    """Further weights that a generator is given, such as an adapter; equal hashes are equal."""
+
+    sha256: str
+    data: bytes = field(repr=False, compare=False)
+    """safetensors."""
+
+
+@dataclass(frozen=True, slots=True)
 class InpaintingJob:
-    """All an editor may know to make one edit."""
+    """All an editor may know to make one edit; of its feasibility it is told nothing."""
 
     image: Pixels
     object_mask: Region
@@ -121,6 +148,11 @@ class InpaintingJob:
     prompt: str
     seed: int
     settings: Mapping[str, float | int | str | bool] = field(default_factory=dict)
+    """Of this edit: ``strength``, ``steps``, ``guidance``, ... (``recipe.edits.settings_of``)."""
+    kind: str = "inpaint"
+    """``inpaint``, ``text-to-image`` or ``image-to-image``; the latter two own the whole image."""
+    adapter: Weights | None = None
+    """Fine-tuned weights of the generator (``flows.adapt``)."""
 
 
 class Inpainter(Protocol):
@@ -141,6 +173,11 @@ class JudgeCase:
     image: Pixels
     object_mask: Region
     attribute: Attribute
+    values: tuple[str, ...] = ()
+    """Values that the run's edits of this attribute may show, of all classes, both feasibilities
+    and in one order; empty for a judge that reads the catalog's alone."""
+    class_names: tuple[str, ...] = ()
+    """All class names of the run, in one order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +190,16 @@ class Answer:
     """Probability of every class name, sum 1."""
     raw: Mapping[str, Any] = field(default_factory=dict)
     """The judge's own measurements or words, stored as they are."""
+    possible: float | None = None
+    """Probability that what is seen could exist in reality; None where the judge cannot say."""
 
 
 class Judge(Protocol):
-    """Measures what an image shows."""
+    """Measures what an image shows.
+
+    An identity with ``reads_choices: True`` is given ``values`` and ``class_names``, which then
+    enter the key of every verdict.
+    """
 
     @property
     def identity(self) -> Identity: ...

@@ -3,7 +3,7 @@ import numpy as np
 from varifactory.images import pixel_hash
 from varifactory.judge import Prototypes
 from varifactory.judge.measure_references import spoil
-from varifactory.models.clip import OpenClip
+from varifactory.models.clip.open_clip import OpenClip
 from varifactory.world import load_world, render, sample_scene
 
 WORLD = load_world()

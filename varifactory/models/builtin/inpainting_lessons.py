@@ -6,7 +6,7 @@ import numpy as np
 
 from varifactory.catalog import Catalog, load_catalog
 from varifactory.models import Pixels, Region
-from varifactory.models.diffusion import SIDE
+from varifactory.models.edits.diffusion import SIDE
 from varifactory.world import ATTRIBUTES, Scene, load_world, render, sample_scene
 
 HOLES = 0.15

@@ -33,7 +33,7 @@ def held_out_error(
     import torch
     from PIL import Image
 
-    from varifactory.models.diffusion import load_pipeline
+    from varifactory.models.edits.diffusion import load_pipeline
 
     pipeline = load_pipeline(folder)
     errors: dict[str, list[float]] = {"small_diffusion": [], "mean_fill": [], "classical": []}

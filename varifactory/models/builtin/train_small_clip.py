@@ -30,7 +30,7 @@ from varifactory.models.builtin.clip_pictures import (
     scene_of,
 )
 from varifactory.models.builtin.invented_classes import with_invented
-from varifactory.models.clip import BUILT_IN, CONFIG, WEIGHTS, find_checkpoint, normalized
+from varifactory.models.clip.open_clip import BUILT_IN, CONFIG, WEIGHTS, find_checkpoint, normalized
 from varifactory.world import World, caption, load_world
 
 FOLDER = BUILT_IN / "small-clip"

@@ -25,7 +25,7 @@ from varifactory.models.builtin.inpainting_parts import (
     new_vae,
 )
 from varifactory.models.builtin.inpainting_score import held_out_error
-from varifactory.models.diffusion import BUILT_IN, SIDE
+from varifactory.models.edits.diffusion import BUILT_IN, SIDE
 from varifactory.world import ATTRIBUTES, load_world
 
 VAE_BATCH, CROP, VAE_RATE = 8, 32, 2e-3

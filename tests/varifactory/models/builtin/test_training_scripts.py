@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from varifactory.models.builtin.cards import check_weights, read_card
-from varifactory.models.diffusion import SmallDiffusion
-from varifactory.models.sam import SmallSam
+from varifactory.models.edits.diffusion import SmallDiffusion
+from varifactory.models.masks.sam import SmallSam
 
 SHORT = {
     "train_small_sam": ("--images", "8", "--steps", "2", "--held-out", "8"),

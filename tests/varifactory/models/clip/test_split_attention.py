@@ -4,8 +4,8 @@ import torch
 from torch import nn
 
 from varifactory.errors import ModelError
-from varifactory.models.clip import find_checkpoint
-from varifactory.models.split_attention import (
+from varifactory.models.clip.open_clip import find_checkpoint
+from varifactory.models.clip.split_attention import (
     split_attention,
     split_attention_class,
     stock_state,

@@ -22,7 +22,7 @@ from varifactory.models import Identity, Pixels
 if TYPE_CHECKING:
     import torch
 
-BUILT_IN = Path(__file__).parent / "builtin"
+BUILT_IN = Path(__file__).parents[1] / "builtin"
 CONFIG = "open_clip_config.json"
 WEIGHTS = "open_clip_model.safetensors"
 BATCH = 32

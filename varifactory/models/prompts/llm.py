@@ -19,11 +19,11 @@ from varifactory.catalog.phrases import normal_form
 from varifactory.errors import ModelError
 from varifactory.keys import digest
 from varifactory.models import Identity, NoAnswer, PromptRequest, WrittenPrompt
-from varifactory.models.budget import Budget
 from varifactory.models.provider import Message, Patience, Provider, Reply
+from varifactory.models.provider.budget import Budget
 from varifactory.prompts import told
 
-WRITING = Path(__file__).parents[1] / "catalog" / "writing.yaml"
+WRITING = Path(__file__).parents[2] / "catalog" / "writing.yaml"
 VERSION = 1
 """Raised when the questions or the reading of answers change."""
 ASKS = 3

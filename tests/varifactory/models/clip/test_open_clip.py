@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from varifactory.errors import ModelError
-from varifactory.models.clip import BUILT_IN, WEIGHTS, OpenClip, find_checkpoint, prepare
+from varifactory.models.clip.open_clip import BUILT_IN, WEIGHTS, OpenClip, find_checkpoint, prepare
 from varifactory.world import load_world, render, sample_scene
 
 FOLDER = BUILT_IN / "small-clip"
@@ -37,7 +37,7 @@ def test_the_shipped_weights_are_those_of_the_card_and_small():
 
 def test_the_identity_is_known_without_loading_anything():
     code = (
-        "import sys; from varifactory.models.clip import OpenClip; "
+        "import sys; from varifactory.models.clip.open_clip import OpenClip; "
         "print(OpenClip(threads=3).identity['weights']); "
         "sys.exit(bool({'torch', 'open_clip'} & set(sys.modules)))"
     )

@@ -9,7 +9,7 @@ import pytest
 
 from varifactory.errors import ModelError
 from varifactory.models import Segmentation
-from varifactory.models.sam import BUILT_IN, WEIGHTS, SmallSam, middle_box
+from varifactory.models.masks.sam import BUILT_IN, WEIGHTS, SmallSam, middle_box
 from varifactory.world import Rendered, load_world, render, sample_scene
 
 FIRST_SEED = 71_000_000
@@ -79,7 +79,7 @@ def test_a_mask_has_the_size_of_its_image(sam, height, width):
 
 def test_the_identity_is_known_without_torch():
     code = (
-        "import sys; from varifactory.models.sam import SmallSam; "
+        "import sys; from varifactory.models.masks.sam import SmallSam; "
         "print(SmallSam(threads=2).identity); "
         "sys.exit(bool({'torch', 'segment_anything'} & set(sys.modules)))"
     )

@@ -9,11 +9,11 @@ import torch
 
 from varifactory.errors import ModelError
 from varifactory.models import LoraSettings
-from varifactory.models.adapter import MANIFEST, pack, read_manifest, unpack
-from varifactory.models.augmentation import augmented
-from varifactory.models.clip import BUILT_IN, find_checkpoint, normalized, prepare
-from varifactory.models.lora import LoraClip, learning_rate
-from varifactory.models.split_attention import stock_state
+from varifactory.models.clip.adapter import MANIFEST, pack, read_manifest, unpack
+from varifactory.models.clip.augmentation import augmented
+from varifactory.models.clip.lora import LoraClip, learning_rate
+from varifactory.models.clip.open_clip import BUILT_IN, find_checkpoint, normalized, prepare
+from varifactory.models.clip.split_attention import stock_state
 from varifactory.world import load_world, render, sample_scene
 
 CLASSES = ("red cross", "gable", "zigzag")

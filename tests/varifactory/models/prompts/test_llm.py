@@ -14,7 +14,7 @@ from tests.servers.chat import ChatServer, Response, Step, completion, phrases, 
 from varifactory.catalog import load_catalog
 from varifactory.errors import ModelError
 from varifactory.models import NoAnswer, PromptRequest
-from varifactory.models.llm import LitellmWriter
+from varifactory.models.prompts.llm import LitellmWriter
 from varifactory.models.provider import Patience
 
 # litellm's own models and its background work warn while they are built and torn down.
@@ -354,7 +354,7 @@ def test_identity_holds_model_and_words_but_no_place() -> None:
 
 def test_building_a_writer_imports_no_litellm() -> None:
     code = (
-        "import sys; from varifactory.models.llm import LitellmWriter; "
+        "import sys; from varifactory.models.prompts.llm import LitellmWriter; "
         "LitellmWriter('openai/x').identity; print('litellm' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -13,7 +13,7 @@ from varifactory.errors import ModelError
 from varifactory.models import InpaintingJob
 from varifactory.models.builtin.inpainting_lessons import lessons
 from varifactory.models.builtin.inpainting_score import held_out_error
-from varifactory.models.diffusion import BATCH, BUILT_IN, SmallDiffusion, strength_of
+from varifactory.models.edits.diffusion import BATCH, BUILT_IN, SmallDiffusion, strength_of
 from varifactory.world import load_world, render, sample_scene
 
 FIRST_SEED = 72_000_000
@@ -164,7 +164,7 @@ def test_words_it_never_met_are_read_byte_by_byte(hasty):
 
 def test_the_identity_is_known_without_torch_and_names_what_changes_pixels():
     code = (
-        "import sys; from varifactory.models.diffusion import SmallDiffusion; "
+        "import sys; from varifactory.models.edits.diffusion import SmallDiffusion; "
         "print(SmallDiffusion(steps=7, guidance=2.5, threads=2).identity); "
         "sys.exit(bool({'torch', 'diffusers', 'transformers'} & set(sys.modules)))"
     )

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from varifactory.errors import ModelError
 from varifactory.models import Pixels
-from varifactory.models.clip import prepare
+from varifactory.models.clip.open_clip import prepare
 
 if TYPE_CHECKING:
     import torch

@@ -11,7 +11,7 @@ import numpy as np
 from varifactory.models import Identity, Pixels, Segmentation
 from varifactory.models.builtin.cards import check_weights, read_card
 
-BUILT_IN = Path(__file__).parent / "builtin" / "small-sam"
+BUILT_IN = Path(__file__).parents[1] / "builtin" / "small-sam"
 WEIGHTS = "sam.safetensors"
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom; pixels."""

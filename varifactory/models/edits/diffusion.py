@@ -13,7 +13,7 @@ from varifactory.errors import ModelError
 from varifactory.models import Identity, InpaintingJob, Pixels
 from varifactory.models.builtin.cards import REPAIR, check_weights, read_card
 
-BUILT_IN = Path(__file__).parent / "builtin" / "small-diffusion"
+BUILT_IN = Path(__file__).parents[1] / "builtin" / "small-diffusion"
 SIDE = 96
 """Pixels a side the small pipeline was trained on; other sources are resized there and back."""
 BATCH = 8

@@ -12,8 +12,8 @@ from typing import Any
 
 from varifactory.errors import ModelError
 from varifactory.models import NoAnswer
-from varifactory.models.budget import Budget
-from varifactory.models.trouble import NO_CHOICES, Trouble, redacted, trouble_of
+from varifactory.models.provider.budget import Budget
+from varifactory.models.provider.trouble import NO_CHOICES, Trouble, redacted, trouble_of
 
 log = logging.getLogger(__name__)
 

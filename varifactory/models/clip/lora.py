@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from varifactory.errors import ModelError
 from varifactory.models import Identity, LoraSettings, Pixels
-from varifactory.models.adapter import pack, seed_adapter, unpack
-from varifactory.models.augmentation import augmented
-from varifactory.models.clip import (
+from varifactory.models.clip.adapter import pack, seed_adapter, unpack
+from varifactory.models.clip.augmentation import augmented
+from varifactory.models.clip.open_clip import (
     BATCH,
     find_checkpoint,
     in_batches,
@@ -26,7 +26,7 @@ from varifactory.models.clip import (
     picture_size,
     prepare,
 )
-from varifactory.models.split_attention import split_attention, stock_state
+from varifactory.models.clip.split_attention import split_attention, stock_state
 
 if TYPE_CHECKING:
     import torch

@@ -7,7 +7,7 @@ import pytest
 from varifactory.catalog import load_catalog, load_taxonomy
 from varifactory.errors import RecipeError
 from varifactory.models import PromptRequest
-from varifactory.models.catalog_writer import CatalogWriter
+from varifactory.models.prompts.catalog import CatalogWriter
 
 
 def test_values_come_in_file_order_without_those_taken() -> None:

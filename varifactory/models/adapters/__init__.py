@@ -1,0 +1,1 @@
+"""LoRA of the generator on a few real shots, before it generates."""

@@ -1,0 +1,1 @@
+"""CLIP through open_clip and transformers: embeddings, and LoRA under training."""

@@ -1,0 +1,1 @@
+"""Who finds the object: segmenters over segment_anything, transformers and onnxruntime."""

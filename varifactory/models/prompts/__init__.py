@@ -1,0 +1,1 @@
+"""Who writes the prompts: the catalog, or a language model."""

@@ -1,0 +1,25 @@
+"""From the names in a recipe to models. Building one loads nothing; its first use does."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from varifactory.models.registry.clips import clip, trainee
+from varifactory.models.registry.editors import EDITORS, inpainter
+from varifactory.models.registry.judges import JUDGES, Exemplar, judge
+from varifactory.models.registry.segmenters import SEGMENTERS, segmenter
+from varifactory.models.registry.writers import writer
+
+__all__ = [
+    "EDITORS", "JUDGES", "SEGMENTERS", "Exemplar", "cards", "clip", "inpainter", "judge",
+    "segmenter", "trainee", "writer",
+]  # fmt: skip
+
+BUILT_IN = Path(__file__).parents[1] / "builtin"
+
+
+def cards(names: Sequence[str]) -> list[dict[str, Any]]:
+    """The cards of those names that are built-in models with weights."""
+    paths = [BUILT_IN / name / "card.json" for name in names]
+    return [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.is_file()]

@@ -1,0 +1,30 @@
+"""From ``recipe.prompts`` to who writes the prompts."""
+
+from functools import cache
+
+from varifactory.catalog import load_catalog, load_taxonomy
+from varifactory.models import Writer
+from varifactory.recipe import Prompts, Recipe
+
+
+def writer(recipe: Recipe) -> Writer:
+    """Who writes the prompts: the catalog itself, or a language model by its litellm name."""
+    return _writer(recipe.prompts)
+
+
+@cache
+def _writer(prompts: Prompts) -> Writer:
+    catalog = load_catalog(prompts.catalog)
+    if prompts.writer == "catalog":
+        from varifactory.models.prompts.catalog import CatalogWriter
+
+        return CatalogWriter(catalog, load_taxonomy(prompts.taxonomy))
+    from varifactory.models.prompts.llm import LitellmWriter
+
+    return LitellmWriter(
+        prompts.writer,
+        base_url=prompts.base_url or None,
+        key_variable=prompts.key_variable or None,
+        max_usd=prompts.max_usd,
+        max_requests=prompts.max_requests,
+    )

@@ -1,0 +1,1 @@
+"""Who judges beside the built-in measure: CLIP, and vision-language models."""

@@ -1,0 +1,79 @@
+"""The recipe: the declared settings of a data set and its study, read from one YAML file.
+
+Frozen and validated: an unknown key or an impossible value is refused with the key, the value and
+what is allowed. It holds names of secrets at most, never secrets, so it may travel and be stored.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from varifactory.errors import RecipeError
+from varifactory.keys import digest
+from varifactory.recipe.adaptation import Adaptation
+from varifactory.recipe.edits import EditGate, Edits, SecondEditor
+from varifactory.recipe.masks import MaskGate, Masks
+from varifactory.recipe.part import Checkpoint, Count, Name, Part, Share
+from varifactory.recipe.prompts import Prompts
+from varifactory.recipe.run import Report, Run
+from varifactory.recipe.sources import Sources, Split, World
+from varifactory.recipe.text import explain, overlaid, read_yaml
+from varifactory.recipe.training import ARMS, Training
+from varifactory.recipe.verdicts import Verdicts
+
+__all__ = [
+    "ARMS", "FINGERPRINT_VERSION", "NOT_IDENTITY", "Adaptation", "Checkpoint", "Count", "EditGate",
+    "Edits", "MaskGate", "Masks", "Prompts", "Recipe", "Report", "Run", "SecondEditor", "Share",
+    "Sources", "Split", "Training", "Verdicts", "World",
+]  # fmt: skip
+
+FINGERPRINT_VERSION = 1
+NOT_IDENTITY: dict[str, str] = {
+    "name": "what a data set is called is not what it holds",
+    "note": "words for people",
+    "run": "how the work is cut and spread changes no artifact (batch shape and threads on a CPU "
+    "do, and are part of each spec)",
+    "report": "how results are shown",
+}
+"""Top-level keys left out of the fingerprint, each with its reason."""
+
+
+class Recipe(Part):
+    """One data set and its study."""
+
+    name: Name
+    note: str = ""
+    seed: int = Field(7, description="generation seed")
+    sources: Sources
+    prompts: Prompts = Prompts()
+    masks: Masks = Masks()
+    adaptation: Adaptation = Adaptation()
+    edits: Edits = Edits()
+    verdicts: Verdicts = Verdicts()
+    training: Training = Training()
+    report: Report = Report()
+    run: Run = Run()
+
+    def fingerprint(self) -> str:
+        """Hash of what the recipe asks for; ``NOT_IDENTITY`` tells what is left out and why."""
+        kept = self.model_dump(mode="json", exclude=set(NOT_IDENTITY))
+        return digest({"fingerprint_version": FINGERPRINT_VERSION, "recipe": kept})
+
+    @classmethod
+    def read(cls, path: str | Path, settings: Sequence[str] = ()) -> "Recipe":
+        """The recipe in a YAML file, with ``key.inner=value`` settings laid over it.
+
+        Raises:
+            RecipeError: no such file, not YAML, unknown key, or a value that is not allowed.
+        """
+        return cls.parse(overlaid(read_yaml(Path(path)), settings), where=str(path))
+
+    @classmethod
+    def parse(cls, data: Any, where: str = "recipe") -> "Recipe":
+        """A recipe from plain data; see ``read``."""
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            raise RecipeError(f"{where}: " + "; ".join(explain(error, cls))) from None

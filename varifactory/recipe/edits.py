@@ -1,0 +1,117 @@
+"""Who makes the edits, with which settings, and which are worth judging."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from varifactory.recipe.part import Checkpoint, Count, Part, Share
+
+Steps = Annotated[int, Field(ge=1, le=200)]
+Guidance = Annotated[float, Field(ge=0, le=50)]
+
+
+class EditGate(Part):
+    """Which edits are worth judging."""
+
+    min_change: Annotated[float, Field(ge=0, le=255)] = Field(
+        4.0, description="mean absolute change inside the region, 0 to 255"
+    )
+    max_outside: Annotated[float, Field(ge=0, le=255)] = Field(
+        0.0, description="largest change outside the feathered region; 0 asks for none"
+    )
+    min_distance: Annotated[int, Field(ge=0, le=64)] = Field(
+        2, description="perceptual-hash bits to any test image; closer is a near-duplicate"
+    )
+
+
+class SecondEditor(Part):
+    """A second editor that makes some of the same edits, to stand beside the first."""
+
+    editor: str = "small-diffusion"
+    count: Annotated[int, Field(ge=0)] = 24
+    checkpoint: Checkpoint = Checkpoint()
+
+
+class Knobs(Part):
+    """Settings of single edits; what is left out is as for all edits (``edits.strength``, ...)."""
+
+    strength: Share | None = None
+    steps: Steps | None = None
+    guidance: Guidance | None = None
+    alpha: Share | None = Field(None, description="share of the prior's colour or texture")
+    image_scale: Share | None = Field(None, description="weight of the IP-Adapter's image")
+    dilate: Annotated[int, Field(ge=0, le=512)] | None = Field(
+        None, description="margin kept around the object on a background prior, pixels"
+    )
+
+    def given(self) -> dict[str, float | int]:
+        """The settings that are not left out."""
+        return {name: getattr(self, name) for name in Knobs.model_fields
+                if getattr(self, name) is not None}  # fmt: skip
+
+
+class AttributeKnobs(Knobs):
+    """Settings of one attribute's edits; those of one arm alone only under ``faithful``."""
+
+    attribute: str
+    feasible: Knobs = Knobs()
+    infeasible: Knobs = Knobs()
+
+
+class Edits(Part):
+    """How edits are made; the same settings for feasible and infeasible ones."""
+
+    editor: str = Field("compositor", description="who makes them; docs/models.md lists all")
+    kind: Literal["inpaint", "text-to-image", "image-to-image"] = Field(
+        "inpaint", description="inpaint one region; or make the whole image anew, from the prompt "
+        "alone or from the source and the prompt (by edits.strength)"
+    )  # fmt: skip
+    per_source: Count = Field(2, description="edits a source image, attribute and feasibility")
+    attempts: Annotated[int, Field(ge=1, le=10)] = Field(2, description="new seeds after a reject")
+    exact: Annotated[int, Field(ge=0)] = Field(
+        0, description="accepted edits wanted a class, attribute and feasibility; 0: as they come"
+    )
+    rounds: Annotated[int, Field(ge=1, le=100)] = Field(
+        4, description="rounds of further edits at most on the way to edits.exact"
+    )
+    preset: Literal["matched", "faithful"] = Field(
+        "matched", description="matched: same settings in both arms; faithful: the paper's own"
+    )
+    feather: Annotated[float, Field(ge=0, le=64)] = Field(1.0, description="soft edge, pixels")
+    strength: Share = Field(1.0, description="how much of the region the editor may replace")
+    steps: Steps = Field(12, description="diffusion steps")
+    guidance: Guidance = Field(3.0, description="diffusion guidance")
+    by_attribute: tuple[AttributeKnobs, ...] = ()
+    negative_prompt: str = Field("", description="what a diffusion editor should avoid")
+    checkpoint: Checkpoint = Checkpoint()
+    batch: Annotated[int, Field(ge=1, le=256)] = Field(
+        8, description="images of one forward pass of a large model; halved where memory is short"
+    )
+    compare: SecondEditor = SecondEditor(count=0)
+    gate: EditGate = EditGate()
+
+    @model_validator(mode="after")
+    def _arms_are_matched(self) -> "Edits":
+        names = [knobs.attribute for knobs in self.by_attribute]
+        if len(set(names)) < len(names):
+            raise ValueError(f"by_attribute names an attribute twice: {names}")
+        for knobs in self.by_attribute:
+            if self.preset == "matched" and (knobs.feasible.given() or knobs.infeasible.given()):
+                raise ValueError(
+                    f"by_attribute has settings of one arm of {knobs.attribute!r}: the preset "
+                    "matched gives both arms the same; set them beside `attribute`, or set "
+                    "edits.preset: faithful"
+                )
+        return self
+
+    def settings_of(self, attribute: str, feasibility: str) -> dict[str, float | int | str]:
+        """What one edit is made with: the general settings, its attribute's, its arm's."""
+        own = next((each for each in self.by_attribute if each.attribute == attribute), None)
+        return {
+            "strength": self.strength,
+            "steps": self.steps,
+            "guidance": self.guidance,
+            "negative_prompt": self.negative_prompt,
+            **(own.given() if own else {}),
+            **(getattr(own, feasibility).given() if own else {}),
+        }

@@ -1,0 +1,36 @@
+"""How the work is cut and spread, and how results are shown."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from varifactory.recipe.part import Count, Part, Share
+
+
+class Report(Part):
+    """How results are shown."""
+
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    gallery_page: Annotated[int, Field(ge=10, le=1000)] = Field(200, description="edits a page")
+
+
+class Run(Part):
+    """How the work is cut and spread; none of it changes an artifact but ``threads``,
+    which a model on a CPU keeps in its spec."""
+
+    shard_size: Count = Field(512, description="items a Prefect task")
+    batch_size: Annotated[int, Field(ge=1, le=512)] = Field(
+        16, description="items written together; a killed worker loses at most one batch"
+    )
+    workers: Annotated[int, Field(ge=1, le=256)] = Field(2, description="shards at a time")
+    device: Literal["cpu", "cuda"] = Field(
+        "cpu", description="where large models run; the built-in ones run on the CPU everywhere"
+    )
+    ahead: Annotated[int, Field(ge=0, le=8)] = Field(
+        0, description="batches read before and written after the one under way, while it is made; "
+        "a killed worker loses that many more"
+    )  # fmt: skip
+    threads: Annotated[int, Field(ge=1, le=256)] = Field(1, description="threads a model on a CPU")
+    error_budget: Share = Field(0.2, description="share of failed items that stops a stage")
+    error_budget_after: Count = Field(20, description="items before the budget counts")
+    retries: Annotated[int, Field(ge=0, le=10)] = Field(1, description="Prefect retries a shard")

@@ -1,0 +1,50 @@
+"""CLIP with LoRA on mixtures of real images and edits."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from varifactory.recipe.part import Count, Part, Share
+
+ARMS = ("zero-shot", "real", "real-standard", "copy-real", "feasible", "infeasible", "mixed",
+        "real+feasible", "real+infeasible", "real+mixed")  # fmt: skip
+
+
+class Training(Part):
+    """CLIP with LoRA on mixtures of real images and edits; equal steps in every arm."""
+
+    clip: str = Field("small-clip", description="small-clip")
+    arms: Annotated[tuple[str, ...], Field(min_length=1)] = (
+        "zero-shot", "real", "real+feasible", "real+infeasible", "real+mixed"
+    )  # fmt: skip
+    seeds: tuple[int, ...] = Field((1,), description="training seeds, the same for every arm")
+    rank: Annotated[int, Field(ge=1, le=256)] = 16
+    alpha: Annotated[float, Field(gt=0)] = 16.0
+    dropout: Share = 0.0
+    learning_rate: Annotated[float, Field(gt=0, lt=1)] = 0.03
+    image_rate: Share = Field(
+        0.03,
+        description="learning rate of the image encoder as a share of learning_rate: with few "
+        "images a class it learns their surroundings by heart before their shapes",
+    )
+    weight_decay: Annotated[float, Field(ge=0)] = Field(
+        1.0,
+        description="per unit of learning rate, as AdamW has it; strong, since the shots are few "
+        "and the rate is high (the paper's 0.0001 goes with 0.0001)",
+    )
+    steps: Count = 60
+    batch_size: Count = 32
+    warmup_share: Share = 0.1
+    real_weight: Share = Field(0.5, description="lambda: weight of the real loss beside edits")
+    augmentation: Literal["none", "flip", "standard"] = "flip"
+    validate_every: Count = 20
+    template: str = Field("a photo of a {class_name}", description="text of a class")
+
+    @model_validator(mode="after")
+    def _arms_are_known(self) -> "Training":
+        unknown = [arm for arm in self.arms if arm not in ARMS]
+        if unknown:
+            raise ValueError(f"unknown arms {unknown}; allowed are {', '.join(ARMS)}")
+        if not self.seeds or len(set(self.seeds)) != len(self.seeds):
+            raise ValueError("seeds must be distinct, and at least one")
+        return self
