@@ -103,11 +103,11 @@ def wanted(
     not. Edits of the compared second editor are not repeated: its rates are of first attempts.
     """
     needed = []
-    for pair, sides in _pairs(edits).items():
+    for pair, sides in pairs(edits).items():
         attempt = 1 + max(max(attempts) for attempts in sides.values())
         if pair.editor != recipe.edits.editor or attempt >= recipe.edits.attempts:
             continue
-        if _complete(sides, found) is None and _rejected(sides, found, attempt - 1):
+        if complete(sides, found) is None and _rejected(sides, found, attempt - 1):
             needed.append((pair, attempt))
     return sorted(needed)
 
@@ -144,8 +144,8 @@ def assemble(
     mask_of = {row["source_key"]: row for row in masks}
     source_of = {row["key"]: row for row in sources}
     rows = [_source_item(spec, row, mask_of.get(row["key"])) for row in sources]
-    for pair, sides in sorted(_pairs(edits).items()):
-        at = _complete(sides, found)
+    for pair, sides in sorted(pairs(edits).items()):
+        at = complete(sides, found)
         source, mask = source_of.get(pair.source_key), mask_of.get(pair.source_key)
         for feasibility in sorted(sides):
             edit = sides[feasibility][_kept(sides[feasibility], found) if at is None else at]
@@ -155,15 +155,16 @@ def assemble(
     return rows
 
 
-def _pairs(edits: Iterable[Row]) -> dict[Pair, Sides]:
-    pairs: dict[Pair, Sides] = defaultdict(lambda: defaultdict(dict))
+def pairs(edits: Iterable[Row]) -> dict[Pair, Sides]:
+    """All attempts at edits, by pair and side."""
+    found: dict[Pair, Sides] = defaultdict(lambda: defaultdict(dict))
     for row in edits:
         pair = Pair(row["source_key"], row["attribute"], row["index"], row["editor"])
-        pairs[pair][row["feasibility"]][row["attempt"]] = row
-    return pairs
+        found[pair][row["feasibility"]][row["attempt"]] = row
+    return found
 
 
-def _complete(sides: Sides, found: Mapping[str, Outcome]) -> int | None:
+def complete(sides: Sides, found: Mapping[str, Outcome]) -> int | None:
     """The smallest attempt at which every side was accepted."""
     shared = set.intersection(*(set(attempts) for attempts in sides.values()))
     good = (
