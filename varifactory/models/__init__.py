@@ -221,6 +221,11 @@ class ClipModel(Protocol):
         """(n, width) unit vectors."""
         ...
 
+    @property
+    def logit_scale(self) -> float:
+        """What cosines are multiplied with before the softmax (100 of most); loads the model."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class LoraSettings:

@@ -155,6 +155,10 @@ class OpenClip:
             ),
         )
 
+    @property
+    def logit_scale(self) -> float:
+        return float(self._loaded().logit_scale.exp())
+
     def _loaded(self) -> Any:
         with self._lock:
             if self._model is None:
