@@ -1,13 +1,13 @@
-"""Edits and their verdicts, attempt by attempt."""
+"""Edits and their verdicts: attempt by attempt, and round by round towards an exact number."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flows.judging import edit_verdicts
 from flows.run import FactoryRun
 from tasks.edits import edit_shard
-from varifactory import agreement, edits, items
+from varifactory import agreement, edits, items, quotas
 from varifactory.catalog import load_catalog, load_taxonomy
 from varifactory.catalog.taxonomy import FEASIBILITIES
 from varifactory.edits import Wish
@@ -32,55 +32,92 @@ def judged_edits(
 ) -> Judged:
     """Edits and their verdicts; a rejected pair is made anew, with a new seed, a few times."""
     recipe, taxonomy = run.recipe, load_taxonomy(run.recipe.prompts.taxonomy)
-    near = edits.perceptual_hashes([row for row in chosen if row["split"] == "test"])
-    editor, second = recipe.edits.editor, recipe.edits.compare
-    made: list[Row] = []
-    gates: dict[str, str] = {}
     controls = agreement.controls(chosen, found_masks, recipe.prompts.attributes, taxonomy)
     said = edit_verdicts(run, controls, found_masks, 0)
-    of_controls = items.outcomes(controls, {}, said, recipe, taxonomy)
-    wanted: set[Wish] | None = None
-    found: Mapping[str, items.Outcome] = {}
-    for attempt in range(recipe.edits.attempts):
-        fresh = _edits(run, accepted(found_masks), written, editor, attempt, wanted)
-        if attempt == 0 and second.count:
-            some = _spread(fresh, second.count)
-            fresh += _edits(run, accepted(found_masks), written, second.editor, attempt, some)
-        made += fresh
-        gates |= {row["key"]: edits.gate(row, recipe.edits.gate, near) for row in accepted(fresh)}
-        said |= edit_verdicts(
-            run, [r for r in accepted(fresh) if not gates[r["key"]]], found_masks, attempt
-        )
-        found = items.outcomes(made, gates, said, recipe, taxonomy)
-        again = items.wanted(made, found, recipe)
-        if not again:
+    work = _Work(run, chosen, found_masks, written, said=dict(said))
+    work.attempts(0, None)
+    found = _topped_up(work) if recipe.edits.exact else work.found
+    run.decided("edits", items.refused(work.made, work.gates))
+    run.decided(
+        "verdicts", [{"status": o.status} for o in work.found.values() if o.stage == "verdicts"]
+    )
+    return Judged(work.made, found, controls, items.outcomes(controls, {}, said, recipe, taxonomy))
+
+
+def _topped_up(work: "_Work") -> Mapping[str, items.Outcome]:
+    """Further edits until ``edits.exact`` are accepted, a bounded number of rounds; what was not
+    reached is told, what is more is left out."""
+    recipe, good = work.run.recipe, accepted(work.found_masks)
+    for number in range(recipe.edits.rounds):
+        wanted = quotas.further(work.made, work.found, good, recipe)
+        if not wanted:
             break
-        wanted = {
-            Wish(pair.source_key, pair.attribute, pair.index, feasibility)
-            for pair, _ in again
-            for feasibility in FEASIBILITIES
-        }
-    run.decided("edits", items.refused(made, gates))
-    run.decided("verdicts", [{"status": o.status} for o in found.values() if o.stage == "verdicts"])
-    return Judged(made, found, controls, of_controls)
+        work.attempts(1 + number, wanted)
+    work.run.notices += quotas.shortfalls(work.made, work.found, recipe)
+    return quotas.trimmed(work.made, work.found, recipe)
 
 
-def _edits(
-    run: FactoryRun,
-    good_masks: Sequence[Row],
-    written: Sequence[Row],
-    editor: str,
-    attempt: int,
-    wanted: set[Wish] | None,
-) -> list[Row]:
-    inpainter = registry.inpainter(run.recipe, editor)
-    catalog = load_catalog(run.recipe.prompts.catalog)
-    fields = edits.edit_spec(run.recipe, inpainter)
-    planned = edits.plan_edits(
-        spec_of("edits", fields), good_masks, written, run.recipe, catalog, inpainter, attempt,
-        wanted,
-    )  # fmt: skip
-    return run.stage(edit_shard, "edits", fields, planned, round=attempt, extra={"editor": editor})
+@dataclass(slots=True)
+class _Work:
+    """The edits of a run under way."""
+
+    run: FactoryRun
+    chosen: Sequence[Row]
+    found_masks: Sequence[Row]
+    written: Sequence[Row]
+    said: dict[str, Row]
+    made: list[Row] = field(default_factory=list)
+    gates: dict[str, str] = field(default_factory=dict)
+    found: Mapping[str, items.Outcome] = field(default_factory=dict)
+
+    def attempts(self, round_: int, wanted: set[Wish] | None) -> None:
+        """Make and judge the wanted edits, those refused anew; None wants all first ones."""
+        recipe, second = self.run.recipe, self.run.recipe.edits.compare
+        taxonomy = load_taxonomy(recipe.prompts.taxonomy)
+        for attempt in range(recipe.edits.attempts):
+            number = round_ * recipe.edits.attempts + attempt
+            fresh = self._edits(recipe.edits.editor, attempt, wanted, number)
+            if number == 0 and second.count:
+                fresh += self._edits(second.editor, 0, _spread(fresh, second.count), number)
+            self._judge(fresh, number)
+            self.found = items.outcomes(self.made, self.gates, self.said, recipe, taxonomy)
+            wanted = {
+                Wish(pair.source_key, pair.attribute, pair.index, feasibility)
+                for pair, _ in items.wanted(self.made, self.found, recipe)
+                for feasibility in FEASIBILITIES
+            }
+            if not wanted:
+                break
+
+    def _judge(self, fresh: list[Row], number: int) -> None:
+        near = edits.perceptual_hashes([row for row in self.chosen if row["split"] == "test"])
+        gate = self.run.recipe.edits.gate
+        self.made += fresh
+        self.gates |= {row["key"]: edits.gate(row, gate, near) for row in accepted(fresh)}
+        worth = [row for row in accepted(fresh) if not self.gates[row["key"]]]
+        self.said |= edit_verdicts(self.run, worth, self.found_masks, number)
+
+    def _edits(self, editor: str, attempt: int, wanted: set[Wish] | None, number: int) -> list[Row]:
+        recipe = self.run.recipe
+        inpainter = registry.inpainter(recipe, editor)
+        fields = edits.edit_spec(recipe, inpainter)
+        planned = edits.plan_edits(
+            spec_of("edits", fields),
+            accepted(self.found_masks),
+            self.written,
+            recipe,
+            load_catalog(recipe.prompts.catalog),
+            inpainter,
+            attempt,
+            wanted,
+            _indexes(wanted),
+        )
+        extra = {"editor": editor}
+        return self.run.stage(edit_shard, "edits", fields, planned, round=number, extra=extra)
+
+
+def _indexes(wanted: set[Wish] | None) -> range | None:
+    return None if wanted is None else range(1 + max((wish.index for wish in wanted), default=-1))
 
 
 def _spread(planned: Sequence[Row], count: int) -> set[Wish]:
@@ -94,5 +131,5 @@ def _spread(planned: Sequence[Row], count: int) -> set[Wish]:
         Wish(row["source_key"], row["attribute"], row["index"], feasibility)
         for rows in by_attribute.values()
         for row in rows[:share]
-        for feasibility in ("feasible", "infeasible")
+        for feasibility in FEASIBILITIES
     }

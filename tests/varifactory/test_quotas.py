@@ -1,0 +1,137 @@
+"""Exactly n accepted edits: what is asked for next, what is left out, and what is told."""
+
+import itertools
+from typing import Any
+
+import pytest
+
+from varifactory import quotas
+from varifactory.edits import Wish
+from varifactory.items import Outcome
+from varifactory.recipe import Recipe
+from varifactory.verdicts import Decision
+
+SIDES = ("feasible", "infeasible")
+MASKS = [{"source_key": f"s{number}", "label": "apple"} for number in range(3)]
+
+
+def recipe(exact: int, **edits: Any) -> Recipe:
+    return Recipe.parse(
+        {"name": "small", "sources": {"kind": "world"}, "edits": {"exact": exact, **edits}}
+    )
+
+
+def edit(source: int, index: int, side: str, attempt: int = 0, **changes: Any) -> dict[str, Any]:
+    return {"key": f"{source}-{index}-{side}-{attempt}", "label": "apple",
+            "source_key": f"s{source}", "attribute": "color", "index": index, "attempt": attempt,
+            "feasibility": side, "editor": "compositor", "status": "ok", **changes}  # fmt: skip
+
+
+def first_round(sources: int = 3) -> list[dict[str, Any]]:
+    return [edit(source, 0, side) for source in range(sources) for side in SIDES]
+
+
+def ended(edits: list[dict[str, Any]], refused: set[str] = frozenset()) -> dict[str, Outcome]:  # type: ignore[assignment]
+    return {
+        row["key"]: Outcome(
+            "verdicts", Decision("rejected" if row["key"] in refused else "ok", "why")
+        )
+        for row in edits
+    }
+
+
+def pairs_of(wishes: set[Wish]) -> list[tuple[str, int]]:
+    assert {wish.feasibility for wish in wishes} <= set(SIDES)
+    by_pair = sorted((wish.source_key, wish.index) for wish in wishes)
+    assert all(by_pair.count(pair) == 2 for pair in by_pair), "both sides, so that arms are paired"
+    return sorted(set(by_pair))
+
+
+def test_a_filled_quota_asks_for_nothing() -> None:
+    edits = first_round()
+    assert quotas.further(edits, ended(edits), MASKS, recipe(3)) == set()
+
+
+def test_a_gap_is_filled_by_the_sources_in_turn() -> None:
+    edits = first_round()
+    wishes = quotas.further(edits, ended(edits), MASKS, recipe(5))
+    assert pairs_of(wishes) == [("s0", 1), ("s1", 1), ("s2", 1)], "3 of 3 good: ceil(2 / 0.8)"
+
+
+def test_a_low_rate_asks_for_more_and_never_for_more_than_the_bound() -> None:
+    edits = first_round()
+    none = {row["key"] for row in edits}
+    wishes = quotas.further(edits, ended(edits, none), MASKS, recipe(3))
+    assert len(pairs_of(wishes)) == 3 * quotas.WIDEST
+    assert not {(f"s{source}", 0) for source in range(3)} & set(pairs_of(wishes))
+
+
+def test_a_pair_with_one_refused_side_fills_no_gap() -> None:
+    edits = first_round()
+    wishes = quotas.further(edits, ended(edits, {"1-0-infeasible-0"}), MASKS, recipe(3))
+    assert pairs_of(wishes) == [("s0", 1), ("s1", 1)], "2 of 3 good: ceil(1 / 0.6)"
+
+
+def test_what_is_asked_for_follows_from_outcomes_alone() -> None:
+    edits, masks = first_round(), list(MASKS)
+    wishes = quotas.further(edits, ended(edits), masks, recipe(6))
+    assert wishes == quotas.further(edits[::-1], ended(edits), masks[::-1], recipe(6))
+
+
+def test_a_class_without_masks_asks_for_nothing() -> None:
+    edits = first_round()
+    assert quotas.further(edits, ended(edits), [], recipe(9)) == set()
+
+
+def test_the_compared_editor_is_neither_counted_nor_left_out() -> None:
+    edits = [*first_round(1), *(edit(1, 0, side, editor="small-diffusion") for side in SIDES)]
+    assert len(pairs_of(quotas.further(edits, ended(edits), MASKS, recipe(2)))) == 2
+    kept = quotas.trimmed(edits, ended(edits), recipe(1))
+    assert {outcome.status for outcome in kept.values()} == {"ok"}
+
+
+@pytest.mark.parametrize("exact", [1, 2, 3, 7])
+def test_no_quota_is_passed_and_none_cut_below(exact: int) -> None:
+    edits = first_round()
+    kept = quotas.trimmed(edits, ended(edits), recipe(exact))
+    for side in SIDES:
+        good = [
+            row for row in edits if row["feasibility"] == side and kept[row["key"]].status == "ok"
+        ]
+        assert len(good) == min(exact, 3)
+    left_out = [outcome.decision for outcome in kept.values() if outcome.status == "skipped"]
+    assert all(quotas.SURPLUS in decision.reason for decision in left_out)
+    whole = {row["source_key"] for row in edits if kept[row["key"]].status == "ok"}
+    assert len(whole) == min(exact, 3), "pairs stay whole"
+
+
+def test_single_sides_fill_only_what_pairs_leave_open() -> None:
+    edits = first_round()
+    found = ended(edits, {"0-0-infeasible-0"})
+    kept = quotas.trimmed(edits, found, recipe(2))
+    assert kept["0-0-feasible-0"].status == "skipped", "two pairs fill both quotas"
+    kept = quotas.trimmed(edits, found, recipe(3))
+    assert kept["0-0-feasible-0"].status == "ok"
+
+
+def test_what_was_not_reached_is_told_with_its_numbers() -> None:
+    edits = first_round()
+    lines = quotas.shortfalls(edits, ended(edits, {"0-0-infeasible-0"}), recipe(3))
+    assert len(lines) == 1
+    assert lines[0].startswith("apple, color, infeasible: 2 of 3 accepted edits, of 3 that were")
+    assert quotas.shortfalls(edits, ended(edits), recipe(3)) == []
+
+
+def test_rounds_reach_the_number_at_any_rate_in_a_simulation() -> None:
+    """Every second pair is good: a few rounds are enough, and no more is asked for than needed."""
+    plan, edits = recipe(20), first_round()
+    refused: set[str] = set()
+    for _ in range(plan.edits.rounds):
+        refused = {row["key"] for at, row in enumerate(sorted(edits, key=lambda r: r["key"]))
+                   if (at // 2) % 2}  # fmt: skip
+        wishes = quotas.further(edits, ended(edits, refused), MASKS, plan)
+        edits += [edit(int(w.source_key[1:]), w.index, w.feasibility) for w in sorted(
+            wishes, key=lambda w: (w.source_key, w.index, w.feasibility))]  # fmt: skip
+    assert len({row["key"] for row in edits}) == len(edits), "nothing was asked for twice"
+    assert len(edits) < 2 * 20 * 4
+    assert list(itertools.islice(quotas.shortfalls(edits, ended(edits, refused), plan), 1)) == []
