@@ -14,7 +14,7 @@ from typing import Any
 
 from varifactory import keys
 from varifactory.catalog import Attribute, Catalog, Taxonomy
-from varifactory.models import Answer, Judge, JudgeCase, Pixels, Region
+from varifactory.models import Answer, Judge, JudgeCase, NoAnswer, Pixels, Region
 from varifactory.recipe import Recipe, Verdicts
 from varifactory.stages import Made, Row
 
@@ -118,6 +118,8 @@ def judge_edits(
 
 
 def _made(row: Row, answer: Answer) -> Made:
+    if answer.trouble is not None:
+        return _unanswered(row, answer.trouble)
     wrong = _wrong("value", answer.values) or _wrong("class", answer.classes)
     if wrong:
         return Made({**row, "status": "failed", "reason": wrong, "error_type": "ModelError",
@@ -128,9 +130,19 @@ def _made(row: Row, answer: Answer) -> Made:
         "measured_class": _likeliest(answer.classes),
         "class_scores": _json(answer.classes),
         "possible": answer.possible,
+        "cost_usd": answer.cost_usd,
         "raw": json.dumps(dict(answer.raw), sort_keys=True, ensure_ascii=False),
     }
     return Made({**row, "status": "ok", "reason": "", **measures})
+
+
+def _unanswered(row: Row, trouble: NoAnswer) -> Made:
+    why = {
+        "status": trouble.status,
+        "reason": str(trouble)[:500],
+        "error_type": type(trouble).__name__ if trouble.status == "failed" else None,
+    }
+    return Made({**row, **why, "cost_usd": trouble.cost_usd, "raw": json.dumps(trouble.raw)})
 
 
 def _wrong(what: str, scores: Mapping[str, float]) -> str:

@@ -192,6 +192,10 @@ class Answer:
     """The judge's own measurements or words, stored as they are."""
     possible: float | None = None
     """Probability that what is seen could exist in reality; None where the judge cannot say."""
+    cost_usd: float | None = None
+    """Price of this case's call, US dollars; None if unknown, 0 of a model of one's own."""
+    trouble: NoAnswer | None = None
+    """Why there is no answer to this case; the other cases have theirs."""
 
 
 class Judge(Protocol):
