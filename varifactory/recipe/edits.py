@@ -4,10 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from varifactory.recipe.part import Checkpoint, Count, Part, Share
-
-Steps = Annotated[int, Field(ge=1, le=200)]
-Guidance = Annotated[float, Field(ge=0, le=50)]
+from varifactory.recipe.part import Checkpoint, Count, Guidance, Part, Share, Steps
+from varifactory.recipe.varireal import VariReal
 
 
 class EditGate(Part):
@@ -41,7 +39,9 @@ class Knobs(Part):
     alpha: Share | None = Field(None, description="share of the prior's colour or texture")
     image_scale: Share | None = Field(None, description="weight of the IP-Adapter's image")
     dilate: Annotated[int, Field(ge=0, le=512)] | None = Field(
-        None, description="margin kept around the object on a background prior, pixels"
+        None,
+        description="what is kept around the object on a background prior: side of the "
+        "square it is dilated by, pixels of a picture of 1024",
     )
 
     def given(self) -> dict[str, float | int]:
@@ -87,6 +87,7 @@ class Edits(Part):
     batch: Annotated[int, Field(ge=1, le=256)] = Field(
         8, description="images of one forward pass of a large model; halved where memory is short"
     )
+    varireal: VariReal = VariReal()
     compare: SecondEditor = SecondEditor(count=0)
     gate: EditGate = EditGate()
 
