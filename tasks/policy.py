@@ -10,6 +10,7 @@ from prefect.states import Completed
 
 from varifactory.errors import FactoryError
 from varifactory.shards import Maker, ShardRef, work_shard
+from varifactory.stages import Work
 from varifactory.store import StoreUnreachable
 
 RETRY_DELAY = 3.0
@@ -50,13 +51,20 @@ def worth_retrying(task: Any, run: Any, state: State) -> bool:
 
 
 def run_shard(
-    shard: ShardRef, make: Maker, *, batch_size: int, spec_fields: Mapping[str, Any] | None = None
+    shard: ShardRef,
+    work: Maker | Work[Any, Any],
+    *,
+    batch_size: int,
+    ahead: int = 0,
+    spec_fields: Mapping[str, Any] | None = None,
 ) -> State[Any]:
     """Work a shard off and report it as a state: ``Cached`` when the store had all of it."""
     if not shard.missing:
         return Completed(name="Cached", message=f"{shard.items} items in the store", data={})
     again = (task_run.run_count or 1) > 1
-    outcome = work_shard(shard, make, batch_size=batch_size, again=again, spec_fields=spec_fields)
+    outcome = work_shard(
+        shard, work, batch_size=batch_size, ahead=ahead, again=again, spec_fields=spec_fields
+    )
     counts = dict(outcome.statuses)
     data = {"made": outcome.made, "counts": counts, "lost_blobs": outcome.lost_blobs}
     said = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))

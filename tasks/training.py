@@ -8,11 +8,12 @@ from prefect.client.schemas.objects import State
 
 from tasks import policy
 from varifactory.cells import CellData, Examples
+from varifactory.keeping import keep_rows
 from varifactory.keys import item_key
 from varifactory.loading import images_of, items_of, read_blob
 from varifactory.models import registry
 from varifactory.recipe import Recipe
-from varifactory.shards import ShardRef, keep_rows
+from varifactory.shards import ShardRef
 from varifactory.stages import Made, Row
 from varifactory.store import Store
 from varifactory.training import held_out, mixture, source_key, train_cell

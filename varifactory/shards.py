@@ -5,17 +5,13 @@ most one), what is **scheduled** is a shard, what is **reported** is a stage.
 """
 
 import io
-import json
 import logging
-import platform
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import cache
-from importlib import metadata
 from typing import Any
 
 import pyarrow as pa
@@ -24,7 +20,9 @@ import pyarrow.parquet as pq
 
 from varifactory import records
 from varifactory.errors import FactoryError, ModelError
-from varifactory.stages import Made, Row, failed
+from varifactory.keeping import keep_rows
+from varifactory.overlap import Lane, ahead_of
+from varifactory.stages import Made, Row, Work, failed
 from varifactory.store import BlobError, Store, StoreError
 
 log = logging.getLogger(__name__)
@@ -137,117 +135,121 @@ def finished(store: Store, stage: str, spec: str) -> frozenset[str]:
 
 def work_shard(
     ref: ShardRef,
-    make: Maker,
+    work: Maker | Work[Any, Any],
     *,
     batch_size: int,
+    ahead: int = 0,
     again: bool = False,
     spec_fields: Mapping[str, Any] | None = None,
 ) -> Outcome:
     """Make a shard's missing items batch by batch: blobs first, then a part of rows, then a fold.
 
-    ``again`` (a retried task) looks first for what an earlier attempt has already written.
+    ``again`` (a retried task) looks first for what an earlier attempt has already written. With
+    ``ahead`` that many batches are read before and kept after the one that is made.
 
     Raises:
         Interrupted: the process was asked to stop; finished batches are kept.
         ModelError: the model cannot work at all, so trying item after item would be waste.
     """
-    store = Store(ref.store)
-    outcome = Outcome()
     if not ref.missing:
-        return outcome
+        return Outcome()
+    store = Store(ref.store)
     rows = _unpacked(store.get_run_object(ref.run, ref.plan))
     if again:
         done = finished(store, ref.stage, ref.spec)
         rows = [row for row in rows if row["key"] not in done]
-    parts = []
-    for start in range(0, len(rows), batch_size):
-        if stopping.is_set():
-            raise Interrupted(f"stopped during {ref.stage}: run the same command again to go on")
-        began = time.perf_counter()
-        batch = _make(rows[start : start + batch_size], store, make, outcome)
-        seconds = time.perf_counter() - began
-        parts.append(keep_rows(store, ref.stage, ref.spec, ref.run, batch, seconds, spec_fields))
-        outcome.made += len(batch)
-        outcome.statuses.update(made.row["status"] for made in batch)
+    bench = _Bench(ref, store, _in_steps(work), spec_fields or {})
+    pieces = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
+    with Lane[Any](ahead) as reading, Lane[str](ahead) as keeping:
+        kept = []
+        for piece, read in ahead_of(reading, bench.read, pieces, ahead):
+            if stopping.is_set():
+                raise Interrupted(
+                    f"stopped during {ref.stage}: run the same command again to go on"
+                )
+            began = time.perf_counter()
+            drawn = bench.drawn(piece, read)
+            kept.append(keeping.call(bench.keep, piece, drawn, began))
+            for each in kept[-1 - ahead :]:
+                if each.done():
+                    each.result()
+    parts = [each.result() for each in kept]
     if len(parts) > 1:
         store.fold(ref.stage, ref.spec, parts)
-    return outcome
+    return bench.outcome
 
 
-def _make(rows: list[Row], store: Store, make: Maker, outcome: Outcome) -> list[Made]:
-    """Make a batch; if it fails, item by item, so that only the bad one fails."""
-    try:
-        return make(rows, store)
-    except (ModelError, StoreError) as error:
-        if not isinstance(error, BlobError):
-            raise
-        return _apart(rows, store, make, outcome, error)
-    except Exception as error:
-        return _apart(rows, store, make, outcome, error)
+def _in_steps(work: Maker | Work[Any, Any]) -> Work[Any, Any]:
+    """A maker that does all at once, as a work of one step."""
+    if isinstance(work, Work):
+        return work
+    return Work(
+        read=lambda rows, store: store,
+        draw=lambda rows, store: work(rows, store),
+        finish=lambda rows, made: made,
+    )
 
 
-def _apart(
-    rows: list[Row], store: Store, make: Maker, outcome: Outcome, error: Exception
-) -> list[Made]:
-    if len(rows) > 1:
-        return [made for row in rows for made in _make([row], store, make, outcome)]
-    log.warning("%s failed: %s: %s", rows[0]["key"][:12], type(error).__name__, error)
-    if isinstance(error, BlobError):
-        outcome.lost_blobs.append(error.blob)
-    return [failed(rows[0], error)]
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """Where the batches of one shard are made."""
 
+    ref: ShardRef
+    store: Store
+    work: Work[Any, Any]
+    spec_fields: Mapping[str, Any]
+    outcome: Outcome = field(default_factory=Outcome)
 
-def keep_rows(
-    store: Store,
-    stage: str,
-    spec: str,
-    run: str,
-    batch: Sequence[Made],
-    seconds: float = 0.0,
-    spec_fields: Mapping[str, Any] | None = None,
-) -> str:
-    """Keep a batch, blobs before the rows that name them; the name of the new part.
+    def read(self, rows: list[Row]) -> Any:
+        return self.work.read(rows, self.store)
 
-    ``seconds`` is the batch's wall time, shared out among its rows.
-    """
-    named = _put_blobs(store, batch)
-    shared = {
-        "made_at": datetime.now(UTC),
-        "run": run,
-        "seconds": seconds / max(1, len(batch)),
-        "device": platform.machine(),
-        "versions": _versions(),
-    }
-    rows = [
-        {"reason": "", **made.row, **shared, **blobs}
-        for made, blobs in zip(batch, named, strict=True)
-    ]
-    return store.append(stage, spec, records.table(stage, rows), spec_fields=spec_fields).name
-
-
-def _put_blobs(store: Store, batch: Sequence[Made]) -> list[dict[str, str]]:
-    """Column -> blob name, a mapping an item."""
-    places = [(at, column) for at, made in enumerate(batch) for column in made.blobs]
-    hashes = store.put_blobs([(batch[at].blobs[c], _extension(c)) for at, c in places])
-    named: list[dict[str, str]] = [{} for _ in batch]
-    for (at, column), sha in zip(places, hashes, strict=True):
-        named[at][column] = f"{sha}.{_extension(column)}"
-    return named
-
-
-def _extension(column: str) -> str:
-    return "safetensors" if column.startswith(("adapter", "checkpoint")) else "png"
-
-
-@cache
-def _versions() -> str:
-    found = {}
-    for name in ("varifactory", "torch", "diffusers", "open_clip_torch", "numpy", "pillow"):
+    def drawn(self, rows: list[Row], read: "Future[Any]") -> Any:
+        """The drawn batch, or the error that it ends in."""
         try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return json.dumps({"python": platform.python_version(), **found})
+            return self.work.draw(rows, read.result())
+        except Exception as error:
+            return self._all_alike(error)
+
+    def keep(self, rows: list[Row], drawn: Any, began: float) -> str:
+        """Finish and keep a batch; the name of its part."""
+        batch = self._finished(rows, drawn)
+        seconds = time.perf_counter() - began
+        ref = self.ref
+        part = keep_rows(self.store, ref.stage, ref.spec, ref.run, batch, seconds, self.spec_fields)
+        self.outcome.made += len(batch)
+        self.outcome.statuses.update(made.row["status"] for made in batch)
+        return part
+
+    def _finished(self, rows: list[Row], drawn: Any) -> list[Made]:
+        error = drawn
+        if not isinstance(drawn, Exception):
+            try:
+                return self.work.finish(rows, drawn)
+            except Exception as trouble:
+                error = self._all_alike(trouble)
+        return self._apart(rows, error)
+
+    @staticmethod
+    def _all_alike(error: Exception) -> Exception:
+        """The error, where it is one item's; raised where every further item would meet it too."""
+        if isinstance(error, ModelError | StoreError) and not isinstance(error, BlobError):
+            raise error
+        return error
+
+    def _apart(self, rows: list[Row], error: Exception) -> list[Made]:
+        """Item by item, so that only the bad one fails."""
+        if len(rows) > 1:
+            return [made for row in rows for made in self._one(row)]
+        log.warning("%s failed: %s: %s", rows[0]["key"][:12], type(error).__name__, error)
+        if isinstance(error, BlobError):
+            self.outcome.lost_blobs.append(error.blob)
+        return [failed(rows[0], error)]
+
+    def _one(self, row: Row) -> list[Made]:
+        try:
+            return self.work.finish([row], self.work.draw([row], self.read([row])))
+        except Exception as error:
+            return self._apart([row], self._all_alike(error))
 
 
 def _packed(stage: str, rows: list[Row]) -> bytes:

@@ -1,11 +1,31 @@
 """What passes between a stage and the store: planned rows in, made rows and blobs out."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from varifactory.store import Store
 
 Row = dict[str, Any]
 """A row of a stage's table (``records.STAGES``): a planned one holds its key and its inputs."""
+
+
+Read = TypeVar("Read")
+Drawn = TypeVar("Drawn")
+
+
+@dataclass(frozen=True, slots=True)
+class Work(Generic[Read, Drawn]):
+    """How a batch is made, in the three steps that may overlap with those of other batches.
+
+    Only ``draw`` may use a model; it is called by one thread, in order.
+    """
+
+    read: "Callable[[list[Row], Store], Read]"
+    draw: Callable[[list[Row], Read], Drawn]
+    finish: "Callable[[list[Row], Drawn], list[Made]]"
+    """Pastes, measures, encodes: what needs no model."""
 
 
 @dataclass(frozen=True, slots=True)

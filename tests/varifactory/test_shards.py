@@ -8,8 +8,9 @@ import pytest
 
 from varifactory import records, shards
 from varifactory.errors import ModelError
+from varifactory.keeping import keep_rows
 from varifactory.keys import item_key, spec_of
-from varifactory.shards import Interrupted, ShardRef, keep_rows, plan_shards, work_shard
+from varifactory.shards import Interrupted, ShardRef, plan_shards, work_shard
 from varifactory.stages import Made, Row
 from varifactory.store import BlobLost, Store, StoreDenied
 

@@ -1,0 +1,52 @@
+"""Which edits are worth judging; measures are stored raw, so a threshold recomputes nothing."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from varifactory.recipe import EditGate
+
+
+def gate(
+    row: Mapping[str, Any], settings: EditGate, neighbours: NDArray[np.uint64] | None = None
+) -> str:
+    """Why an edit is rejected; empty where it passes.
+
+    ``neighbours`` are the perceptual hashes (``perceptual_hashes``) of what an edit must not
+    resemble: the test images, and sources other than its own, if wanted. Its own source always
+    resembles it; of that it is told apart by ``min_change``.
+    """
+    if row["change_outside"] > settings.max_outside:
+        return (
+            f"change_outside {row['change_outside']:g} is above edits.gate.max_outside "
+            f"{settings.max_outside:g}"
+        )
+    if row["pixel_sha256"] == row["source_pixels"]:
+        return "the edit is its source image, pixel for pixel"
+    if row["change_inside"] < settings.min_change:
+        return (
+            f"change_inside {row['change_inside']:.3g} is below edits.gate.min_change "
+            f"{settings.min_change:g}"
+        )
+    distance = nearest(row["phash"], neighbours) if neighbours is not None else 64
+    if distance < settings.min_distance:
+        return (
+            f"near-duplicate of another image: {distance} perceptual-hash bits is below "
+            f"edits.gate.min_distance {settings.min_distance}"
+        )
+    return ""
+
+
+def perceptual_hashes(rows: Sequence[Mapping[str, Any]]) -> NDArray[np.uint64]:
+    """The ``phash`` column of rows as numbers, once each, for ``gate``."""
+    return np.array(sorted({int(row["phash"], 16) for row in rows}), dtype=np.uint64)
+
+
+def nearest(hash_: str, neighbours: NDArray[np.uint64]) -> int:
+    """Fewest bits in which a perceptual hash differs from any neighbour; 64 without neighbours."""
+    if not len(neighbours):
+        return 64
+    differing = (neighbours ^ np.uint64(int(hash_, 16)))[:, None].view(np.uint8)
+    return int(np.unpackbits(differing, axis=1).sum(axis=1).min())

@@ -1,0 +1,66 @@
+"""Keeping a batch: blobs before the rows that name them."""
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cache
+from importlib import metadata
+from typing import Any
+
+from varifactory import records
+from varifactory.stages import Made
+from varifactory.store import Store
+
+
+def keep_rows(
+    store: Store,
+    stage: str,
+    spec: str,
+    run: str,
+    batch: Sequence[Made],
+    seconds: float = 0.0,
+    spec_fields: Mapping[str, Any] | None = None,
+) -> str:
+    """Keep a batch, blobs before the rows that name them; the name of the new part.
+
+    ``seconds`` is the batch's wall time, shared out among its rows.
+    """
+    named = _put_blobs(store, batch)
+    shared = {
+        "made_at": datetime.now(UTC),
+        "run": run,
+        "seconds": seconds / max(1, len(batch)),
+        "device": platform.machine(),
+        "versions": _versions(),
+    }
+    rows = [
+        {"reason": "", **made.row, **shared, **blobs}
+        for made, blobs in zip(batch, named, strict=True)
+    ]
+    return store.append(stage, spec, records.table(stage, rows), spec_fields=spec_fields).name
+
+
+def _put_blobs(store: Store, batch: Sequence[Made]) -> list[dict[str, str]]:
+    """Column -> blob name, a mapping an item."""
+    places = [(at, column) for at, made in enumerate(batch) for column in made.blobs]
+    hashes = store.put_blobs([(batch[at].blobs[c], _extension(c)) for at, c in places])
+    named: list[dict[str, str]] = [{} for _ in batch]
+    for (at, column), sha in zip(places, hashes, strict=True):
+        named[at][column] = f"{sha}.{_extension(column)}"
+    return named
+
+
+def _extension(column: str) -> str:
+    return "safetensors" if column.startswith(("adapter", "checkpoint")) else "png"
+
+
+@cache
+def _versions() -> str:
+    found = {}
+    for name in ("varifactory", "torch", "diffusers", "open_clip_torch", "numpy", "pillow"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return json.dumps({"python": platform.python_version(), **found})
