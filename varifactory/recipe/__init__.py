@@ -16,7 +16,7 @@ from varifactory.recipe.adaptation import Adaptation
 from varifactory.recipe.edits import EditGate, Edits, SecondEditor
 from varifactory.recipe.masks import MaskGate, Masks
 from varifactory.recipe.part import Checkpoint, Count, Name, Part, Share
-from varifactory.recipe.prompts import Prompts
+from varifactory.recipe.prompts import Price, Prompts
 from varifactory.recipe.run import Report, Run
 from varifactory.recipe.sources import Sources, Split, World
 from varifactory.recipe.text import explain, overlaid, read_yaml
@@ -25,8 +25,8 @@ from varifactory.recipe.verdicts import Verdicts
 
 __all__ = [
     "ARMS", "FINGERPRINT_VERSION", "NOT_IDENTITY", "Adaptation", "Checkpoint", "Count", "EditGate",
-    "Edits", "MaskGate", "Masks", "Prompts", "Recipe", "Report", "Run", "SecondEditor", "Share",
-    "Sources", "Split", "Training", "Verdicts", "World",
+    "Edits", "MaskGate", "Masks", "Price", "Prompts", "Recipe", "Report", "Run", "SecondEditor",
+    "Share", "Sources", "Split", "Training", "Verdicts", "World",
 ]  # fmt: skip
 
 FINGERPRINT_VERSION = 1
