@@ -2,6 +2,7 @@
 
 import json
 import platform
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from varifactory.errors import FactoryError
 LEAST_PYTHON = (3, 11)
 BUILTIN = Path(__file__).parent / "models" / "builtin"
 EXTRA = "run"
+CARD = ("name", "memory.total", "compute_cap", "driver_version")
+BFLOAT16 = 8.0
+"""Compute capability from which on a card computes in bfloat16."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,7 @@ class Check:
 
 def checks(store_url: str) -> list[Check]:
     """Everything that the library itself can check; Prefect's part is the flows' own."""
-    return [python(), *packages(), *builtin_models(), store(store_url)]
+    return [python(), *packages(), *builtin_models(), *cards(), store(store_url)]
 
 
 def python() -> Check:
@@ -96,6 +100,31 @@ def builtin_models() -> Iterator[Check]:
         else:
             yield Check(name, "trouble", f"weights hash to {found[:16]}, its card says "
                         f"{wanted[:16]}", "install varifactory again, or make models")  # fmt: skip
+
+
+def cards() -> Iterator[Check]:
+    """The cards that their driver knows; asked of the driver, since importing torch takes long."""
+    try:
+        answer = subprocess.run(
+            ["nvidia-smi", f"--query-gpu={','.join(CARD)}", "--format=csv,noheader,nounits"],
+            capture_output=True, text=True, timeout=20,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        yield Check("card", "note", "no CUDA card was found",
+                    "the built-in models need none; large ones do: see docs/models.md")  # fmt: skip
+        return
+    if answer.returncode:
+        yield Check("card", "trouble", f"the driver does not answer: {answer.stdout.strip()[:200]}",
+                    "install or restart the driver")  # fmt: skip
+        return
+    for line in answer.stdout.strip().splitlines():
+        name, memory, capability, driver = (word.strip() for word in line.split(","))
+        found = f"{name}, {int(memory) / 1024:.0f} GiB, driver {driver}"
+        if float(capability) >= BFLOAT16:
+            yield Check("card", "ok", found)
+        else:
+            yield Check("card", "note", f"{found}, without bfloat16",
+                        "set the checkpoints' dtype to float16")  # fmt: skip
 
 
 def store(url: str) -> Check:
