@@ -33,7 +33,7 @@ def judged_edits(
     """Edits and their verdicts; a rejected pair is made anew, with a new seed, a few times."""
     recipe, taxonomy = run.recipe, load_taxonomy(run.recipe.prompts.taxonomy)
     controls = agreement.controls(chosen, found_masks, recipe.prompts.attributes, taxonomy)
-    said = edit_verdicts(run, controls, found_masks, 0)
+    said = edit_verdicts(run, controls, found_masks, written, 0)
     work = _Work(run, chosen, found_masks, written, said=dict(said))
     work.attempts(0, None)
     found = _topped_up(work) if recipe.edits.exact else work.found
@@ -65,7 +65,8 @@ class _Work:
     chosen: Sequence[Row]
     found_masks: Sequence[Row]
     written: Sequence[Row]
-    said: dict[str, Row]
+    said: dict[str, dict[str, Row]]
+    """Edit key -> judge -> verdict."""
     made: list[Row] = field(default_factory=list)
     gates: dict[str, str] = field(default_factory=dict)
     found: Mapping[str, items.Outcome] = field(default_factory=dict)
@@ -95,7 +96,7 @@ class _Work:
         self.made += fresh
         self.gates |= {row["key"]: edits.gate(row, gate, near) for row in accepted(fresh)}
         worth = [row for row in accepted(fresh) if not self.gates[row["key"]]]
-        self.said |= edit_verdicts(self.run, worth, self.found_masks, number)
+        self.said |= edit_verdicts(self.run, worth, self.found_masks, self.written, number)
 
     def _edits(self, editor: str, attempt: int, wanted: set[Wish] | None, number: int) -> list[Row]:
         recipe = self.run.recipe

@@ -3,10 +3,11 @@
 import json
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from flows.run import FactoryRun
-from tasks.verdicts import EXEMPLARS, verdict_shard
-from varifactory import verdicts
+from tasks.verdicts import CHOICES, EXEMPLARS, verdict_shard
+from varifactory import panel, verdicts
 from varifactory.catalog import load_catalog
 from varifactory.keys import spec_of
 from varifactory.models import registry
@@ -17,20 +18,33 @@ JUDGE_EXAMPLES = 32
 
 
 def edit_verdicts(
-    run: FactoryRun, worth: Sequence[Row], found_masks: Sequence[Row], attempt: int
-) -> dict[str, Row]:
-    """Edit key -> verdict."""
-    if run.recipe.verdicts.judge == "none" or not worth:
+    run: FactoryRun,
+    worth: Sequence[Row],
+    found_masks: Sequence[Row],
+    written: Sequence[Row],
+    number: int,
+) -> dict[str, dict[str, Row]]:
+    """Edit key -> judge -> verdict, one judge of the recipe after the other."""
+    names = panel.judges(run.recipe.verdicts)
+    if not names or not worth:
         return {}
     exemplars = _exemplars(found_masks)
-    run.store.put_run_object(run.id, EXEMPLARS, json.dumps(exemplars).encode())
-    judge = registry.judge(run.recipe, exemplars, run.store.url)
     catalog = load_catalog(run.recipe.prompts.catalog)
-    fields = verdicts.verdict_spec(run.recipe, judge)
-    spec = spec_of("verdicts", fields)
-    planned = verdicts.plan_verdicts(spec, worth, catalog)
-    said = run.stage(verdict_shard, "verdicts", fields, planned, round=attempt)
-    return verdicts.by_edit(spec, worth, said, catalog)
+    choices = verdicts.all_choices(written, catalog)
+    run.store.put_run_object(run.id, EXEMPLARS, json.dumps(exemplars).encode())
+    run.store.put_run_object(run.id, CHOICES, json.dumps(asdict(choices)).encode())
+    said: dict[str, dict[str, Row]] = defaultdict(dict)
+    for name in names:
+        judge = registry.judge(run.recipe, exemplars, run.store.url, name=name)
+        read = verdicts.read_by(judge, choices)
+        fields = verdicts.verdict_spec(run.recipe, judge)
+        spec = spec_of("verdicts", fields)
+        planned = verdicts.plan_verdicts(spec, worth, catalog, read)
+        extra = {"judge_name": name}
+        rows = run.stage(verdict_shard, "verdicts", fields, planned, round=number, extra=extra)
+        for key, row in verdicts.by_edit(spec, worth, rows, catalog, read).items():
+            said[key][name] = row
+    return dict(said)
 
 
 def _exemplars(found_masks: Sequence[Row]) -> tuple[registry.Exemplar, ...]:

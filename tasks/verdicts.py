@@ -14,22 +14,29 @@ from varifactory.recipe import Recipe
 from varifactory.shards import ShardRef
 from varifactory.stages import Made, Row
 from varifactory.store import Store
-from varifactory.verdicts import judge_edits
+from varifactory.verdicts import Choices, judge_edits, read_by
 
 EXEMPLARS = "exemplars.json"
 """Run object: [pixel hash, class name, blob] of the real training images a judge may learn from."""
+CHOICES = "choices.json"
+"""Run object: what all edits of the run may show (``verdicts.Choices``)."""
 
 
 @task(**policy.stage("verdicts", gpu=True))
-def verdict_shard(recipe: Recipe, shard: ShardRef) -> State[Any]:
-    """Judge the missing edits of a shard."""
+def verdict_shard(recipe: Recipe, shard: ShardRef, judge_name: str) -> State[Any]:
+    """Let one judge of the recipe judge the missing edits of a shard."""
     catalog = load_catalog(recipe.prompts.catalog)
 
     def make(rows: list[Row], store: Store) -> list[Made]:
         exemplars = json.loads(store.get_run_object(shard.run, EXEMPLARS))
-        judge = registry.judge(recipe, tuple(tuple(one) for one in exemplars), shard.store)
+        shown = json.loads(store.get_run_object(shard.run, CHOICES))
+        judge = registry.judge(
+            recipe, tuple(tuple(one) for one in exemplars), shard.store, name=judge_name
+        )
+        values = {name: tuple(found) for name, found in shown["values"].items()}
+        read = read_by(judge, Choices(values, tuple(shown["class_names"])))
         images = images_of(store, rows, "image_blob")
         masks = masks_of(store, rows, "mask_blob")
-        return judge_edits(rows, images, masks, judge, catalog)
+        return judge_edits(rows, images, masks, judge, catalog, read)
 
     return policy.run_shard(shard, make, batch_size=recipe.run.batch_size)

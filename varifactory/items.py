@@ -7,14 +7,15 @@ edits made with the same noise. What never was accepted stays, with its last att
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from varifactory import keys, records
+from varifactory import keys, panel, records
 from varifactory.catalog import Taxonomy
+from varifactory.panel import Judgement
 from varifactory.recipe import Recipe
 from varifactory.stages import Row
-from varifactory.verdicts import Decision, decide
+from varifactory.verdicts import Decision
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -34,8 +35,11 @@ class Outcome:
     stage: str
     decision: Decision
     verdict_key: str | None = None
+    """Of the first judge, as what was measured; ``judgements`` hold all judges'."""
     measured_value: str | None = None
     measured_class: str | None = None
+    judgements: Mapping[str, Judgement] = field(default_factory=dict)
+    """Judge -> its word; empty where no judge was asked."""
 
     @property
     def status(self) -> str:
@@ -58,7 +62,7 @@ def item_spec() -> dict[str, Any]:
 def outcomes(
     edits: Iterable[Row],
     gates: Mapping[str, str],
-    verdicts: Mapping[str, Row],
+    verdicts: Mapping[str, Mapping[str, Row]],
     recipe: Recipe,
     taxonomy: Taxonomy,
 ) -> dict[str, Outcome]:
@@ -67,30 +71,31 @@ def outcomes(
     Args:
         edits: all attempts, as the edits table holds them.
         gates: edit key -> why its gate refused it; an absent or empty reason passes.
-        verdicts: edit key -> its verdict (``verdicts.by_edit``).
+        verdicts: edit key -> judge -> its verdict (``verdicts.by_edit``, a judge at a time).
         recipe: its ``verdicts`` part holds the thresholds.
         taxonomy: the law, where one is known.
     """
     return {
         edit["key"]: _outcome(
-            edit, gates.get(edit["key"], ""), verdicts.get(edit["key"]), recipe, taxonomy
+            edit, gates.get(edit["key"], ""), verdicts.get(edit["key"], {}), recipe, taxonomy
         )
         for edit in edits
     }
 
 
 def _outcome(
-    edit: Row, gate: str, verdict: Row | None, recipe: Recipe, taxonomy: Taxonomy
+    edit: Row, gate: str, verdicts: Mapping[str, Row], recipe: Recipe, taxonomy: Taxonomy
 ) -> Outcome:
     if edit["status"] != "ok":
         return Outcome("edits", Decision(edit["status"], edit.get("reason") or ""))
     if gate:
         return Outcome("edits", Decision("rejected", gate))
-    decision = decide(verdict, edit, recipe.verdicts, taxonomy)
-    if verdict is None:
-        return Outcome("verdicts", decision)
-    return Outcome("verdicts", decision, verdict["key"], verdict.get("measured_value"),
-                   verdict.get("measured_class"))  # fmt: skip
+    said = panel.judgements(verdicts, edit, recipe.verdicts, taxonomy)
+    if not said:
+        return Outcome("verdicts", Decision("ok"))
+    first = next(iter(said.values()))
+    return Outcome("verdicts", panel.combined(said, recipe.verdicts), first.verdict_key,
+                   first.measured_value, first.measured_class, said)  # fmt: skip
 
 
 def wanted(
@@ -245,6 +250,7 @@ def _edit_item(
         "presence": decision.presence,
         "judged_feasibility": decision.judged_feasibility,
         "class_score": decision.class_score,
+        "judgements": panel.as_json(outcome.judgements) if len(outcome.judgements) > 1 else None,
         "predicted_iou": (mask or {}).get("predicted_iou"),
     }
     return {"key": _item_key(spec, edit["key"], row, outcome.verdict_key), **row}
@@ -253,9 +259,10 @@ def _edit_item(
 def _item_key(spec: str, of: str, row: Row, parent: str | None) -> str:
     # A failure's text can hold an address or a time; that of a rejection is the same every time.
     reason = row["reason"] if row["status"] in records.DONE else ""
+    several = {"judgements": row["judgements"]} if row.get("judgements") else {}
     return keys.item_key(spec, of=of, parent=parent, status=row["status"], reason=reason,
                          split=row["split"], paired=row["paired"], forced=row["forced"],
-                         feasibility=row.get("judged_feasibility"))  # fmt: skip
+                         feasibility=row.get("judged_feasibility"), **several)  # fmt: skip
 
 
 def refused(rows: Iterable[Row], reasons: Mapping[str, str]) -> list[Row]:

@@ -42,18 +42,50 @@ class Decision:
     """Of the value that was measured, never of the one that was asked for."""
 
 
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the edits of a run may show: all of it, so that it gives away nothing of one edit."""
+
+    values: Mapping[str, tuple[str, ...]]
+    """Attribute -> every value, sorted."""
+    class_names: tuple[str, ...]
+    """Sorted."""
+
+
 def verdict_spec(recipe: Recipe, judge: Judge) -> dict[str, Any]:
     """What all verdicts of a judge share; no threshold is among it."""
     return {"judge": dict(judge.identity)}
 
 
-def plan_verdicts(spec: str, edit_rows: Sequence[Row], catalog: Catalog) -> list[Row]:
+def all_choices(written: Sequence[Row], catalog: Catalog) -> Choices:
+    """The values of every attribute, of the catalog and of all written prompts, and the classes.
+
+    Both feasibilities of all classes, whatever became of their edits: the choices of a run are
+    known before its first edit, and stay the same in every attempt.
+    """
+    values = {name: set(entry.values) for name, entry in catalog.attributes.items()}
+    for row in written:
+        values.setdefault(row["attribute"], set()).add(row["value"])
+    return Choices(
+        {name: tuple(sorted(found)) for name, found in sorted(values.items())},
+        tuple(sorted({row["label"] for row in written})),
+    )
+
+
+def read_by(judge: Judge, choices: Choices) -> Choices | None:
+    """The choices for a judge that reads them (``reads_choices`` in its identity), else None."""
+    return choices if judge.identity.get("reads_choices") else None
+
+
+def plan_verdicts(
+    spec: str, edit_rows: Sequence[Row], catalog: Catalog, read: Choices | None = None
+) -> list[Row]:
     """One row a different question; edits that show a judge the same share a verdict.
 
     Give it the edits worth judging: made, and passed by their gate. ``by_edit`` finds each edit's
-    verdict again.
+    verdict again, given the same ``read``: what ``read_by`` says of the judge.
     """
-    seen = {name: _shown(attribute) for name, attribute in catalog.attributes.items()}
+    seen = _all_shown(catalog, read)
     planned: dict[str, Row] = {}
     for edit in edit_rows:
         key = _key(spec, edit, seen[edit["attribute"]])
@@ -68,10 +100,14 @@ def plan_verdicts(spec: str, edit_rows: Sequence[Row], catalog: Catalog) -> list
 
 
 def by_edit(
-    spec: str, edit_rows: Sequence[Row], verdict_rows: Sequence[Row], catalog: Catalog
+    spec: str,
+    edit_rows: Sequence[Row],
+    verdict_rows: Sequence[Row],
+    catalog: Catalog,
+    read: Choices | None = None,
 ) -> dict[str, Row]:
     """Edit key -> its verdict; edits without one (never asked, or lost) are absent."""
-    seen = {name: _shown(attribute) for name, attribute in catalog.attributes.items()}
+    seen = _all_shown(catalog, read)
     found = {row["key"]: row for row in verdict_rows}
     asked = {
         edit["key"]: _key(spec, edit, seen[edit["attribute"]])
@@ -81,14 +117,24 @@ def by_edit(
     return {edit: found[key] for edit, key in asked.items() if key in found}
 
 
-def _shown(attribute: Attribute) -> str:
-    """Hash of what of an attribute can reach a measurement: its words do not."""
-    return keys.digest(
-        {
-            "measure": attribute.measure,
-            "values": {name: dict(value.paint) for name, value in attribute.values.items()},
-        }
-    )
+def _all_shown(catalog: Catalog, read: Choices | None) -> dict[str, str]:
+    return {name: _shown(entry, read) for name, entry in catalog.attributes.items()}
+
+
+def _shown(attribute: Attribute, read: Choices | None) -> str:
+    """Hash of what of an attribute can reach an answer.
+
+    Its words reach only a judge that reads the choices, and then all of them do.
+    """
+    shown: dict[str, Any] = {
+        "measure": attribute.measure,
+        "values": {name: dict(value.paint) for name, value in attribute.values.items()},
+    }
+    if read is not None:
+        shown["choices"] = read.values.get(attribute.name, ())
+        shown["class_names"] = read.class_names
+        shown["phrases"] = {name: value.phrase for name, value in attribute.values.items()}
+    return keys.digest(shown)
 
 
 def _key(spec: str, edit: Row, shown: str) -> str:
@@ -107,20 +153,36 @@ def judge_edits(
     masks: Sequence[Region],
     judge: Judge,
     catalog: Catalog,
+    read: Choices | None = None,
 ) -> list[Made]:
-    """Verdicts on a batch. The judge is shown no value, feasibility or label that was asked for."""
+    """Verdicts on a batch. The judge is shown no value, feasibility or label that was asked for.
+
+    ``read`` are the choices of a judge that reads them: of the whole run, not of an edit.
+    """
     cases = [
-        JudgeCase(image=image, object_mask=mask, attribute=catalog.attribute(row["attribute"]))
+        JudgeCase(
+            image=image,
+            object_mask=mask,
+            attribute=catalog.attribute(row["attribute"]),
+            values=read.values.get(row["attribute"], ()) if read else (),
+            class_names=read.class_names if read else (),
+        )
         for row, image, mask in zip(rows, images, masks, strict=True)
     ]
     answers = judge.judge(cases)
-    return [_made(row, answer) for row, answer in zip(rows, answers, strict=True)]
+    who = str(judge.identity.get("name", ""))
+    return [_made({**row, "judge": who}, answer) for row, answer in zip(rows, answers, strict=True)]
 
 
 def _made(row: Row, answer: Answer) -> Made:
     if answer.trouble is not None:
         return _unanswered(row, answer.trouble)
-    wrong = _wrong("value", answer.values) or _wrong("class", answer.classes)
+    said = {} if answer.possible is None else {"possible": answer.possible}
+    wrong = (
+        _wrong("value", answer.values)
+        or _wrong("class", answer.classes)
+        or _wrong("whether it is", said)
+    )
     if wrong:
         return Made({**row, "status": "failed", "reason": wrong, "error_type": "ModelError",
                      "raw": json.dumps(dict(answer.raw), default=str)})  # fmt: skip
@@ -166,11 +228,12 @@ def _json(scores: Mapping[str, float]) -> str:
 def decide(
     verdict_row: Row | None, edit_row: Row, settings: Verdicts, taxonomy: Taxonomy
 ) -> Decision:
-    """The verdict on an edit against what was asked and a recipe's thresholds.
+    """One judge's verdict on an edit against what was asked and a recipe's thresholds.
 
-    Feasibility is looked up for the **measured** value. Where the judge could not say (a
-    photograph, an attribute it does not measure, a class it never saw) an edit passes, and the
-    missing score stays None; ``feasibility: required`` refuses it instead.
+    Feasibility is looked up for the **measured** value; where no law knows it and the judge said
+    whether it is possible, that counts. Where the judge could not say (a photograph, an attribute
+    it does not measure, a class it never saw) an edit passes, and the missing score stays None;
+    ``feasibility: required`` refuses it instead.
     """
     if settings.judge == "none":
         return Decision("ok")
@@ -180,19 +243,34 @@ def decide(
         return Decision(verdict_row["status"], verdict_row.get("reason") or "")
     presence = _score(verdict_row, "value_scores", edit_row["value"])
     class_score = _score(verdict_row, "class_scores", edit_row["label"])
-    measured = verdict_row.get("measured_value")
-    feasibility = (
-        taxonomy.feasibility(edit_row["label"], edit_row["attribute"], measured)
-        if measured
-        else NOT_JUDGED
-    )
+    feasibility, why = _feasibility(verdict_row, edit_row, settings, taxonomy)
     reason = (
         _not_seen(presence, edit_row, verdict_row, settings)
         or _class_lost(class_score, edit_row, verdict_row, settings)
-        or _other_feasibility(feasibility, edit_row, verdict_row, settings)
+        or _other_feasibility(feasibility, why, edit_row, settings)
     )
     status = "rejected" if reason else "ok"
     return Decision(status, reason, presence, class_score, feasibility)
+
+
+def _feasibility(
+    verdict: Row, edit: Row, settings: Verdicts, taxonomy: Taxonomy
+) -> tuple[str, str]:
+    """What is feasible by the law, else by the judge, else not judged; and what it rests on."""
+    measured, possible = verdict.get("measured_value"), verdict.get("possible")
+    law = (
+        taxonomy.feasibility(edit["label"], edit["attribute"], measured) if measured else NOT_JUDGED
+    )
+    if law != NOT_JUDGED:
+        return law, f"{edit['attribute']} {measured!r} is {law} for {edit['label']!r}"
+    if possible is None:
+        return NOT_JUDGED, ""
+    said = "feasible" if possible >= settings.min_possible else "infeasible"
+    side = "not below" if said == "feasible" else "below"
+    return said, (
+        f"what is seen of {edit['label']!r} is possible with {possible:.2f}, {side} "
+        f"{settings.min_possible:g}, so {said}"
+    )
 
 
 def _score(verdict: Row, column: str, name: str) -> float | None:
@@ -218,12 +296,9 @@ def _class_lost(score: float | None, edit: Row, verdict: Row, settings: Verdicts
     )
 
 
-def _other_feasibility(feasibility: str, edit: Row, verdict: Row, settings: Verdicts) -> str:
+def _other_feasibility(feasibility: str, why: str, edit: Row, settings: Verdicts) -> str:
     if settings.feasibility == "recorded" or feasibility == edit["feasibility"]:
         return ""
     if feasibility == NOT_JUDGED:
-        return f"{UNJUDGED}: no law says whether {edit['label']!r} may be so"
-    return (
-        f"{OTHER_FEASIBILITY}: {edit['attribute']} {verdict['measured_value']!r} is {feasibility} "
-        f"for {edit['label']!r}, {edit['feasibility']} was asked for"
-    )
+        return f"{UNJUDGED}: no law and no judge says whether {edit['label']!r} may be so"
+    return f"{OTHER_FEASIBILITY}: {why}; {edit['feasibility']} was asked for"

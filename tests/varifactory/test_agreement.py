@@ -37,13 +37,14 @@ EDITS = [
     edit("e", "blue", editor="small-diffusion"),
     edit("gated", "red"),
 ]
-VERDICTS = {
+SAID = {
     "a": measured({"red": 0.9, "blue": 0.1}),
     "b": measured({"red": 0.1, "blue": 0.9}),
     "c": measured({"red": 0.3, "blue": 0.7}),
     "d": measured({"red": 0.0, "blue": 1.0}),
     "e": measured({}),
 }
+VERDICTS = {key: {"measured": row} for key, row in SAID.items()}
 FOUND = outcomes(EDITS, {"gated": "too little change"}, VERDICTS, RECIPE, TAXONOMY)
 
 
@@ -85,5 +86,6 @@ def test_controls_ask_of_drawn_sources_what_was_drawn():
              for key in ("s1", "photograph")]  # fmt: skip
     (row,) = agreement.controls(sources, masks, ["color", "lighting"], TAXONOMY)
     assert (row["value"], row["feasibility"], row["editor"]) == ("blue", "infeasible", "none")
-    found = outcomes([row], {}, {row["key"]: measured({"blue": 0.8, "red": 0.2})}, RECIPE, TAXONOMY)
+    said = {row["key"]: {"measured": measured({"blue": 0.8, "red": 0.2})}}
+    found = outcomes([row], {}, said, RECIPE, TAXONOMY)
     assert agreement.values([row], found) == {"none": {"color": {"blue": {"blue": 1}}}}

@@ -1,4 +1,5 @@
 import itertools
+import json
 from typing import Any
 
 import pytest
@@ -48,7 +49,8 @@ def verdict(edit_row: dict[str, Any], presence: float = 0.9, **changes: Any) -> 
 
 def ended(edits: list[dict[str, Any]], absent: set[str] = frozenset(), gates=None, **edit_settings):
     """Outcomes of edits of which those named in ``absent`` do not show what was asked."""
-    verdicts = {row["key"]: verdict(row, 0.1 if row["key"] in absent else 0.9) for row in edits}
+    verdicts = {row["key"]: {"measured": verdict(row, 0.1 if row["key"] in absent else 0.9)}
+                for row in edits}  # fmt: skip
     return outcomes(edits, gates or {}, verdicts, recipe(**edit_settings), TAXONOMY)
 
 
@@ -148,6 +150,33 @@ def test_a_gate_rejects_what_was_made_and_leaves_failures_alone():
     assert [(row["status"], row.get("reason")) for row in gated] == [
         ("rejected", "area 0.01 below 0.03"), ("failed", None)]  # fmt: skip
     assert rows[0]["status"] == "ok"
+
+
+def test_a_panel_keeps_every_judges_word_and_one_verdict_key():
+    edits = [edit("feasible"), edit("infeasible")]
+    words = {"measured": 0.9, "clip": 0.1}
+    said = {row["key"]: {name: verdict(row, score, key=f"{name}-{row['key']}")
+                         for name, score in words.items()} for row in edits}  # fmt: skip
+
+    def rows(panel: tuple[str, ...], decision: str = "first") -> dict[str, dict[str, Any]]:
+        asked = {"verdicts": {"panel": panel, "decision": decision}}
+        settings = Recipe.parse({"name": "small", "sources": {"kind": "world"}, **asked})
+        found = outcomes(edits, {}, said, settings, TAXONOMY)
+        assert bool(wanted(edits, found, settings)) is (decision == "all")
+        return edits_of(assemble(SOURCES, MASKS, edits, found, settings))
+
+    alone, first, every = rows(()), rows(("clip",)), rows(("clip",), "all")
+    assert [one["feasible"]["status"] for one in (alone, first, every)] == ["ok", "ok", "rejected"]
+    assert every["feasible"]["reason"].startswith("attribute not seen: clip (")
+    assert every["feasible"]["verdict_key"] == "measured-feasible-0"
+    assert alone["feasible"]["judgements"] is None
+    told = json.loads(first["feasible"]["judgements"])
+    assert {name: (one["status"], one["verdict_key"]) for name, one in told.items()} == {
+        "measured": ("ok", "measured-feasible-0"),
+        "clip": ("rejected", "clip-feasible-0"),
+    }
+    assert len({one["feasible"]["key"] for one in (alone, first, every)}) == 3
+    assert table("items", list(every.values())).num_rows == 2
 
 
 def test_counts_add_up_or_are_refused():

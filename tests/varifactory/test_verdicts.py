@@ -9,7 +9,15 @@ from varifactory import keys, verdicts
 from varifactory.catalog import Attribute, Catalog, Pools, Taxonomy, Value
 from varifactory.models import Answer, JudgeCase
 from varifactory.recipe import Recipe, Verdicts
-from varifactory.verdicts import by_edit, decide, judge_edits, plan_verdicts, verdict_spec
+from varifactory.verdicts import (
+    all_choices,
+    by_edit,
+    decide,
+    judge_edits,
+    plan_verdicts,
+    read_by,
+    verdict_spec,
+)
 
 
 def attribute(phrase: str = "red", **paint: Any) -> Attribute:
@@ -100,8 +108,52 @@ def test_a_batch_is_judged_by_its_pixels_alone():
     assert [item.row["measured_value"] for item in made] == ["red", "blue"]
     assert [item.row["status"] for item in made] == ["ok", "ok"]
     assert json.loads(made[0].row["raw"]) == {"share": 1.0}
+    assert {item.row["judge"] for item in made} == {"red-share"}
     shown = {name for case in judge.seen for name in case.__dataclass_fields__}
-    assert shown == {"image", "object_mask", "attribute"}
+    assert shown == {"image", "object_mask", "attribute", "values", "class_names"}
+    assert {(case.values, case.class_names) for case in judge.seen} == {((), ())}
+
+
+class Reader(RedShare):
+    """A judge that is told what there is to choose from."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.identity = {"name": "reader", "reads_choices": True}
+
+
+WRITTEN = [
+    {"label": label, "attribute": "color", "value": value}
+    for label, value in (("pear", "green"), ("apple", "red"), ("apple", "crimson"))
+]
+
+
+def test_who_reads_choices_sees_those_of_the_whole_run_and_nobody_elses_key_knows_them():
+    found = all_choices(WRITTEN, CATALOG)
+    assert found.values == {"color": ("blue", "crimson", "green", "red")}
+    assert found.class_names == ("apple", "pear")
+    assert read_by(RedShare(), found) is None
+    judge = Reader()
+    rows = plan_verdicts("s", [edit()], CATALOG, read_by(judge, found))
+    image, mask = np.zeros((4, 4, 3), np.uint8), np.ones((4, 4), bool)
+    judge_edits(rows, [image], [mask], judge, CATALOG, read_by(judge, found))
+    assert judge.seen[0].values == ("blue", "crimson", "green", "red")
+    assert judge.seen[0].class_names == ("apple", "pear")
+
+
+def test_choices_are_part_of_the_key_of_who_reads_them_but_not_what_was_asked():
+    def key(written: list[dict[str, Any]] = WRITTEN, catalog: Catalog = CATALOG, **changes: Any):
+        read = all_choices(written, catalog)
+        return plan_verdicts("s", [edit(**changes)], catalog, read)[0]["key"]
+
+    words = Catalog(attributes={"color": attribute(phrase="crimson")})
+    assert len({key(), key(WRITTEN[:1]), key(catalog=words)}) == 3
+    assert key() == key(value="blue", feasibility="infeasible", label="pear") == key(WRITTEN[::-1])
+    assert key() != plan_verdicts("s", [edit()], CATALOG)[0]["key"]
+    read = all_choices(WRITTEN, CATALOG)
+    rows = plan_verdicts("s", [edit()], CATALOG, read)
+    assert by_edit("s", [edit()], rows, CATALOG, read)["e1"] == rows[0]
+    assert by_edit("s", [edit()], rows, CATALOG) == {}
 
 
 @pytest.mark.parametrize("score", [float("nan"), 1.4, -0.2])
@@ -147,6 +199,34 @@ def test_what_cannot_be_judged_passes_unless_it_must_be():
     assert found.judged_feasibility == verdicts.NOT_JUDGED
     refused = decide(silent, edit(), Verdicts(feasibility="required"), photograph)
     assert refused.reason.startswith(verdicts.UNJUDGED)
+
+
+def test_where_no_law_knows_it_the_judges_word_counts_by_its_threshold():
+    photograph = Taxonomy(classes={})
+    said = verdict({"red": 1.0}, {"apple": 1.0}, possible=0.4)
+
+    def found(law: Taxonomy = photograph, **settings: Any) -> verdicts.Decision:
+        return decide(said, edit(), Verdicts(feasibility="required", **settings), law)
+
+    assert found().judged_feasibility == "infeasible"
+    assert found().reason == (
+        "other feasibility: what is seen of 'apple' is possible with 0.40, below 0.5, so "
+        "infeasible; feasible was asked for")  # fmt: skip
+    assert (found(min_possible=0.4).status, found(min_possible=0.4).judged_feasibility) == (
+        "ok", "feasible")  # fmt: skip
+    assert found(TAXONOMY).judged_feasibility == "feasible"
+
+
+def test_a_possibility_that_is_no_share_is_a_failed_row():
+    class Sure(RedShare):
+        def judge(self, cases: Sequence[JudgeCase]) -> list[Answer]:
+            return [Answer({}, {}, possible=7.0) for _ in cases]
+
+    rows = plan_verdicts("s", [edit()], CATALOG)
+    image, mask = np.zeros((4, 4, 3), np.uint8), np.ones((4, 4), bool)
+    (made,) = judge_edits(rows, [image], [mask], Sure(), CATALOG)
+    assert made.row["status"] == "failed"
+    assert "'possible' 7.0" in made.row["reason"]
 
 
 def test_a_value_or_a_class_the_judge_does_not_know_is_not_held_against_the_edit():

@@ -14,14 +14,15 @@ Exemplar = tuple[str, str, str, str, str]
 """Of a real training image: pixel hash, class name, mask hash, image blob, mask blob."""
 
 
-def judge(recipe: Recipe, exemplars: tuple[Exemplar, ...], store: str) -> Judge:
+def judge(recipe: Recipe, exemplars: tuple[Exemplar, ...], store: str, *, name: str = "") -> Judge:
     """Who judges, with the real training images it may know classes from.
 
     Raises:
         ModelError: for a name that is none of ``JUDGES``.
     """
-    if recipe.verdicts.judge not in JUDGES:
-        raise unknown("verdicts.judge", recipe.verdicts.judge, JUDGES)
+    name = name or recipe.verdicts.judge
+    if name not in JUDGES:
+        raise unknown("verdicts.judge", name, JUDGES)
     world = recipe.sources.kind == "world"
     return _judge(recipe.training.clip, recipe.run.threads, world, exemplars, store)
 
