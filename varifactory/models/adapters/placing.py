@@ -1,5 +1,6 @@
 """A trained adapter put on a pipeline and taken off again, by diffusers' own loader."""
 
+import warnings
 from typing import Any
 
 from varifactory.errors import ModelError
@@ -35,9 +36,15 @@ def put(pipeline: Any, weights: Weights, base: str = "") -> None:
     take_off(pipeline)
     others = _names(pipeline)
     try:
-        pipeline.load_lora_weights(tensors, adapter_name=name)
+        with warnings.catch_warnings():
+            # PEFT tells of a second adapter on one model, and of its removal where it does not
+            # fit; both are meant here.
+            warnings.filterwarnings("ignore", "Already found a `peft_config`", UserWarning)
+            warnings.filterwarnings("ignore", "Adapter .* was active", UserWarning)
+            pipeline.load_lora_weights(tensors, adapter_name=name)
     except (ValueError, RuntimeError, KeyError, TypeError) as error:
-        pipeline.unload_lora_weights()
+        if not others:
+            pipeline.unload_lora_weights()
         raise ModelError(
             f"the adapter of {manifest['base']['name']} does not fit this generator "
             f"({str(error)[:200]}): it was trained on another checkpoint; run flows.adapt again"
@@ -55,8 +62,8 @@ def take_off(pipeline: Any) -> None:
     if len(ours) == len(names):
         pipeline.unload_lora_weights()
     else:
-        pipeline.delete_adapters(ours)
         pipeline.set_adapters([name for name in names if name not in ours])
+        pipeline.delete_adapters(ours)
 
 
 def refuse_other_base(weights: Weights, base: str) -> None:

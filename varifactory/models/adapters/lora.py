@@ -1,0 +1,83 @@
+"""LoRA layers of a pipeline under training, and their weights in diffusers' own format."""
+
+from typing import TYPE_CHECKING, Any
+
+from varifactory.errors import ModelError
+from varifactory.models.clip.adapter import seed_adapter
+
+if TYPE_CHECKING:
+    import torch
+
+NAME = "under-training"
+UNET = ("to_q", "to_k", "to_v", "to_out.0", "add_k_proj", "add_v_proj")
+"""All projections of the UNet's attentions, as DataDream adapts them."""
+TEXT = ("q_proj", "k_proj", "v_proj", "out_proj")
+ENCODERS = ("text_encoder", "text_encoder_2")
+
+
+def add_layers(
+    pipeline: Any, rank: int, alpha: float, *, text_encoder: bool, random: "torch.Generator"
+) -> list["torch.nn.Parameter"]:
+    """Put fresh layers on the UNet and, if wanted, the text encoders; their float32 weights.
+
+    Raises:
+        ModelError: the UNet has no attention to adapt, or an adapter is on it already.
+    """
+    import torch
+    from peft import LoraConfig
+
+    if pipeline.get_list_adapters():
+        raise ModelError(
+            f"the generator already carries adapters ({pipeline.get_list_adapters()}): tune the "
+            "plain checkpoint"
+        )
+    models = adapted(pipeline, text_encoder=text_encoder)
+    for name, model in models.items():
+        targets = list(UNET if name == "unet" else TEXT)
+        model.requires_grad_(False)
+        try:
+            model.add_adapter(
+                LoraConfig(r=rank, lora_alpha=alpha, target_modules=targets), adapter_name=NAME
+            )
+        except ValueError as error:
+            raise ModelError(
+                f"the generator's {name} has no attention to adapt ({str(error)[:200]}): set "
+                "adaptation.scope=none"
+            ) from None
+        # LoRA's own steps are too small for half precision; its output is cast back by PEFT.
+        seed_adapter(model, random)
+    weights = [each for model in models.values() for each in model.parameters()
+               if each.requires_grad]  # fmt: skip
+    for each in weights:
+        each.data = each.data.to(torch.float32)
+    return weights
+
+
+def adapted(pipeline: Any, *, text_encoder: bool) -> dict[str, Any]:
+    """Name -> the models of a pipeline that are adapted."""
+    names = ("unet", *(ENCODERS if text_encoder else ()))
+    found = {name: getattr(pipeline, name, None) for name in names}
+    return {name: model for name, model in found.items() if model is not None}
+
+
+def take_layers_off(pipeline: Any) -> None:
+    """The pipeline as it was."""
+    pipeline.unload_lora_weights()
+
+
+def state(pipeline: Any, scale: float, *, text_encoder: bool) -> dict[str, "torch.Tensor"]:
+    """The weights under diffusers' names.
+
+    ``scale`` (alpha over rank) is multiplied into the second matrix: a loader that finds no alpha
+    takes 1, and further metadata would be written in an order that changes by itself.
+    """
+    from diffusers.utils import convert_state_dict_to_diffusers
+    from peft import get_peft_model_state_dict
+
+    found = {}
+    for name, model in adapted(pipeline, text_encoder=text_encoder).items():
+        tensors = get_peft_model_state_dict(model, adapter_name=NAME)
+        for key, tensor in convert_state_dict_to_diffusers(tensors).items():
+            second = ".up." in key
+            found[f"{name}.{key}"] = tensor.detach().float() * (scale if second else 1.0)
+    return found
