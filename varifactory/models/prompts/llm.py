@@ -6,7 +6,7 @@ becomes a path, an address or a template.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,7 +21,11 @@ from varifactory.keys import digest
 from varifactory.models import Identity, NoAnswer, PromptRequest, WrittenPrompt
 from varifactory.models.provider import Message, Patience, Provider, Reply
 from varifactory.models.provider.budget import Budget
+from varifactory.models.provider.estimate import Estimate, Question, added
+from varifactory.models.provider.prices import BYTES_A_TOKEN, words_bytes
+from varifactory.models.provider.trouble import WRITER
 from varifactory.prompts import told
+from varifactory.recipe import Price
 
 WRITING = Path(__file__).parents[2] / "catalog" / "writing.yaml"
 VERSION = 1
@@ -29,6 +33,12 @@ VERSION = 1
 ASKS = 3
 """One question and at most two more: on what was wrong, or for what is missing."""
 LONGEST_CLASS_NAME = 80
+LONGEST_QUOTED = 4000
+"""Characters of an answer that are quoted when it is asked again."""
+LONGEST_PROBLEM = 1000
+"""Bytes, about, of what was wrong with it; for estimates."""
+TOKENS_A_PHRASE = 12
+"""Of an answer, about: five words and the punctuation of JSON; for estimates."""
 LONGEST_RAW = 20_000
 """Characters of raw answers kept beside a prompt."""
 
@@ -67,13 +77,18 @@ class LitellmWriter:
         key_variable: str | None = None,
         max_usd: float = 1.0,
         max_requests: int = 1000,
+        prices: Sequence[Price] = (),
+        budget: Budget | None = None,
         patience: Patience | None = None,
     ) -> None:
+        """``budget`` is shared with other writers of the run; without, one of its own is made of
+        ``max_usd`` and ``max_requests``."""
         self._provider = Provider(
             model,
             base_url=base_url,
             key_variable=key_variable,
-            budget=Budget(max_usd=max_usd, max_requests=max_requests),
+            budget=budget or Budget(max_usd=max_usd, max_requests=max_requests),
+            prices=prices,
             patience=patience,
         )
 
@@ -97,6 +112,16 @@ class LitellmWriter:
         """What was spent so far."""
         return self._provider.budget
 
+    def estimate(self, requests: Sequence[PromptRequest]) -> Estimate:
+        """What the pools will cost, asked one by one; the price is looked up, nobody is asked."""
+        budget, most_answered = self.budget, self._provider.max_tokens
+        return added(
+            WRITER.section, self._provider.model, self._provider.rate(),
+            [_planned(request, most_answered, self._provider.patience.tries)
+             for request in requests],
+            budget.max_usd, budget.max_requests,
+        )  # fmt: skip
+
     def write(self, request: PromptRequest) -> list[WrittenPrompt]:
         """Phrases from the model; one that the attribute's entry knows takes its value's name."""
         talk = _Talk(request)
@@ -118,6 +143,20 @@ class LitellmWriter:
                 )
             )
         return talk.prompts()
+
+
+def _planned(request: PromptRequest, most_answered: int, tries: int) -> Question:
+    talk = _Talk(request)
+    asked = words_bytes([*talk.messages, {"content": json.dumps(_writing()["schema"])}])
+    # Each further question repeats the talk so far: an answer, cut, and what was wrong with it.
+    grown = LONGEST_QUOTED + LONGEST_PROBLEM
+    return Question(
+        asked=asked / BYTES_A_TOKEN,
+        most_asked=sum(asked + grown * further for further in range(ASKS)),
+        answered=TOKENS_A_PHRASE * request.count,
+        most_answered=ASKS * most_answered,
+        most_requests=ASKS * tries,
+    )
 
 
 class _Talk:
@@ -166,7 +205,7 @@ class _Talk:
 
     def _go_on(self, reply: Reply, words: str) -> None:
         self.messages += [
-            {"role": "assistant", "content": reply.text[:4000]},
+            {"role": "assistant", "content": reply.text[:LONGEST_QUOTED]},
             {"role": "user", "content": words},
         ]
 

@@ -7,36 +7,57 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Literal
 
-Kind = Literal["again", "stop", "schema", "content"]
+Kind = Literal["again", "stop", "option", "content", "picture"]
 PASSING = {408, 409, 425, 429}
 """Statuses below 500 that a later try may not meet again."""
 SECRET_VARIABLE = re.compile(r"(API_KEY|_TOKEN|SECRET|ACCESS_KEY)$")
 SECRET_SHAPE = re.compile(r"\b(?:sk|pk|rk|gsk|hf|xai)[-_][A-Za-z0-9_\-]{8,}|(?<=Bearer )\S{8,}")
 NO_CHOICES = "the answer held no choices"
 ADVICE = {
-    400: "the request was refused; check the model name (prompts.writer) and prompts.base_url",
-    401: "the key was refused; check the variable that prompts.key_variable names",
+    400: "the request was refused; check the model name ({model}) and {section}.base_url",
+    401: "the key was refused; check the variable that {section}.key_variable names",
     402: "no quota is left; check plan and billing at the provider",
     403: "access was refused; check what the key may do",
-    404: "there is no such model; check prompts.writer and prompts.base_url",
+    404: "there is no such model; check {model} and {section}.base_url",
 }
+OPTIONS = {"response_format": ("response_format", "json_schema"), "temperature": ("temperature",)}
+"""What a request can do without -> the words by which a refusal names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Where in a recipe a provider is set up, for messages."""
+
+    section: str
+    """``prompts`` or ``verdicts``: has ``base_url``, ``key_variable``, ``max_usd``, ..."""
+    model: str
+    """The key with the model's name."""
+    instead: str
+    """A setting that does without a provider."""
+
+
+WRITER = Keys("prompts", "prompts.writer", "set prompts.writer to catalog")
+JUDGE = Keys("verdicts", "verdicts.model", "take another judge (verdicts.judge)")
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
     """An error of a provider.
 
-    ``again`` may pass, ``stop`` will not, ``schema`` means that a JSON schema is not taken,
-    ``content`` that this very question was refused.
+    ``again`` may pass, ``stop`` will not, ``option`` means that one of ``OPTIONS`` is not taken,
+    ``content`` that this very question was refused, ``picture`` that its picture was, which may be
+    the picture's fault or the model's.
     """
 
     kind: Kind
     words: str
     retry_after: float | None = None
     """Seconds the server asked to wait."""
+    option: str = ""
+    """Which of ``OPTIONS`` is not taken."""
 
 
-def trouble_of(error: Exception, key: str | None) -> Trouble:
+def trouble_of(error: Exception, key: str | None, keys: Keys = WRITER) -> Trouble:
     """What an exception of litellm means. Its text may echo the key, so it is redacted."""
     said = redacted(" ".join(str(error).split()), key)[:300]
     status = getattr(error, "status_code", None)
@@ -48,17 +69,23 @@ def trouble_of(error: Exception, key: str | None) -> Trouble:
     if type(error).__name__ == "ContentPolicyViolationError":
         return Trouble("content", f"the provider's content policy refused the question: {said}")
     if "invalid response from llm endpoint" in lower:
-        return Trouble("stop", f"the server does not speak a model's protocol (is prompts.base_url "
-                       f"right?): {said}")  # fmt: skip
+        return Trouble("stop", "the server does not speak a model's protocol (is "
+                       f"{keys.section}.base_url right?): {said}")  # fmt: skip
     if status == 429 and _spent(error, lower):
         return Trouble("stop", f"{ADVICE[402]}: {said}")
-    if status in (400, 422) and any(word in lower for word in ("response_format", "json_schema")):
-        return Trouble("schema", f"no JSON schema is taken: {said}")
+    if status in (400, 422):
+        for option, names in OPTIONS.items():
+            if any(name in lower for name in names):
+                return Trouble("option", f"{option} is not taken: {said}", option=option)
+        if "image" in lower:
+            return Trouble("picture", f"the picture was refused (does {keys.model} name a model "
+                           f"that sees?): {said}")  # fmt: skip
     if type(error).__name__ == "Timeout" or status == 408:
         return Trouble("again", f"timed out: {said}", _retry_after(error))
     if status in PASSING or (status is not None and status >= 500):
         return Trouble("again", said, _retry_after(error))
     advice = ADVICE.get(status or 0, "this is not an answer that waiting mends")
+    advice = advice.format(model=keys.model, section=keys.section)
     return Trouble("stop", f"{advice}: {type(error).__name__}: {said}")
 
 
