@@ -13,13 +13,28 @@ log = logging.getLogger(__name__)
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
-SHORT = ("out of memory", "can't allocate memory", "cannot allocate memory")
-"""How torch, its CPU allocator and the system say that memory is short."""
-GONE = (
-    "device-side assert", "unspecified launch failure", "device unavailable", "no cuda-capable",
-    "driver shutting down", "uncorrectable", "device lost", "fallen off the bus",
+SHORT = (
+    "out of memory", "can't allocate memory", "cannot allocate memory", "status_alloc_failed",
+    "not enough memory",
 )  # fmt: skip
-"""What CUDA says of a card that this process cannot use any more."""
+"""How torch, its CPU allocator, CUDA's libraries and the system say that memory is short."""
+GONE = (
+    "an illegal memory access", "an illegal instruction", "misaligned address",
+    "invalid program counter", "hardware stack error", "device-side assert",
+    "unspecified launch failure", "the launch timed out", "uncorrectable", "over nvlink",
+    "unknown error", "driver shutting down", "no cuda-capable device", "no cuda gpus",
+    "no nvidia driver", "busy or unavailable", "not yet initialized", "initialization error",
+    "no kernel image", "execution_failed", "gpu is lost", "fallen off the bus",
+)  # fmt: skip
+"""What CUDA says of a card that this process cannot use (any more): every later call fails too."""
+
+
+OF_CARD = ("cuda", "cudnn", "cublas", "nvidia", "gpu")
+TOO_MUCH = (
+    "one image alone is too much for the memory there is: set sources.size lower, the stage's "
+    "checkpoint.dtype to one of fewer bits, or its batch to 1 (edits.batch), or take a machine "
+    "with more"
+)
 
 
 class CardLost(ModelError):
@@ -62,30 +77,36 @@ def halving(
 ) -> list[Result]:
     """``forward`` over batches of at most ``size`` jobs; where memory is short over halves.
 
-    The smaller size is kept for the rest of these jobs.
+    Models that are loaded and idle are given up first. The smaller size is kept for the rest of
+    these jobs.
 
     Raises:
-        MemoryError: one job alone is too much; the message says so, the caller names the setting.
+        MemoryError: one job alone is too much; the message names the settings.
         CardLost: the card is gone.
     """
+    from varifactory.models import residency
+
     made: list[Result] = []
+    spared = False
     while len(made) < len(jobs):
         batch = jobs[len(made) : len(made) + size]
         try:
             made += forward(batch)
+            continue
         except Exception as error:
             if is_lost(error):
-                raise CardLost(
-                    f"the card stopped answering ({str(error)[:200]}): see its driver's log, start "
-                    "the worker again; what was finished is kept"
-                ) from error
+                raise lost(error) from error
             if not is_short(error):
                 raise
-            release()
-            if len(batch) == 1:
-                raise MemoryError("one image alone is too much for the memory there is") from None
-            size = max(1, len(batch) // 2)
-            log.warning("memory is short: going on with batches of %d", size)
+        # Here the error is gone, and with it its frames, which hold what was computed so far.
+        release()
+        if not spared and residency.drop_all():
+            spared = True
+            continue
+        if len(batch) == 1:
+            raise MemoryError(TOO_MUCH)
+        size = max(1, len(batch) // 2)
+        log.warning("memory is short: going on with batches of %d", size)
     return made
 
 
@@ -97,8 +118,25 @@ def is_short(error: BaseException) -> bool:
 
 def is_lost(error: BaseException) -> bool:
     """Whether an exception says that the card cannot be used any more."""
+    if isinstance(error, CardLost):
+        return True
     said = str(error).lower()
-    return "cuda" in said and any(words in said for words in GONE)
+    of_card = type(error).__name__ == "AcceleratorError" or any(w in said for w in OF_CARD)
+    return of_card and any(words in said for words in GONE)
+
+
+def lost(error: BaseException) -> CardLost:
+    """The same in words that say what to do."""
+    first = str(error).strip().partition("\n")[0][:200]
+    if "no kernel image" in first:
+        return CardLost(
+            f"this torch was not built for this card ({first}): install one that was, or set "
+            "run.device=cpu"
+        )
+    return CardLost(
+        f"the card stopped answering ({first}): see its driver's log, start the worker again; what "
+        "was finished is kept"
+    )
 
 
 def release() -> None:

@@ -5,7 +5,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+from weakref import WeakSet
 
 from varifactory.errors import ModelError
 from varifactory.models import accelerator
@@ -13,7 +14,7 @@ from varifactory.models import accelerator
 log = logging.getLogger(__name__)
 
 Model = TypeVar("Model")
-_resident: "list[Resident[object]]" = []
+_resident: "WeakSet[Resident[Any]]" = WeakSet()
 _lock = threading.Lock()
 
 
@@ -59,23 +60,32 @@ class Resident(Generic[Model]):
         return True
 
     def _loaded(self) -> Model:
-        while True:
-            try:
-                model = self._load()
-                break
-            except Exception as error:
-                if not accelerator.is_short(error):
-                    raise
-                if not drop_idle():
-                    raise ModelError(
-                        f"{self.name} does not fit into memory: take a smaller checkpoint or "
-                        "dtype, or a machine with more"
-                    ) from error
+        model = self._try()
+        while model is None:
+            # The error is gone by now, and with it its frames, which hold the half-loaded model.
+            accelerator.release()
+            if not drop_idle():
+                raise ModelError(
+                    f"{self.name} does not fit into memory: take a smaller checkpoint, a "
+                    "checkpoint.dtype of fewer bits, or a machine with more"
+                )
+            model = self._try()
         self.loads += 1
         with _lock:
-            if self not in _resident:
-                _resident.append(self)  # type: ignore[arg-type]
+            _resident.add(self)
         return model
+
+    def _try(self) -> Model | None:
+        """The model; None where memory is short."""
+        try:
+            return self._load()
+        except Exception as error:
+            if accelerator.is_lost(error):
+                raise accelerator.lost(error) from error
+            if not accelerator.is_short(error):
+                raise
+            log.warning("memory is short for %s: %s", self.name, str(error)[:200])
+            return None
 
 
 def drop_idle() -> bool:
@@ -85,7 +95,9 @@ def drop_idle() -> bool:
     return any(each.drop() for each in known)
 
 
-def drop_all() -> None:
-    """Give up every model that nobody uses."""
+def drop_all() -> int:
+    """Give up every model that nobody uses; how many there were."""
+    dropped = 0
     while drop_idle():
-        pass
+        dropped += 1
+    return dropped
