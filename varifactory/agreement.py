@@ -11,11 +11,13 @@ from typing import Any
 
 from varifactory.catalog import Taxonomy
 from varifactory.items import Outcome
+from varifactory.kappa import Kappa, kappas
 from varifactory.stages import Row
 
 Nested = dict[str, Any]
 """Dictionaries in dictionaries, counts innermost."""
 UNSAID = "not measured"
+ACCEPT, REFUSE = "accept", "refuse"
 CONTROL = "none"
 """Editor of a control: an unedited picture whose values are known."""
 
@@ -98,6 +100,34 @@ def presence(edits: Iterable[Row], found: Mapping[str, Outcome]) -> list[dict[st
     ]
 
 
+def between_judges(
+    edits: Iterable[Row], found: Mapping[str, Outcome], confidence: float = 0.95
+) -> list[Kappa]:
+    """How far the judges of a panel agree, over first attempts; empty for one judge.
+
+    First on accepting or refusing, each by its own word; then an attribute at a time on the value
+    it measured, among the judges that measure one. Edits of one source hang together.
+    """
+    first = [edit for edit in edits if edit["attempt"] == 0 and edit["key"] in found]
+    group = {edit["key"]: str(edit["source_key"]) for edit in first}
+    votes: dict[str, dict[str, str]] = defaultdict(dict)
+    seen: dict[str, dict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
+    for edit in first:
+        for name, said in found[edit["key"]].judgements.items():
+            votes.setdefault(name, {})
+            if said.accepts is not None:
+                votes[name][edit["key"]] = ACCEPT if said.accepts else REFUSE
+            if said.measured_value is not None:
+                seen[edit["attribute"]][name][edit["key"]] = said.measured_value
+    questions = {"accepted or refused": votes}
+    questions |= {f"{attribute}: value measured": seen[attribute] for attribute in sorted(seen)}
+    return [
+        kappa
+        for question, answers in questions.items()
+        for kappa in kappas(question, answers, group, confidence)
+    ]
+
+
 def _rates(group: Sequence[tuple[Row, Outcome]]) -> dict[str, Any]:
     scored = [(edit, outcome, outcome.decision.presence) for edit, outcome in group
               if outcome.decision.presence is not None]  # fmt: skip
@@ -116,7 +146,7 @@ def _rates(group: Sequence[tuple[Row, Outcome]]) -> dict[str, Any]:
 
 
 def _judged(edits: Iterable[Row], found: Mapping[str, Outcome]) -> Iterable[tuple[Row, Outcome]]:
-    """First attempts that a verdict was reached on, with how they ended."""
+    """First attempts that the first judge reached a verdict on, with how they ended."""
     for edit in edits:
         outcome = found.get(edit["key"])
         if outcome and outcome.verdict_key and edit["attempt"] == 0:

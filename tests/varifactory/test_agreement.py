@@ -45,6 +45,7 @@ SAID = {
     "e": measured({}),
 }
 VERDICTS = {key: {"measured": row} for key, row in SAID.items()}
+SILENT = measured({}) | {"class_scores": "{}", "measured_class": None}
 FOUND = outcomes(EDITS, {"gated": "too little change"}, VERDICTS, RECIPE, TAXONOMY)
 
 
@@ -89,3 +90,21 @@ def test_controls_ask_of_drawn_sources_what_was_drawn():
     said = {row["key"]: {"measured": measured({"blue": 0.8, "red": 0.2})}}
     found = outcomes([row], {}, said, RECIPE, TAXONOMY)
     assert agreement.values([row], found) == {"none": {"color": {"blue": {"blue": 1}}}}
+
+
+def test_judges_are_compared_by_their_own_words_over_first_attempts():
+    """Edits a to c are first attempts; the third judge measures nothing and knows no class."""
+    said = {key: {"measured": row, "clip": SAID["b"], "mute": SILENT} for key, row in SAID.items()}
+    panel = {"verdicts": {"panel": ["clip", "mute"], "decision": "majority"}}
+    recipe = Recipe.parse({"name": "small", "sources": {"kind": "world"}, **panel})
+    edits = [{**row, "source_key": f"s-{row['key']}"} for row in EDITS[:4]]
+    found = agreement.between_judges(edits, outcomes(edits, {}, said, recipe, TAXONOMY))
+    told = {(one.question, one.raters): (one.items, one.agreed) for one in found}
+    assert told == {
+        ("accepted or refused", ("measured", "clip", "mute")): (0, None),
+        ("accepted or refused", ("measured", "clip")): (3, pytest.approx(2 / 3)),
+        ("accepted or refused", ("measured", "mute")): (0, None),
+        ("accepted or refused", ("clip", "mute")): (0, None),
+        ("color: value measured", ("measured", "clip")): (3, pytest.approx(2 / 3)),
+    }
+    assert agreement.between_judges(edits, FOUND) == []

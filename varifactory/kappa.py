@@ -1,0 +1,141 @@
+"""How well raters agree beyond chance: Fleiss' and Cohen's kappa with bootstrap intervals.
+
+Raters are judges or people. Kappa is computed by statsmodels; here is what it leaves to its
+caller: which items count, when a kappa is undefined, and how sure it is.
+"""
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+DRAWS = 1000
+"""Resamples of an interval: its bounds then move by about 0.01 from seed to seed."""
+MOST_UNDEFINED = 0.05
+"""Share of resamples without a kappa above which no interval is told: as large as its tails."""
+NOTHING = "no item was answered by all of them"
+ALL_THE_SAME = "all answers are the same, so chance agreement is complete and kappa has no value"
+
+Answers = Mapping[str, Mapping[str, str]]
+"""Rater -> item -> answer; an item that a rater did not answer is absent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kappa:
+    """Agreement of some raters on one question."""
+
+    question: str
+    raters: tuple[str, ...]
+    method: str
+    """``Fleiss`` (1971), of any number of raters, or ``Cohen`` (1960), of two."""
+    items: int
+    """Answered by all these raters; others are left out."""
+    agreed: float | None
+    """Share of them on which all say the same, 0 to 1; None without items."""
+    value: float | None
+    """1 complete agreement, 0 what chance gives; None where it is undefined."""
+    low: float | None
+    high: float | None
+    undefined: str = ""
+    """Why there is no value."""
+
+
+def kappas(
+    question: str,
+    answers: Answers,
+    groups: Mapping[str, str] | None = None,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> list[Kappa]:
+    """Fleiss' kappa of all raters, then Cohen's of every pair; empty for fewer than two raters.
+
+    The interval is a percentile bootstrap that draws whole groups anew, with replacement.
+
+    Args:
+        question: what was answered.
+        answers: of the raters, in the order in which they are named.
+        groups: item -> what it was made from, such as its source image: answers on one source
+            hang together, and drawing items one by one would look too sure. Without it every item
+            is its own group.
+        confidence: of the intervals, between 0 and 1.
+        seed: the draws follow from it.
+    """
+    raters = tuple(answers)
+    if len(raters) < 2:
+        return []
+    found = [_kappa(question, "Fleiss", raters, answers, groups, confidence, seed)]
+    for pair in itertools.combinations(raters, 2):
+        found.append(_kappa(question, "Cohen", pair, answers, groups, confidence, seed))
+    return found
+
+
+def _kappa(
+    question: str,
+    method: str,
+    raters: tuple[str, ...],
+    answers: Answers,
+    groups: Mapping[str, str] | None,
+    confidence: float,
+    seed: int,
+) -> Kappa:
+    items = sorted(set.intersection(*(set(answers[rater]) for rater in raters)))
+    if not items:
+        return Kappa(question, raters, method, 0, None, None, None, None, NOTHING)
+    said = [[answers[rater][item] for rater in raters] for item in items]
+    codes = np.unique(np.array(said), return_inverse=True)[1].reshape(len(items), len(raters))
+    agreed = float((codes == codes[:, :1]).all(axis=1).mean())
+    measure = _cohen if method == "Cohen" else _fleiss
+    value = measure(codes)
+    if value is None:
+        return Kappa(question, raters, method, len(items), agreed, None, None, None, ALL_THE_SAME)
+    names = [groups[item] if groups else item for item in items]
+    low, high = _interval(codes, names, measure, confidence, seed)
+    return Kappa(question, raters, method, len(items), agreed, value, low, high)
+
+
+def _fleiss(codes: NDArray[Any]) -> float | None:
+    from statsmodels.stats import inter_rater  # type: ignore[import-untyped, unused-ignore]
+
+    if (codes == codes[0, 0]).all():
+        return None
+    table, _ = inter_rater.aggregate_raters(codes)
+    return float(inter_rater.fleiss_kappa(table))
+
+
+def _cohen(codes: NDArray[Any]) -> float | None:
+    from statsmodels.stats import inter_rater
+
+    if (codes == codes[0, 0]).all():
+        return None
+    table = np.zeros((codes.max() + 1,) * 2)
+    np.add.at(table, (codes[:, 0], codes[:, 1]), 1)
+    return float(inter_rater.cohens_kappa(table, return_results=False))
+
+
+def _interval(
+    codes: NDArray[Any],
+    names: Sequence[str],
+    measure: Callable[[NDArray[Any]], float | None],
+    confidence: float,
+    seed: int,
+) -> tuple[float | None, float | None]:
+    """Bounds; none where too many draws have no kappa, or there is one group alone."""
+    group_of = np.unique(np.array(names), return_inverse=True)[1]
+    members = [np.flatnonzero(group_of == group) for group in range(group_of.max() + 1)]
+    if len(members) < 2:
+        return None, None
+    random = np.random.default_rng(seed)
+    draws = []
+    for _ in range(DRAWS):
+        drawn = random.integers(len(members), size=len(members))
+        found = measure(codes[np.concatenate([members[at] for at in drawn])])
+        if found is not None:
+            draws.append(found)
+    if len(draws) < (1 - MOST_UNDEFINED) * DRAWS:
+        return None, None
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(draws, [tail, 1 - tail])
+    return float(low), float(high)
