@@ -30,6 +30,15 @@ class SecondEditor(Part):
     checkpoint: Checkpoint = Checkpoint()
 
 
+class Distilled(Part):
+    """A few-step adapter that is merged into the editor's weights; use fewer edits.steps with it,
+    a fitting edits.scheduler, and mostly edits.guidance 1."""
+
+    checkpoint: Checkpoint = Checkpoint()
+    file: str = Field("", description="name of its file where the checkpoint holds several")
+    weight: Annotated[float, Field(ge=0, le=2)] = 1.0
+
+
 class Knobs(Part):
     """Settings of single edits; what is left out is as for all edits (``edits.strength``, ...)."""
 
@@ -79,14 +88,28 @@ class Edits(Part):
     )
     feather: Annotated[float, Field(ge=0, le=64)] = Field(1.0, description="soft edge, pixels")
     strength: Share = Field(1.0, description="how much of the region the editor may replace")
-    steps: Steps = Field(12, description="diffusion steps")
-    guidance: Guidance = Field(3.0, description="diffusion guidance")
+    steps: Steps | None = Field(None, description="diffusion steps; empty: the editor's usual")
+    guidance: Guidance | None = Field(
+        None, description="how closely a diffusion editor follows the prompt; empty: its usual"
+    )
     by_attribute: tuple[AttributeKnobs, ...] = ()
     negative_prompt: str = Field("", description="what a diffusion editor should avoid")
     checkpoint: Checkpoint = Checkpoint()
     batch: Annotated[int, Field(ge=1, le=256)] = Field(
         8, description="images of one forward pass of a large model; halved where memory is short"
     )
+    side: Annotated[int, Field(ge=0, le=4096)] = Field(
+        0, description="side of the square whose area edits.editor works at, pixels; 0: its usual"
+    )
+    scheduler: str = Field(
+        "", description="noise schedule of edits.editor by name, such as dpm or lcm; empty: its "
+        "checkpoint's own"
+    )  # fmt: skip
+    distilled: Distilled = Distilled()
+    offload: Literal["none", "model"] = Field(
+        "none", description="model: one part of edits.editor at a time on the card, the others in "
+        "the machine's memory: slower, for small cards"
+    )  # fmt: skip
     varireal: VariReal = VariReal()
     compare: SecondEditor = SecondEditor(count=0)
     gate: EditGate = EditGate()
@@ -106,13 +129,17 @@ class Edits(Part):
         return self
 
     def settings_of(self, attribute: str, feasibility: str) -> dict[str, float | int | str]:
-        """What one edit is made with: the general settings, its attribute's, its arm's."""
+        """What one edit is made with: the general settings, its attribute's, its arm's; what is
+        left out is the editor's usual."""
         own = next((each for each in self.by_attribute if each.attribute == attribute), None)
-        return {
+        general = {
             "strength": self.strength,
             "steps": self.steps,
             "guidance": self.guidance,
             "negative_prompt": self.negative_prompt,
+        }
+        return {
+            **{name: value for name, value in general.items() if value is not None},
             **(own.given() if own else {}),
             **(getattr(own, feasibility).given() if own else {}),
         }

@@ -26,6 +26,12 @@ class Run(Part):
     device: Literal["cpu", "cuda"] = Field(
         "cpu", description="where large models run; the built-in ones run on the CPU everywhere"
     )
+    compile: bool = Field(
+        False, description="compile large editors on a card: worth it beyond some 200 edits"
+    )
+    channels_last: bool = Field(
+        False, description="convolutions of large editors with channels innermost, on a card"
+    )
     ahead: Annotated[int, Field(ge=0, le=8)] = Field(
         0, description="batches read before and written after the one under way, while it is made; "
         "a killed worker loses that many more"

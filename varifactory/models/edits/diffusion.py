@@ -1,164 +1,190 @@
-"""Edits through diffusers: the built-in small inpainting pipeline (9-channel UNet, VAE, text)."""
+"""Edits through diffusers: one inpainter over the pipelines of all families."""
 
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from threading import Lock
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from varifactory.errors import ModelError
-from varifactory.models import Identity, InpaintingJob, Pixels
-from varifactory.models.builtin.cards import REPAIR, check_weights, read_card
+from varifactory.models import Identity, InpaintingJob, Pixels, Weights, accelerator
+from varifactory.models.checkpoints import Found
+from varifactory.models.edits.families import Family, families
+from varifactory.models.edits.loading import (
+    Loaded,
+    Setup,
+    built_in_weights,
+    load,
+    load_pipeline,
+)
+from varifactory.models.edits.refusals import refusal_of_checkpoint, refusal_of_family
+from varifactory.models.edits.settings import Asked
+from varifactory.models.edits.sizes import Size, mask_image, resized, working_size
+from varifactory.models.residency import Resident
+
+__all__ = ["BUILT_IN", "SIDE", "DiffusersInpainter", "load_pipeline", "small_diffusion"]
 
 BUILT_IN = Path(__file__).parents[1] / "builtin" / "small-diffusion"
 SIDE = 96
 """Pixels a side the small pipeline was trained on; other sources are resized there and back."""
-BATCH = 8
-"""Images of one forward pass; short batches are padded, so an edit never depends on its mates."""
-OPERATION = "inpaint"
-STRENGTHS: Mapping[str, float] = MappingProxyType({"texture": 0.8})
-"""Attribute -> share of the noise its region starts from, times the recipe's ``edits.strength``.
 
-1 where none is named: of 32 colour edits, the colour that was asked for came out nearest in 20 at
-1.0, in 11 at 0.9 and in 5 at 0.8. A texture edit keeps some of the object's own colour with less.
-It depends on the attribute alone, so feasible and infeasible edits share it.
-"""
+Alike = tuple[Size, Asked, Weights | None, int]
+"""What the jobs of one forward pass share: size, settings, adapter, padded tokens."""
 
 
-class SmallDiffusion:
-    """An ``Inpainter`` over ``AutoPipelineForInpainting``: one generator an image, padded batches.
+class DiffusersInpainter:
+    """An ``Inpainter`` over the pipelines of one family.
+
+    Jobs of equal size and settings share forward passes; each image has its own generator, on the
+    CPU, seeded by its job. On a CPU short batches are filled up, so that an edit is the same to
+    the bit in any company. Where memory runs short the batch is halved, for good: what is made
+    from then on differs from the declared batch's by rounding alone (on a CPU too, where
+    pixels depend on the shape of a batch), one level of 255 in what was measured.
 
     The pipeline decodes all pixels anew; the stage pastes the source back outside the region.
     """
 
-    def __init__(
-        self, *, steps: int, guidance: float, threads: int = 1, folder: Path = BUILT_IN
-    ) -> None:
-        """``threads`` is only told in the identity: setting it for torch is the caller's."""
-        self._steps = steps
-        self._guidance = guidance
-        self._threads = threads
-        self._folder = folder
-        self._lock = Lock()
-        self._pipeline: Any = None
-        self._card = read_card(folder)
+    def __init__(self, family: Family, found: Found, setup: Setup) -> None:
+        """Nothing is loaded yet; ``found`` are the weights that ``setup.kind`` is made with."""
+        self._family = family
+        self._found = found
+        self._setup = setup
+        self._size = setup.batch
+        self._resident = Resident(f"{family.name} ({found.place})", self._load)
+
+    def _load(self) -> Loaded:
+        return load(self._family, self._found, self._setup)
 
     @property
     def identity(self) -> Identity:
+        family, setup = self._family, self._setup
+        on_cpu = {"batch": setup.batch, "threads": setup.threads} if setup.device == "cpu" else {}
         return {
-            "name": self._card["name"],
-            "weights": self._card["sha256"],
-            "dtype": "float32",
-            "side": SIDE,
-            "steps": self._steps,
-            "guidance": self._guidance,
-            "batch": BATCH,
-            "threads": self._threads,
-            **{f"strength_{name}": share for name, share in STRENGTHS.items()},
-            "settings": "strength",
+            "name": family.name,
+            **self._found.identity(),
+            "side": setup.side or family.side,
+            "steps": family.steps,
+            "guidance": family.guidance,
+            **{f"strength_{name}": share for name, share in family.strengths.items()},
+            **({"scheduler": setup.schedule.name} if setup.schedule else {}),
+            **(setup.distilled.identity() if setup.distilled else {}),
+            **on_cpu,
+            "reads_prompt": True,
         }
 
     def refusal(self, job: InpaintingJob) -> str:
         """Why the job cannot be done and what to do instead; empty where it can."""
-        operation = job.attribute.editors.get(str(self._card["name"]), OPERATION)
-        if operation != OPERATION:
-            return f"{self._card['name']} knows no operation {operation!r}: set it to {OPERATION!r}"
-        strength = strength_of(job)
-        if int(self._steps * strength) < 1:
-            return (
-                f"strength {strength:g} of {self._steps} steps leaves none: raise edits.strength "
-                "or edits.steps"
-            )
-        with self._lock:
-            tokenizer = self._loaded().tokenizer
-        tokens, most = len(tokenizer(job.prompt).input_ids), tokenizer.model_max_length
-        if tokens > most:
-            return (
-                f"the prompt has {tokens} tokens and {self._card['name']} reads {most}: shorten "
-                "the class name or the phrase"
-            )
-        return ""
+        if told := refusal_of_family(job, self._family, self._setup.kind):
+            return told
+        with self._resident.use() as loaded:
+            return refusal_of_checkpoint(job, self._family, loaded)
 
     def inpaint(self, jobs: Sequence[InpaintingJob]) -> list[Pixels]:
+        groups: dict[Alike, list[int]] = {}
+        for place, job in enumerate(jobs):
+            groups.setdefault(self._alike(job), []).append(place)
         made: dict[int, Pixels] = {}
-        for strength in sorted({strength_of(job) for job in jobs}):
-            places = [place for place, job in enumerate(jobs) if strength_of(job) == strength]
-            for start in range(0, len(places), BATCH):
-                chosen = places[start : start + BATCH]
-                padded = chosen + chosen[-1:] * (BATCH - len(chosen))
-                with self._lock:
-                    images = self._sampled([jobs[place] for place in padded], strength)
-                made |= dict(zip(chosen, images, strict=False))
-        return [_resized(made[place], *_size(job.image)) for place, job in enumerate(jobs)]
+        for alike, places in groups.items():
+            drawn = self._drawn([jobs[place] for place in places], alike)
+            made |= dict(zip(places, drawn, strict=True))
+        return [made[place] for place in range(len(jobs))]
 
-    def _sampled(self, jobs: Sequence[InpaintingJob], strength: float) -> list[Pixels]:
-        import torch
+    def _alike(self, job: InpaintingJob) -> Alike:
+        height, width = job.image.shape[:2]
+        size = working_size(height, width, self._family, self._setup.side)
+        tokens = 0
+        if bucket := self._family.encoding.bucket:
+            with self._resident.use() as loaded:
+                tokens = -(-loaded.prompts.tokens(job.prompt) // bucket)
+        return size, Asked.of(job, self._family), job.adapter, tokens
 
-        drawn = self._loaded()(
-            prompt=[job.prompt for job in jobs],
-            image=[Image.fromarray(_resized(job.image, SIDE, SIDE)) for job in jobs],
-            mask_image=[_mask_image(job) for job in jobs],
-            height=SIDE,
-            width=SIDE,
-            strength=strength,
-            num_inference_steps=self._steps,
-            guidance_scale=self._guidance,
-            generator=[torch.Generator("cpu").manual_seed(job.seed) for job in jobs],
-            output_type="np",
+    def _drawn(self, jobs: Sequence[InpaintingJob], alike: Alike) -> list[Pixels]:
+        """Images of jobs that are alike, in their sources' sizes."""
+        spare = -len(jobs) % self._setup.batch if self._setup.padded else 0
+        filled = [*jobs, *([jobs[-1]] * spare)]
+        try:
+            made = accelerator.halving(filled, self._size, partial(self._forward, alike))
+        except MemoryError as error:
+            raise ModelError(
+                f"{self._family.name}: {error}: set a smaller edits.side, edits.offload=model, or "
+                "a smaller checkpoint or dtype"
+            ) from None
+        return [
+            resized(image, (job.image.shape[1], job.image.shape[0]))
+            for image, job in zip(made, jobs, strict=False)
+        ]
+
+    def _forward(self, alike: Alike, jobs: Sequence[InpaintingJob]) -> list[Pixels]:
+        try:
+            with self._resident.use() as loaded:
+                return self._sampled(loaded, alike, jobs)
+        except Exception as error:
+            # Kept beyond this call: a batch that is too large fails late, in decoding.
+            if accelerator.is_short(error) and len(jobs) > 1:
+                self._size = max(1, len(jobs) // 2)
+            raise
+
+    def _sampled(self, loaded: Loaded, alike: Alike, jobs: Sequence[InpaintingJob]) -> list[Pixels]:
+        size, asked, adapter, _ = alike
+        self._adapt(loaded.pipeline, adapter)
+        drawn = loaded.pipeline(
+            **loaded.prompts.embeddings(
+                [job.prompt for job in jobs], asked, adapter.sha256 if adapter else ""
+            ),
+            **self._arguments(loaded.pipeline, jobs, size, asked),
         ).images
+        if not np.isfinite(drawn).all():
+            raise ModelError(
+                f"{self._family.name} made numbers beyond {self._found.dtype}: set "
+                f"{self._found.key}.dtype to bfloat16 or float32"
+            )
         return [np.round(image * 255).clip(0, 255).astype(np.uint8) for image in drawn]
 
-    def _loaded(self) -> Any:
-        if self._pipeline is None:
-            check_weights(self._folder, self._card["sha256"])
-            self._pipeline = load_pipeline(self._folder)
-        return self._pipeline
+    def _adapt(self, pipeline: Any, adapter: Weights | None) -> None:
+        if not self._family.adapters:
+            return
+        from varifactory.models.adapters import put, take_off
+
+        if adapter:
+            put(pipeline, adapter, self._found.weights)
+        else:
+            take_off(pipeline)
+
+    def _arguments(
+        self, pipeline: Any, jobs: Sequence[InpaintingJob], size: Size, asked: Asked
+    ) -> dict[str, Any]:
+        """What the pipeline is called with, beside embeddings."""
+        import torch
+
+        takes = inspect.signature(pipeline.__call__).parameters
+        arguments: dict[str, Any] = {
+            "num_inference_steps": asked.steps,
+            self._family.guidance_argument: asked.guidance,
+            "generator": [torch.Generator("cpu").manual_seed(job.seed) for job in jobs],
+            "output_type": "np",
+        }
+        if self._setup.kind != "text-to-image":
+            arguments["image"] = [Image.fromarray(resized(job.image, size)) for job in jobs]
+            arguments["strength"] = asked.strength
+        if "mask_image" in takes:
+            arguments["mask_image"] = [mask_image(job.region, size) for job in jobs]
+        if "height" in takes:  # others take the size of the image
+            arguments["width"], arguments["height"] = size
+        return arguments
 
 
-def strength_of(job: InpaintingJob) -> float:
-    """Share of the noise a job starts from, 0 to 1."""
-    return float(job.settings.get("strength", 1.0)) * STRENGTHS.get(job.attribute.name, 1.0)
-
-
-def load_pipeline(folder: Path) -> Any:
-    """The inpainting pipeline saved in a folder, float32, on the CPU, without a download.
+def small_diffusion(
+    *, folder: Path = BUILT_IN, threads: int = 1, setup: Setup | None = None
+) -> DiffusersInpainter:
+    """The built-in inpainting model, on the CPU.
 
     Raises:
-        ModelError: the folder holds no inpainting pipeline.
+        ModelError: there is no model with a card in ``folder``.
     """
-    import diffusers.utils.logging
-    import torch
-    import transformers.utils.logging
-    from diffusers import AutoPipelineForInpainting
-
-    # Else diffusers tells at every load that the autoencoder is not an AutoencoderKL.
-    diffusers.utils.logging.set_verbosity_error()
-    diffusers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.disable_progress_bar()
-    try:
-        pipeline = AutoPipelineForInpainting.from_pretrained(
-            folder, dtype=torch.float32, local_files_only=True, use_safetensors=True,
-            safety_checker=None,
-        )  # fmt: skip
-    except (OSError, ValueError) as error:
-        raise ModelError(f"no inpainting pipeline in {folder}: {error}; {REPAIR}") from None
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline
-
-
-def _mask_image(job: InpaintingJob) -> Image.Image:
-    mask = Image.fromarray(job.region.astype(np.uint8) * 255)
-    return mask.resize((SIDE, SIDE), Image.Resampling.NEAREST)
-
-
-def _size(image: Pixels) -> tuple[int, int]:
-    return image.shape[1], image.shape[0]
-
-
-def _resized(pixels: Pixels, width: int, height: int) -> Pixels:
-    if _size(pixels) == (width, height):
-        return pixels
-    return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.LANCZOS))
+    family = families()["small-diffusion"]
+    setup = replace(setup or Setup(), device="cpu", batch=family.batch or 1, threads=threads)
+    return DiffusersInpainter(family, built_in_weights(folder), setup)

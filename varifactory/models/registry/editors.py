@@ -2,31 +2,109 @@
 
 from functools import cache
 
-from varifactory.models import Inpainter
+from varifactory.errors import ModelError
+from varifactory.models import Inpainter, checkpoints
+from varifactory.models.edits.families import Family, families, schedule_for
 from varifactory.models.registry.naming import unknown
-from varifactory.recipe import Recipe
+from varifactory.recipe import Checkpoint, Edits, Recipe, Run
+from varifactory.recipe.varireal import VariReal
 
-EDITORS = ("compositor", "small-diffusion")
+EDITORS = ("compositor", "varireal", *families())
 
 
 def inpainter(recipe: Recipe, editor: str) -> Inpainter:
-    """Who makes the edits.
+    """Who makes the edits of the recipe's first editor, or of the one it is compared with.
+
+    Checkpoints, schedule, side and few-step adapter are the first editor's; a second one has a
+    checkpoint of its own and its usual settings.
 
     Raises:
-        ModelError: for a name that is none of ``EDITORS``.
+        ModelError: for a name that is none of ``EDITORS``, and for a checkpoint that is not there.
     """
-    edits = recipe.edits
-    return _inpainter(editor, edits.steps, edits.guidance, recipe.run.threads)
+    if editor == "compositor":
+        return _compositor()
+    if editor == "varireal":
+        return _varireal(recipe)
+    if editor not in families():
+        raise unknown("edits.editor", editor, EDITORS)
+    first = editor == recipe.edits.editor
+    edits = recipe.edits if first else _second(recipe.edits)
+    prefix = "edits" if first else "edits.compare"
+    return _diffusers(families()[editor], edits, recipe.run, prefix)
+
+
+def _second(edits: Edits) -> Edits:
+    return Edits(
+        kind=edits.kind, batch=edits.batch, offload=edits.offload,
+        checkpoint=edits.compare.checkpoint,
+    )  # fmt: skip
 
 
 @cache
-def _inpainter(editor: str, steps: int, guidance: float, threads: int) -> Inpainter:
-    if editor == "compositor":
-        from varifactory.compositor import Compositor
+def _compositor() -> Inpainter:
+    from varifactory.compositor import Compositor
 
-        return Compositor()
-    if editor == "small-diffusion":
-        from varifactory.models.edits.diffusion import SmallDiffusion
+    return Compositor()
 
-        return SmallDiffusion(steps=steps, guidance=guidance, threads=threads)
-    raise unknown("edits.editor", editor, EDITORS)
+
+def _diffusers(family: Family, edits: Edits, run: Run, prefix: str) -> Inpainter:
+    """One inpainter for all recipes that load and drive it the same way."""
+    loading = Edits.model_validate(
+        edits.model_dump(include={
+            "kind", "checkpoint", "batch", "side", "scheduler", "distilled", "offload",
+        })
+    )  # fmt: skip
+    driving = Run.model_validate(
+        run.model_dump(include={"device", "threads", "compile", "channels_last"})
+    )
+    return _built(family.name, loading, driving, prefix)
+
+
+@cache
+def _built(name: str, edits: Edits, run: Run, prefix: str) -> Inpainter:
+    from varifactory.models.edits.diffusion import DiffusersInpainter, small_diffusion
+    from varifactory.models.edits.loading import Distilled, Setup
+
+    family = families()[name]
+    distilled = edits.distilled
+    adapter = None
+    if distilled.checkpoint != Checkpoint():
+        found = checkpoints.find(distilled.checkpoint, f"{prefix}.distilled.checkpoint")
+        adapter = Distilled(found, distilled.file, distilled.weight)
+    setup = Setup(
+        kind=edits.kind, device=run.device, batch=edits.batch, threads=run.threads,
+        side=edits.side, schedule=schedule_for(family, edits.scheduler), distilled=adapter,
+        offload=edits.offload == "model", compile=run.compile, channels_last=run.channels_last,
+    )  # fmt: skip
+    if family.built_in:
+        _refuse_other_weights(family, edits, prefix)
+        return small_diffusion(threads=run.threads, setup=setup)
+    found = checkpoints.find(
+        edits.checkpoint, f"{prefix}.checkpoint", usual=family.usual(edits.kind)
+    )
+    return DiffusersInpainter(family, found, setup)
+
+
+def _refuse_other_weights(family: Family, edits: Edits, prefix: str) -> None:
+    if edits.checkpoint.name or edits.side:
+        key = f"{prefix}.checkpoint.name" if edits.checkpoint.name else "edits.side"
+        raise ModelError(
+            f"{family.name} has weights and a side of its own: clear {key}, or set edits.editor "
+            "to another family"
+        )
+
+
+def _varireal(recipe: Recipe) -> Inpainter:
+    edits, run = recipe.edits, recipe.run
+    first = edits.editor == "varireal"
+    named = edits.checkpoint if first else edits.compare.checkpoint
+    return _recipes_of_the_paper(named, edits.varireal, edits.batch, run.device, run.threads)
+
+
+@cache
+def _recipes_of_the_paper(
+    inpainting: Checkpoint, parts: VariReal, batch: int, device: str, threads: int
+) -> Inpainter:
+    from varifactory.models.edits.varireal.editor import VariRealEditor
+
+    return VariRealEditor(inpainting, parts, batch=batch, device=device, threads=threads)
