@@ -1,5 +1,7 @@
 """A chat server on the loopback that speaks OpenAI's protocol, and misbehaves by script."""
 
+import base64
+import io
 import json
 import threading
 import time
@@ -8,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from PIL import Image
 
 
 @dataclass
@@ -42,8 +46,16 @@ def completion(choices: list[dict[str, Any]]) -> Response:
 
 
 def phrases(*words: str) -> Response:
-    """A good answer."""
+    """A writer's good answer."""
     return says(json.dumps({"phrases": list(words)}))
+
+
+def sees(value: str, class_name: str | None = "none of these", **percents: float) -> Response:
+    """A vision judge's good answer; percents by field, such as ``value_percent=40``."""
+    said: dict[str, Any] = {"value": value, "value_percent": percents.get("value_percent", 90)}
+    if class_name is not None:
+        said |= {"class_name": class_name, "class_percent": percents.get("class_percent", 80)}
+    return says(json.dumps(said | {"possible_percent": percents.get("possible_percent", 70)}))
 
 
 def refuses(status: int, message: str, code: str = "", **headers: str) -> Response:
@@ -60,6 +72,7 @@ class ChatServer:
         self.steps = list(steps)
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str] = []
+        self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
 
@@ -72,9 +85,10 @@ class ChatServer:
 
             def do_POST(self) -> None:
                 asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                chat.requests.append(asked)
-                chat.keys.append(self.headers.get("Authorization", "").removeprefix("Bearer "))
-                step = chat.steps.pop(0) if len(chat.steps) > 1 else chat.steps[0]
+                with chat._lock:
+                    chat.requests.append(asked)
+                    chat.keys.append(self.headers.get("Authorization", "").removeprefix("Bearer "))
+                    step = chat.steps.pop(0) if len(chat.steps) > 1 else chat.steps[0]
                 answer = step if isinstance(step, Response) else step(asked)
                 time.sleep(answer.delay)
                 try:
@@ -94,6 +108,20 @@ class ChatServer:
     def questions(self) -> list[dict[str, Any]]:
         """The JSON object in the first user message of every request."""
         return [json.loads(request["messages"][1]["content"]) for request in self.requests]
+
+    @property
+    def asked(self) -> list[dict[str, Any]]:
+        """The JSON object beside the picture of every request."""
+        return [json.loads(request["messages"][1]["content"][0]["text"])
+                for request in self.requests]  # fmt: skip
+
+    @property
+    def pictures(self) -> list[Image.Image]:
+        """The picture of every request, decoded."""
+        addresses = [request["messages"][1]["content"][1]["image_url"]["url"]
+                     for request in self.requests]  # fmt: skip
+        return [Image.open(io.BytesIO(base64.b64decode(address.split(",", 1)[1])))
+                for address in addresses]  # fmt: skip
 
     @contextmanager
     def running(self) -> Iterator["ChatServer"]:
