@@ -14,9 +14,6 @@ class VariReal(Part):
     in November 2025, so the usual name of that one is a mirror.
     """
 
-    side: Annotated[int, Field(ge=32, le=2048, multiple_of=8)] = Field(
-        1024, description="pixels a side that are worked at; sources are resized there and back"
-    )
     text_to_image: Checkpoint = Field(
         Checkpoint(), description="paints backgrounds and texture sheets; SD or SDXL"
     )

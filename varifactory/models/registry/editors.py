@@ -97,14 +97,25 @@ def _refuse_other_weights(family: Family, edits: Edits, prefix: str) -> None:
 def _varireal(recipe: Recipe) -> Inpainter:
     edits, run = recipe.edits, recipe.run
     first = edits.editor == "varireal"
+    given = ("scheduler", "distilled") if first else ()
+    for name in given:
+        if getattr(edits, name) != Edits.model_fields[name].default:
+            raise ModelError(f"varireal has samplers of its own: clear edits.{name}")
     named = edits.checkpoint if first else edits.compare.checkpoint
-    return _recipes_of_the_paper(named, edits.varireal, edits.batch, run.device, run.threads)
+    return _recipes_of_the_paper(
+        named, edits.varireal, edits.side if first else 0, edits.batch, edits.offload == "model",
+        run.device, run.threads, "edits.checkpoint" if first else "edits.compare.checkpoint",
+    )  # fmt: skip
 
 
 @cache
 def _recipes_of_the_paper(
-    inpainting: Checkpoint, parts: VariReal, batch: int, device: str, threads: int
-) -> Inpainter:
+    inpainting: Checkpoint, parts: VariReal, side: int, batch: int, offload: bool, device: str,
+    threads: int, key: str,
+) -> Inpainter:  # fmt: skip
     from varifactory.models.edits.varireal.editor import VariRealEditor
 
-    return VariRealEditor(inpainting, parts, batch=batch, device=device, threads=threads)
+    return VariRealEditor(
+        inpainting, parts, side=side, batch=batch, offload=offload, device=device, threads=threads,
+        key=key,
+    )  # fmt: skip
