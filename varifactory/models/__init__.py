@@ -193,7 +193,7 @@ class Answer:
     possible: float | None = None
     """Probability that what is seen could exist in reality; None where the judge cannot say."""
     cost_usd: float | None = None
-    """Price of this case's call, US dollars; None if unknown, 0 of a model of one's own."""
+    """Price of this case's call, US dollars; None if unknown, or where nobody is paid."""
     trouble: NoAnswer | None = None
     """Why there is no answer to this case; the other cases have theirs."""
 
@@ -258,9 +258,13 @@ class Trainee(Protocol):
         ...
 
     def step(
-        self, images: Sequence[Pixels], labels: Sequence[int], weights: Sequence[float]
-    ) -> float:
-        """One optimiser step on the weighted cross-entropy; returns the loss before the step."""
+        self, images: Sequence[Pixels], labels: Sequence[int], weights: Sequence[float],
+        following: Sequence[Pixels] = (),
+    ) -> float:  # fmt: skip
+        """One optimiser step on the weighted cross-entropy; returns the loss before the step.
+
+        ``following`` are the next step's images, which may be made ready meanwhile.
+        """
         ...
 
     def logits(self, images: Sequence[Pixels]) -> NDArray[np.float32]:

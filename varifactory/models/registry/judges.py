@@ -4,31 +4,56 @@ from functools import cache
 
 from varifactory.images import decode_mask, decode_png
 from varifactory.models import Judge
+from varifactory.models.provider.budget import shared
 from varifactory.models.registry.clips import clip
 from varifactory.models.registry.naming import unknown
-from varifactory.recipe import Recipe
+from varifactory.recipe import Checkpoint, Recipe, Verdicts
+from varifactory.recipe.prompts import Price
 
-JUDGES = ("measured",)
+JUDGES = ("measured", "clip", "vision", "vision-local")
 
 Exemplar = tuple[str, str, str, str, str]
 """Of a real training image: pixel hash, class name, mask hash, image blob, mask blob."""
 
 
-def judge(recipe: Recipe, exemplars: tuple[Exemplar, ...], store: str, *, name: str = "") -> Judge:
+def judge(
+    recipe: Recipe,
+    exemplars: tuple[Exemplar, ...],
+    store: str,
+    *,
+    name: str = "",
+    run: str = "",
+) -> Judge:
     """Who judges, with the real training images it may know classes from.
+
+    Args:
+        recipe: its ``verdicts``, and what else a judge needs of it.
+        exemplars: real training images.
+        store: where these lie.
+        name: one of ``JUDGES``; empty: the first of the recipe.
+        run: whose budget is spent; all judges of a run share it.
 
     Raises:
         ModelError: for a name that is none of ``JUDGES``.
     """
     name = name or recipe.verdicts.judge
-    if name not in JUDGES:
-        raise unknown("verdicts.judge", name, JUDGES)
-    world = recipe.sources.kind == "world"
-    return _judge(recipe.training.clip, recipe.run.threads, world, exemplars, store)
+    settings, threads = recipe.verdicts, recipe.run.threads
+    if name == "measured":
+        world = recipe.sources.kind == "world"
+        return _measured(recipe.training.clip, threads, world, exemplars, store)
+    if name == "clip":
+        return _clip(settings.clip or recipe.training.clip, threads, recipe.training.template)
+    if name == "vision":
+        return _vision(settings, recipe.prompts.prices, run)
+    if name == "vision-local":
+        return _vision_local(
+            settings.checkpoint, settings.side, settings.pointer, recipe.run.device, threads
+        )
+    raise unknown("verdicts.judge", name, JUDGES)
 
 
 @cache
-def _judge(
+def _measured(
     clip_name: str, threads: int, world: bool, exemplars: tuple[Exemplar, ...], store: str
 ) -> Judge:
     from varifactory.judge import MeasuredJudge, Prototypes, load_references
@@ -44,3 +69,36 @@ def _judge(
         lambda mask: decode_mask(read_blob(Store(store), masks[mask])),
     )
     return MeasuredJudge(load_references() if world else None, prototypes)
+
+
+@cache
+def _clip(clip_name: str, threads: int, template: str) -> Judge:
+    from varifactory.models.verdicts.clip import ClipJudge
+
+    return ClipJudge(clip(clip_name, threads), template)
+
+
+@cache
+def _vision(settings: Verdicts, prices: tuple[Price, ...], run: str) -> Judge:
+    from varifactory.models.verdicts.vision import VisionJudge
+
+    return VisionJudge(
+        settings.model,
+        base_url=settings.base_url or None,
+        key_variable=settings.key_variable or None,
+        budget=shared(run, "verdicts", settings.max_usd, settings.max_requests),
+        prices=prices,
+        side=settings.side,
+        pointer=settings.pointer,
+        at_once=settings.at_once,
+        max_tokens=settings.max_tokens,
+    )
+
+
+@cache
+def _vision_local(
+    checkpoint: Checkpoint, side: int, pointer: str, device: str, threads: int
+) -> Judge:
+    from varifactory.models.verdicts.local import LocalVision
+
+    return LocalVision(checkpoint, side=side, pointer=pointer, device=device, threads=threads)
