@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from flows.adapting import generator_adapters
 from flows.judging import edit_verdicts
 from flows.run import FactoryRun
 from tasks.edits import edit_shard
@@ -34,7 +35,8 @@ def judged_edits(
     recipe, taxonomy = run.recipe, load_taxonomy(run.recipe.prompts.taxonomy)
     controls = agreement.controls(chosen, found_masks, recipe.prompts.attributes, taxonomy)
     said = edit_verdicts(run, controls, found_masks, written, 0)
-    work = _Work(run, chosen, found_masks, written, said=dict(said))
+    adapters = generator_adapters(run, chosen)
+    work = _Work(run, chosen, found_masks, written, said=dict(said), adapters=adapters)
     work.attempts(0, None)
     found = _topped_up(work) if recipe.edits.exact else work.found
     run.decided("edits", items.refused(work.made, work.gates))
@@ -67,6 +69,8 @@ class _Work:
     written: Sequence[Row]
     said: dict[str, dict[str, Row]]
     """Edit key -> judge -> verdict."""
+    adapters: Mapping[str, str]
+    """Class name -> blob of the adapter of the recipe's editor."""
     made: list[Row] = field(default_factory=list)
     gates: dict[str, str] = field(default_factory=dict)
     found: Mapping[str, items.Outcome] = field(default_factory=dict)
@@ -112,9 +116,14 @@ class _Work:
             attempt,
             wanted,
             _indexes(wanted),
+            self.adapters if editor == recipe.edits.editor else {},
         )
-        extra = {"editor": editor}
-        return self.run.stage(edit_shard, "edits", fields, planned, round=number, extra=extra)
+        # An adapter is put on once where the edits of a class follow each other.
+        together = ("label",) if self.adapters else ()
+        return self.run.stage(
+            edit_shard, "edits", fields, planned,
+            round=number, together=together, extra={"editor": editor},
+        )  # fmt: skip
 
 
 def _indexes(wanted: set[Wish] | None) -> range | None:

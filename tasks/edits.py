@@ -8,27 +8,30 @@ from prefect.client.schemas.objects import State
 from tasks import policy
 from varifactory.catalog import load_catalog
 from varifactory.edits import Drawn, draw_edits, finish_edits
-from varifactory.loading import images_of, masks_of
-from varifactory.models import Pixels, Region, registry
+from varifactory.loading import images_of, masks_of, weights_of
+from varifactory.models import Pixels, Region, Weights, registry
 from varifactory.recipe import Recipe
 from varifactory.shards import ShardRef
 from varifactory.stages import Row, Work
 from varifactory.store import Store
 
-Inputs = tuple[list[Pixels], list[Region]]
+Inputs = tuple[list[Pixels], list[Region], dict[str, Weights]]
 
 
 @task(**policy.stage("edits", gpu=True))
 def edit_shard(recipe: Recipe, shard: ShardRef, editor: str) -> State[Any]:
     """Make the missing edits of a shard."""
     catalog = load_catalog(recipe.prompts.catalog)
+    known: dict[str, Weights] = {}  # rows come by class, so neighbouring batches share adapters
 
     def read(rows: list[Row], store: Store) -> Inputs:
-        return images_of(store, rows, "source_blob"), masks_of(store, rows, "mask_blob")
+        images, masks = images_of(store, rows, "source_blob"), masks_of(store, rows, "mask_blob")
+        return images, masks, weights_of(store, rows, "adapter_blob", known)
 
     def draw(rows: list[Row], inputs: Inputs) -> Drawn:
         inpainter = registry.inpainter(recipe, editor)
-        return draw_edits(rows, *inputs, inpainter, catalog, recipe.edits)
+        images, masks, weights = inputs
+        return draw_edits(rows, images, masks, inpainter, catalog, recipe.edits, weights)
 
     work = Work(read, draw, finish_edits)
     return policy.run_shard(shard, work, batch_size=recipe.run.batch_size, ahead=recipe.run.ahead)

@@ -8,6 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from varifactory.images import decode_mask, decode_png
+from varifactory.models import Weights
 from varifactory.stages import Row
 from varifactory.store import Manifest, Store
 
@@ -37,6 +38,24 @@ def maybe_masks_of(
     named = [row for row in rows if row.get(column)]
     found = iter(masks_of(store, named, column))
     return [next(found) if row.get(column) else None for row in rows]
+
+
+def weights_of(
+    store: Store, rows: Sequence[Row], column: str, known: dict[str, Weights]
+) -> dict[str, Weights]:
+    """Blob name -> weights of all that a column names, up to 100 MB each.
+
+    Those in ``known`` are not read again; afterwards it holds these rows' alone.
+
+    Raises:
+        BlobError: one of them is lost or corrupt.
+    """
+    named = {str(row[column]) for row in rows if row.get(column)}
+    found = {blob: known.get(blob) or Weights(split_name(blob)[0], read_blob(store, blob))
+             for blob in sorted(named)}  # fmt: skip
+    known.clear()
+    known.update(found)
+    return found
 
 
 def _read(store: Store, rows: Sequence[Row], column: str) -> list[bytes]:

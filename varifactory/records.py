@@ -80,12 +80,12 @@ STAGES: dict[str, list[tuple[str, pa.DataType, str]]] = {
     ],
     "adapters": [
         ("scope", TEXT, "class or dataset"),
-        ("shots", TEXT, "pixel hashes of the real images it was tuned on, JSON"),
+        ("shots", TEXT, "pixel hash and caption of the images it was tuned on, JSON"),
         ("adapter_blob", TEXT, "LoRA weights of the generator, safetensors"),
         ("steps", pa.int32(), "optimiser steps"),
         ("first_loss", pa.float64(), "mean loss of the first tenth of the steps"),
         ("last_loss", pa.float64(), "mean loss of the last tenth of the steps"),
-        ("curve", TEXT, "loss by step, JSON"),
+        ("curve", TEXT, "loss by step, and on fixed noise before and after, JSON"),
         ("settings", TEXT, "settings of the tuning, JSON"),
     ],
     "edits": [

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from varifactory.recipe.part import Count, Part
 
@@ -26,3 +26,14 @@ class Adaptation(Part):
     seed: int = Field(1, description="of the adapter's first weights, noise and order of images")
     template: str = Field("a photo of a {class_name}", description="text beside every shot")
     text_encoder: bool = Field(True, description="adapt the text encoder too")
+
+    @field_validator("template")
+    @classmethod
+    def _names_nothing_else(cls, template: str) -> str:
+        try:
+            template.format(class_name="x")
+        except (KeyError, IndexError, ValueError, AttributeError):
+            raise ValueError(
+                "only {class_name} may stand in braces, such as 'a photo of a {class_name}'"
+            ) from None
+        return template

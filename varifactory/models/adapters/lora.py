@@ -1,9 +1,9 @@
 """LoRA layers of a pipeline under training, and their weights in diffusers' own format."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from varifactory.errors import ModelError
-from varifactory.models.clip.adapter import seed_adapter
 
 if TYPE_CHECKING:
     import torch
@@ -44,13 +44,27 @@ def add_layers(
                 f"the generator's {name} has no attention to adapt ({str(error)[:200]}): set "
                 "adaptation.scope=none"
             ) from None
-        # LoRA's own steps are too small for half precision; its output is cast back by PEFT.
-        seed_adapter(model, random)
+        _seeded(model, random)
     weights = [each for model in models.values() for each in model.parameters()
                if each.requires_grad]  # fmt: skip
     for each in weights:
+        # A step of training is too small for half precision; PEFT casts the layers' output back.
         each.data = each.data.to(torch.float32)
     return weights
+
+
+def _seeded(model: Any, random: "torch.Generator") -> None:
+    """First matrices anew from ``random``, on the CPU; the second are zero, so nothing changes yet.
+
+    PEFT draws from torch's global state, which threads share.
+    """
+    import torch
+
+    for name, each in model.named_parameters():
+        if each.requires_grad and "lora_A" in name:
+            fresh = torch.empty(each.shape, dtype=torch.float32)
+            torch.nn.init.kaiming_uniform_(fresh, a=math.sqrt(5), generator=random)
+            each.data.copy_(fresh)
 
 
 def adapted(pipeline: Any, *, text_encoder: bool) -> dict[str, Any]:

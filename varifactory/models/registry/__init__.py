@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from varifactory.models.registry.adapters import tuner
 from varifactory.models.registry.clips import clip, trainee
 from varifactory.models.registry.editors import EDITORS, inpainter
 from varifactory.models.registry.judges import JUDGES, Exemplar, judge
@@ -13,7 +14,7 @@ from varifactory.models.registry.writers import writer
 
 __all__ = [
     "EDITORS", "JUDGES", "SEGMENTERS", "Exemplar", "cards", "clip", "inpainter", "judge",
-    "segmenter", "trainee", "writer",
+    "segmenter", "trainee", "tuner", "writer",
 ]  # fmt: skip
 
 BUILT_IN = Path(__file__).parents[1] / "builtin"
