@@ -8,6 +8,7 @@ import io
 import logging
 import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -21,6 +22,7 @@ import pyarrow.parquet as pq
 from varifactory import records
 from varifactory.errors import FactoryError, ModelError
 from varifactory.keeping import keep_rows
+from varifactory.models import accelerator
 from varifactory.overlap import Lane, ahead_of
 from varifactory.stages import Made, Row, Work, failed
 from varifactory.store import BlobError, Store, StoreError
@@ -234,6 +236,10 @@ class _Bench:
         """The error, where it is one item's; raised where every further item would meet it too."""
         if isinstance(error, ModelError | StoreError) and not isinstance(error, BlobError):
             raise error
+        if accelerator.is_lost(error):
+            raise accelerator.lost(error) from error
+        # Its frames hold what the batch had computed, and what comes next needs that memory.
+        traceback.clear_frames(error.__traceback__)
         return error
 
     def _apart(self, rows: list[Row], error: Exception) -> list[Made]:
@@ -243,7 +249,7 @@ class _Bench:
         log.warning("%s failed: %s: %s", rows[0]["key"][:12], type(error).__name__, error)
         if isinstance(error, BlobError):
             self.outcome.lost_blobs.append(error.blob)
-        return [failed(rows[0], error)]
+        return [failed(rows[0], accelerator.explained(error))]
 
     def _one(self, row: Row) -> list[Made]:
         try:

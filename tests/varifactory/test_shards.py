@@ -1,5 +1,8 @@
 """Shards: what is planned, what a batch leaves behind, and what stops a shard."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,7 @@ from varifactory import records, shards
 from varifactory.errors import ModelError
 from varifactory.keeping import keep_rows
 from varifactory.keys import item_key, spec_of
+from varifactory.models.accelerator import CardLost
 from varifactory.shards import Interrupted, ShardRef, plan_shards, work_shard
 from varifactory.stages import Made, Row
 from varifactory.store import BlobLost, Store, StoreDenied
@@ -240,3 +244,68 @@ def test_columns_of_a_plan_come_back_as_they_went(store: Store) -> None:
               for row in planned_rows]  # fmt: skip
     assert sorted(seen, key=str) == sorted(wanted, key=str)
     assert set(wanted[0]) < set(records.schema("masks").names)
+
+
+class Hungry:
+    """Makes rows with real tensors of so many megabytes each, all of a batch at a time."""
+
+    def __init__(self, megabytes: dict[str, int]) -> None:
+        self.megabytes = megabytes
+
+    def __call__(self, batch: list[Row], store: Store) -> list[Made]:
+        import torch
+
+        work = [torch.ones(self.megabytes[row["source_key"]] << 18) for row in batch]
+        return [
+            Made({**row, "status": "ok", "area": float(one.mean())})
+            for row, one in zip(batch, work, strict=True)
+        ]
+
+
+LIMITED = """
+import json, resource, sys
+import torch
+from tests.varifactory.test_shards import Hungry, SPEC, planned, rows, work
+from varifactory.store import Store
+
+store = Store(sys.argv[1])
+store.prepare()
+store.write_run("run", {})
+plan = planned(store, rows(4))
+pages = int(open("/proc/self/statm").read().split()[0])
+limit = pages * resource.getpagesize() + (500 << 20)
+resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+work(store, plan, Hungry({"0": 250, "1": 250, "2": 900, "3": 250}), batch_size=4)
+resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+found = store.rows("masks", SPEC).to_pylist()
+print(json.dumps([[row[c] for c in ("source_key", "status", "reason")] for row in found]))
+"""
+
+
+def test_short_memory_fails_the_one_item_that_is_too_much(root: Path, tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(tmp_path / "store")],
+        cwd=root, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    found = {key: (status, reason) for key, status, reason in json.loads(ran.stdout)}
+    assert {key for key, (status, _) in found.items() if status == "ok"} == set("013")
+    status, reason = found["2"]
+    assert status == "failed"
+    for setting in ("sources.size", "checkpoint.dtype", "edits.batch"):
+        assert setting in reason
+
+
+def test_a_lost_card_ends_the_shard_and_keeps_its_batches(store: Store) -> None:
+    import torch
+
+    plan = planned(store, rows(8), size=8)
+    (ref,) = plan.shards
+    gone = torch.AcceleratorError("CUDA error: unspecified launch failure\nSearch for ...")
+    sixth = sorted(rows(8), key=lambda row: row["key"])[5]["source_key"]
+    make = Maker(**{f"item_{sixth}": gone})
+    with pytest.raises(CardLost, match="what was finished is kept"):
+        work_shard(ref, make, batch_size=2)
+    assert len(make.batches) == 3, "it went on without a card"
+    assert store.rows("masks", SPEC)["status"].to_pylist() == ["ok"] * 4
+    assert work_shard(ref, Maker(), batch_size=2, again=True).made == 4

@@ -139,6 +139,13 @@ def lost(error: BaseException) -> CardLost:
     )
 
 
+def explained(error: Exception) -> Exception:
+    """The same error, or where memory ran out one that names the settings."""
+    if not is_short(error) or TOO_MUCH in str(error):
+        return error
+    return MemoryError(f"{TOO_MUCH} ({str(error)[:200] or type(error).__name__})")
+
+
 def release() -> None:
     """Give unused memory back."""
     import gc

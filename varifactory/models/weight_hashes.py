@@ -64,7 +64,7 @@ def _file_hash(path: Path) -> str:
 @cache
 def _hashed(path: Path, size: int, modified: int) -> str:
     stamp = stamps() / f"{digest(str(path))[:32]}.json"
-    facts = {"path": str(path), "size": size, "modified": modified}
+    facts: dict[str, str | int] = {"path": str(path), "size": size, "modified": modified}
     if size >= STAMPED and (known := _read(stamp, facts)):
         return known
     with path.open("rb") as stream:

@@ -15,9 +15,7 @@ import pytest
 from tests.servers.hub import COMMIT, HubServer, Illness, Repo
 from varifactory.errors import ModelError
 from varifactory.models import checkpoints, weight_hashes
-from varifactory.models.checkpoints import (
-    find, load_weights_only, local_folder, refuse_pickles,
-)  # fmt: skip
+from varifactory.models.checkpoints import find, load_weights_only, local_folder, refuse_pickles
 from varifactory.recipe import Checkpoint
 
 FILES = {"config.json": b"{}", "unet/model.safetensors": b"w" * 5000, "README.md": b"hi"}
@@ -234,7 +232,8 @@ def checkpoint_folder(path: Path) -> Path:
 def test_a_local_folder_is_named_by_all_that_is_read_from_it(tmp_path: Path) -> None:
     folder = checkpoint_folder(tmp_path / "model")
     found = wanted(str(folder))
-    assert found.is_local and local_folder(found) == folder
+    assert found.is_local
+    assert local_folder(found) == folder
     moved = folder.rename(tmp_path / "moved")
     assert wanted(str(moved)).weights == found.weights
     (moved / ".cache").mkdir()
@@ -258,8 +257,8 @@ def test_another_hash_is_refused_and_told(tmp_path: Path) -> None:
     sha = wanted(str(file)).weights
     with pytest.raises(ModelError, match=f"edits.checkpoint.sha256 is {'0' * 64}.*{sha}"):
         wanted(str(file), sha256="0" * 64)
+    (tmp_path / "empty").mkdir()
     with pytest.raises(ModelError, match=r"edits\.checkpoint\.name.*holds no weights"):
-        (tmp_path / "empty").mkdir()
         wanted(str(tmp_path / "empty"))
     file.unlink()
     (tmp_path / "link.safetensors").symlink_to(file)
