@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from varifactory.models import Pixels, Region
 from varifactory.models.builtin.cards import read_card, write_card
-from varifactory.models.masks.sam import BUILT_IN, WEIGHTS, build_sam, load_sam, middle_box
+from varifactory.models.masks.prompting import middle_box
+from varifactory.models.masks.sam import BUILT_IN, WEIGHTS, build_sam, load_sam
 from varifactory.world import load_world, render, sample_scene
 
 BATCH = 8

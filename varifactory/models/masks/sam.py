@@ -1,26 +1,29 @@
-"""Masks through segment_anything: the built-in small SAM, prompted with a box."""
+"""Masks through segment_anything: the built-in small SAM and ViT-H, -L, -B on one code path."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
 
-from varifactory.models import Identity, Pixels, Segmentation
+from varifactory.models import Identity, Pixels, Region
 from varifactory.models.builtin.cards import check_weights, read_card
+from varifactory.models.masks.prompted import Prompted
+from varifactory.models.masks.prompting import Middle, Pointer, Prompt, Shown
+from varifactory.models.masks.running import one_by_one
+from varifactory.models.residency import Resident
 
 BUILT_IN = Path(__file__).parents[1] / "builtin" / "small-sam"
 WEIGHTS = "sam.safetensors"
-Box = tuple[int, int, int, int]
-"""Left, top, right, bottom; pixels."""
 
 
-def build_sam(config: dict[str, Any]) -> Any:
+def build_sam(config: Mapping[str, Any]) -> Any:
     """A ``segment_anything`` ``Sam`` of the sizes in ``config``, weights random.
 
-    The package's registry knows only ViT-B, -L and -H; this is the same model, smaller.
+    The package's registry knows only ViT-B, -L and -H; this is the same model in any size
+    (``sam_sizes.yaml``). What a small model's ``config`` leaves out: attention is global, and the
+    decoder is cut to its prompt width.
     """
     from functools import partial
 
@@ -31,17 +34,19 @@ def build_sam(config: dict[str, Any]) -> Any:
     encoder = modeling.ImageEncoderViT(
         img_size=side, patch_size=patch, embed_dim=config["width"], depth=config["depth"],
         num_heads=config["heads"], mlp_ratio=4, out_chans=width, qkv_bias=True,
-        norm_layer=partial(torch.nn.LayerNorm, eps=1e-6), use_rel_pos=True, window_size=0,
-        global_attn_indexes=tuple(range(config["depth"])),
+        norm_layer=partial(torch.nn.LayerNorm, eps=1e-6), use_rel_pos=True,
+        window_size=config.get("window", 0),
+        global_attn_indexes=tuple(config.get("global_layers", range(config["depth"]))),
     )  # fmt: skip
     prompts = modeling.PromptEncoder(
         embed_dim=width, image_embedding_size=(side // patch, side // patch),
-        input_image_size=(side, side), mask_in_chans=8,
+        input_image_size=(side, side), mask_in_chans=config.get("mask_channels", 8),
     )  # fmt: skip
     decoder = modeling.MaskDecoder(
         num_multimask_outputs=3, transformer_dim=width, iou_head_depth=3, iou_head_hidden_dim=width,
         transformer=modeling.TwoWayTransformer(
-            depth=2, embedding_dim=width, mlp_dim=2 * width, num_heads=config["heads"]
+            depth=2, embedding_dim=width, mlp_dim=config.get("decoder_width", 2 * width),
+            num_heads=config.get("decoder_heads", config["heads"]),
         ),
     )  # fmt: skip
     return modeling.Sam(
@@ -50,51 +55,81 @@ def build_sam(config: dict[str, Any]) -> Any:
     ).eval()  # fmt: skip
 
 
-class SmallSam:
-    """A ``Segmenter``: a box over the middle of the image -> SAM.
+class Sam:
+    """A ``Promptable`` over ``SamPredictor``, which takes images one at a time."""
 
-    The small SAM was trained with that box too, and finds the object in it as well as with a
-    tight one (``card.json``). Images go through one at a time, as ``SamPredictor`` takes them, so
-    a mask cannot depend on other images.
-    """
+    method = "sam"
 
-    def __init__(self, *, folder: Path = BUILT_IN, threads: int = 1) -> None:
-        """``threads`` is only told in the identity: setting it for torch is the caller's."""
-        self._folder = folder
-        self._threads = threads
-        self._lock = Lock()
-        self._predictor: Any = None
-        self._card = read_card(folder)
+    def __init__(self, identity: Identity, load: Callable[[], Any]) -> None:
+        """``load`` gives a ``Sam`` that is ready on its device."""
+        self._identity = identity
+        self.predictor = Resident(str(identity["name"]), lambda: _predictor(load()))
 
     @property
     def identity(self) -> Identity:
-        return {
-            "name": self._card["name"],
-            "weights": self._card["sha256"],
-            "dtype": "float32",
-            "batch": 1,
-            "threads": self._threads,
-            "prompt": "middle box",
-            "reads_class_name": False,
-        }
+        return self._identity
 
-    def segment(self, images: Sequence[Pixels], class_names: Sequence[str]) -> list[Segmentation]:
-        return [self._segment(image) for image in images]
+    def draw(
+        self, images: Sequence[Pixels], shown: Sequence[Shown], *, multimask: bool
+    ) -> list[list[tuple[Region, float, Prompt]]]:
+        if not images:
+            return []
+        with self.predictor.use() as predictor:
 
-    def _segment(self, image: Pixels) -> Segmentation:
-        box = middle_box(image)
-        with self._lock:
-            predictor = self._loaded()
-            predictor.set_image(image)
-            masks, scores, _ = predictor.predict(box=np.array(box), multimask_output=False)
-        return Segmentation(masks[0], float(np.clip(scores[0], 0, 1)), "middle-box+sam", box)
+            def masks(work: tuple[Pixels, Shown]) -> list[tuple[Region, float, Prompt]]:
+                image, places = work
+                predictor.set_image(image)
+                return [
+                    (mask, float(score), prompt)
+                    for prompt in places.prompts
+                    for mask, score in _predicted(predictor, prompt, multimask)
+                ]
 
-    def _loaded(self) -> Any:
-        if self._predictor is None:
-            from segment_anything import SamPredictor
+            return one_by_one(list(zip(images, shown, strict=True)), masks)
 
-            self._predictor = SamPredictor(load_sam(self._folder, self._card["sha256"]))
-        return self._predictor
+
+def _predictor(sam: Any) -> Any:
+    from segment_anything import SamPredictor
+
+    return SamPredictor(sam)
+
+
+def _predicted(predictor: Any, prompt: Prompt, multimask: bool) -> list[tuple[Region, float]]:
+    if prompt.box is not None:
+        asked = {"box": np.array(prompt.box)}
+    else:
+        asked = {"point_coords": np.array([prompt.point]), "point_labels": np.array([1])}
+    masks, scores, _ = predictor.predict(**asked, multimask_output=multimask)
+    return list(zip(masks, scores, strict=True))
+
+
+def built_in_sam(*, folder: Path = BUILT_IN, threads: int = 1) -> Sam:
+    """The small SAM; ``threads`` is only told in its identity, setting them is the caller's.
+
+    Raises:
+        ModelError: there is no card in ``folder``.
+    """
+    card = read_card(folder)
+    identity: Identity = {
+        "name": card["name"],
+        "weights": card["sha256"],
+        "dtype": "float32",
+        "batch": 1,
+        "threads": threads,
+    }
+    return Sam(identity, lambda: load_sam(folder, card["sha256"]))
+
+
+def small_sam(
+    *, folder: Path = BUILT_IN, threads: int = 1, pointer: Pointer | None = None
+) -> Prompted:
+    """A ``Segmenter``: a box over the middle of the image -> the small SAM.
+
+    It was trained with that box too, and finds the object in it as well as with a tight one
+    (``card.json``).
+    """
+    model = built_in_sam(folder=folder, threads=threads)
+    return Prompted(model, pointer or Middle("box"), rule="best-score")
 
 
 def load_sam(folder: Path, sha256: str) -> Any:
@@ -111,9 +146,3 @@ def load_sam(folder: Path, sha256: str) -> Any:
     weights = load_file(folder / WEIGHTS)
     sam.load_state_dict({name: tensor.to(torch.float32) for name, tensor in weights.items()})
     return sam
-
-
-def middle_box(image: Pixels) -> Box:
-    """The middle four fifths: where the object of a labelled picture most likely is."""
-    height, width = image.shape[:2]
-    return (width // 10, height // 10, width - width // 10, height - height // 10)

@@ -10,7 +10,7 @@ import pytest
 
 from varifactory.models.builtin.cards import check_weights, read_card
 from varifactory.models.edits.diffusion import SmallDiffusion
-from varifactory.models.masks.sam import SmallSam
+from varifactory.models.masks.sam import small_sam
 
 SHORT = {
     "train_small_sam": ("--images", "8", "--steps", "2", "--held-out", "8"),
@@ -39,7 +39,7 @@ def trained(name: str, folder: Path) -> Path:
 
 @pytest.mark.slow
 def test_the_sam_script_makes_a_segmenter(tmp_path):
-    sam = SmallSam(folder=trained("train_small_sam", tmp_path / "sam"))
+    sam = small_sam(folder=trained("train_small_sam", tmp_path / "sam"))
     assert sam.segment([np.zeros((40, 50, 3), np.uint8)], [""])[0].mask.shape == (40, 50)
 
 

@@ -9,7 +9,9 @@ import pytest
 
 from varifactory.errors import ModelError
 from varifactory.models import Segmentation
-from varifactory.models.masks.sam import BUILT_IN, WEIGHTS, SmallSam, middle_box
+from varifactory.models.masks.prompted import Prompted
+from varifactory.models.masks.prompting import middle_box
+from varifactory.models.masks.sam import BUILT_IN, WEIGHTS, small_sam
 from varifactory.world import Rendered, load_world, render, sample_scene
 
 FIRST_SEED = 71_000_000
@@ -27,8 +29,8 @@ def drawn() -> list[Rendered]:
 
 
 @pytest.fixture(scope="module")
-def sam() -> SmallSam:
-    return SmallSam()
+def sam() -> Prompted:
+    return small_sam()
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +81,8 @@ def test_a_mask_has_the_size_of_its_image(sam, height, width):
 
 def test_the_identity_is_known_without_torch():
     code = (
-        "import sys; from varifactory.models.masks.sam import SmallSam; "
-        "print(SmallSam(threads=2).identity); "
+        "import sys; from varifactory.models.masks.sam import small_sam; "
+        "print(small_sam(threads=2).identity); "
         "sys.exit(bool({'torch', 'segment_anything'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -93,19 +95,19 @@ def test_other_weights_than_the_card_names_are_refused(copied):
     weights[-1] ^= 1
     (copied / WEIGHTS).write_bytes(weights)
     with pytest.raises(ModelError, match=r"their card says .* install varifactory again"):
-        SmallSam(folder=copied).segment([np.zeros((8, 8, 3), np.uint8)], [""])
+        small_sam(folder=copied).segment([np.zeros((8, 8, 3), np.uint8)], [""])
 
 
 def test_missing_weights_and_pickles_are_refused(copied):
     image = np.zeros((8, 8, 3), np.uint8)
     (copied / WEIGHTS).rename(copied / "sam_vit_b.pth")
     with pytest.raises(ModelError, match=r"sam_vit_b\.pth is a pickle checkpoint"):
-        SmallSam(folder=copied).segment([image], [""])
+        small_sam(folder=copied).segment([image], [""])
     (copied / "sam_vit_b.pth").unlink()
     with pytest.raises(ModelError, match="has no weights"):
-        SmallSam(folder=copied).segment([image], [""])
+        small_sam(folder=copied).segment([image], [""])
 
 
 def test_a_folder_without_a_model_is_refused_at_once(tmp_path):
     with pytest.raises(ModelError, match=r"no model at .* `make models`"):
-        SmallSam(folder=tmp_path)
+        small_sam(folder=tmp_path)
