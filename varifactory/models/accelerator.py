@@ -100,7 +100,7 @@ def halving(
                 raise
         # Here the error is gone, and with it its frames, which hold what was computed so far.
         release()
-        if not spared and residency.drop_all():
+        if not spared and residency.drop_all(but_newest=True):
             spared = True
             continue
         if len(batch) == 1:

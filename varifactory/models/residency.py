@@ -88,16 +88,19 @@ class Resident(Generic[Model]):
             return None
 
 
-def drop_idle() -> bool:
-    """Give up the longest unused model that nobody uses; whether there was one."""
+def drop_idle(*, but_newest: bool = False) -> bool:
+    """Give up the longest unused model that nobody uses; whether there was one.
+
+    With ``but_newest`` the one that was used last stays: whoever ran short was just using it.
+    """
     with _lock:
         known = sorted(_resident, key=lambda each: each.last_used)
-    return any(each.drop() for each in known)
+    return any(each.drop() for each in (known[:-1] if but_newest else known))
 
 
-def drop_all() -> int:
+def drop_all(*, but_newest: bool = False) -> int:
     """Give up every model that nobody uses; how many there were."""
     dropped = 0
-    while drop_idle():
+    while drop_idle(but_newest=but_newest):
         dropped += 1
     return dropped

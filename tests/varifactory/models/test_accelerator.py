@@ -71,18 +71,21 @@ def test_one_image_that_is_too_much_names_the_settings() -> None:
 
 def test_idle_models_are_given_up_before_a_batch_is_halved() -> None:
     found = limited(
-        "idle = Resident('idle', lambda: take(400))\n"
-        "with idle.use(): pass\n"
+        "idle, used = Resident('idle', lambda: take(400)), Resident('used', lambda: take(10))\n"
+        "for each in (idle, used):\n"
+        "    with each.use(): pass\n"
         "sizes = []\n"
         "def forward(jobs):\n"
         "    sizes.append(len(jobs))\n"
-        "    return [take(100 * len(jobs)).sum().item()] * len(jobs)\n"
+        "    with used.use():\n"
+        "        return [take(100 * len(jobs)).sum().item()] * len(jobs)\n"
         "room(200)\n"
         "made = halving(range(4), 4, forward)\n"
+        "loads = used.loads\n"
         "with idle.use(): pass\n"
-        "print(json.dumps([sizes, idle.loads]))"
+        "print(json.dumps([sizes, idle.loads, loads]))"
     )
-    assert found == [[4, 4], 2]
+    assert found == [[4, 4], 2, 1]
 
 
 def test_what_says_that_memory_is_short() -> None:
