@@ -48,8 +48,8 @@ class Examples:
         return 1 if self.masks is None else int(self.masks.shape[1])
 
 
-def encoded(pipeline: Any, shots: Sequence[Shot], random: "torch.Generator") -> Examples:
-    """The shots at the generator's own size: the shorter side fitted, the middle cut out.
+def encoded(pipeline: Any, shots: Sequence[Shot], side: int, random: "torch.Generator") -> Examples:
+    """The shots as squares of ``side`` pixels: the shorter side fitted, the middle cut out.
 
     Latents are the autoencoder's most likely ones, so nothing is drawn: its own spread is small
     beside the noise that is added.
@@ -59,7 +59,7 @@ def encoded(pipeline: Any, shots: Sequence[Shot], random: "torch.Generator") -> 
     """
     import torch
 
-    side, factor = native_side(pipeline), _factor(pipeline)
+    factor = _factor(pipeline)
     fitted = [_fitted(shot, side) for shot in shots]
     pixels = torch.from_numpy(np.stack([picture for picture, _ in fitted])).permute(0, 3, 1, 2)
     pixels = pixels.float() / 127.5 - 1
@@ -89,12 +89,6 @@ def takes_masks(pipeline: Any) -> bool:
             "edits.checkpoint to such a one"
         )
     return bool(taken != channels)
-
-
-def native_side(pipeline: Any) -> int:
-    """Pixels a side that the generator was made for."""
-    size = pipeline.unet.config.sample_size
-    return int(size if isinstance(size, int) else min(size)) * _factor(pipeline)
 
 
 def _factor(pipeline: Any) -> int:

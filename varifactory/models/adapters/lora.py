@@ -35,10 +35,12 @@ def add_layers(
     for name, model in models.items():
         targets = list(UNET if name == "unet" else TEXT)
         model.requires_grad_(False)
+        unread = _unread(pipeline) if name == ENCODERS[0] else None
+        config = LoraConfig(
+            r=rank, lora_alpha=alpha, target_modules=targets, exclude_modules=unread
+        )
         try:
-            model.add_adapter(
-                LoraConfig(r=rank, lora_alpha=alpha, target_modules=targets), adapter_name=NAME
-            )
+            model.add_adapter(config, adapter_name=NAME)
         except ValueError as error:
             raise ModelError(
                 f"the generator's {name} has no attention to adapt ({str(error)[:200]}): set "
@@ -65,6 +67,14 @@ def _seeded(model: Any, random: "torch.Generator") -> None:
             fresh = torch.empty(each.shape, dtype=torch.float32)
             torch.nn.init.kaiming_uniform_(fresh, a=math.sqrt(5), generator=random)
             each.data.copy_(fresh)
+
+
+def _unread(pipeline: Any) -> str | None:
+    """Layers whose output nothing reads: SDXL takes its first encoder's last state but one."""
+    if getattr(pipeline, ENCODERS[1], None) is None:
+        return None
+    last = getattr(pipeline, ENCODERS[0]).config.num_hidden_layers - 1
+    return rf".*\blayers\.{last}\..*"
 
 
 def adapted(pipeline: Any, *, text_encoder: bool) -> dict[str, Any]:

@@ -34,15 +34,18 @@ FIXED_SHOTS, FIXED_TIMES = 32, 8
 class LoraTuner:
     """A ``Tuner`` over a pipeline of diffusers; the pipeline is as before after each adapter."""
 
-    def __init__(self, identity: Identity, load: Callable[[], Any], *, half: bool = False) -> None:
+    def __init__(
+        self, identity: Identity, load: Callable[[], Any], *, side: int, half: bool = False
+    ) -> None:
         """
         Args:
             identity: of the generator (``name``, ``weights``, ``dtype``, ...).
             load: gives the plain pipeline, on its device and in its dtype.
+            side: pixels a side of the squares it is trained on: what it makes edits at.
             half: compute in the checkpoint's dtype under autocast; for a card.
         """
-        self._identity = dict(identity)
-        self._half = half
+        self._identity = {**identity, "side": side}
+        self._side, self._half = side, half
         self.resident: Resident[Any] = Resident(f"{identity['name']} for tuning", load)
 
     @property
@@ -62,7 +65,7 @@ class LoraTuner:
         import torch
 
         random = torch.Generator("cpu").manual_seed(settings.seed)
-        examples = encoded(pipeline, shots, random)
+        examples = encoded(pipeline, shots, self._side, random)
         lesson = Lesson(pipeline, examples, settings, random, half=self._half)
         before = lesson.fixed_error()
         losses = tuple(lesson.step() for _ in range(settings.steps))
@@ -152,7 +155,7 @@ class Lesson:
         """One optimiser step on a batch of shots; the mean error before it.
 
         Raises:
-            TrainingError: the error is not finite.
+            TrainingError: the error or its gradient is not finite.
             ModelError: memory is too short for one shot.
         """
         import torch
@@ -162,13 +165,11 @@ class Lesson:
         self._optimizer.zero_grad(set_to_none=True)
         questions = [self._question() for _ in range(self._settings.batch_size)]
         error = sum(self._by_parts(questions, self._learn)) / len(questions)
-        if not math.isfinite(error):
-            raise TrainingError(
-                f"the loss became {error} at step {self._done + 1} of {self._settings.steps}: "
-                f"lower adaptation.learning_rate (now {self._settings.learning_rate:g})"
-            )
+        self._mind("loss", error)
         self._scaler.unscale_(self._optimizer)
-        torch.nn.utils.clip_grad_norm_(self._weights, CLIPPED)
+        norm = torch.nn.utils.clip_grad_norm_(self._weights, CLIPPED)
+        if not self._scaler.is_enabled():  # else the scaler leaves such a step out
+            self._mind("gradient", float(norm))
         self._scaler.step(self._optimizer)
         self._scaler.update()
         self._done += 1
@@ -185,12 +186,17 @@ class Lesson:
         with torch.no_grad():
             found = self._by_parts(self._fixed, lambda some: self._errors(some).tolist())
         error = sum(found) / len(found)
-        if not math.isfinite(error):
-            raise TrainingError(
-                f"the loss is {error} after {self._done} steps: lower adaptation.learning_rate "
-                f"(now {self._settings.learning_rate:g})"
-            )
+        self._mind("loss", error)
         return error
+
+    def _mind(self, what: str, value: float) -> None:
+        if not math.isfinite(value):
+            settings = self._settings
+            raise TrainingError(
+                f"the {what} became {value} after {self._done} of {settings.steps} steps: lower "
+                f"adaptation.learning_rate (now {settings.learning_rate:g}), or adaptation.alpha "
+                f"(now {settings.alpha:g}) if it is far above adaptation.rank ({settings.rank})"
+            )
 
     def _by_parts(
         self, questions: Sequence[Question], work: Callable[[Sequence[Question]], list[float]]

@@ -93,6 +93,16 @@ def load(family: Family, found: Found, setup: Setup) -> Loaded:
     return Loaded(pipeline, prompts, sources)
 
 
+def load_plain(family: Family, found: Found, setup: Setup) -> Any:
+    """The pipeline as it was saved, on its device: nothing merged, rescheduled or remembered.
+
+    Raises:
+        ModelError: as ``load``.
+    """
+    device, dtype = accelerator.ready(setup.device, found.dtype, found.key)
+    return _read(family, found, setup, _folder(family, found), dtype).to(device)
+
+
 def load_pipeline(folder: Path) -> Any:
     """The inpainting pipeline saved in a folder, float32, on the CPU, nothing remembered.
 
