@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from varifactory.errors import ModelError
-from varifactory.models import Pixels, accelerator, residency
+from varifactory.models import Pixels, accelerator
 from varifactory.models.edits.varireal.priors import Gray
+from varifactory.models.residency import Resident
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Pass:
     """A resident pipeline and the call that it is made with."""
 
     def __init__(
-        self, pipeline: "residency.Resident[Any]", forward: Forward, *, side: int, batch: int,
+        self, pipeline: Resident[Any], forward: Forward, *, side: int, batch: int,
         padded: bool,
     ) -> None:  # fmt: skip
         """``padded``: fill every batch up to ``batch``, so that its shape is always the same."""
@@ -63,7 +64,8 @@ class Pass:
         """One picture a request, in order, whatever its batch mates.
 
         Raises:
-            ModelError: one picture alone does not fit into memory, or the numbers overflow.
+            MemoryError: one picture alone does not fit into memory; the message names settings.
+            ModelError: the numbers overflow.
         """
         made: dict[int, Pixels] = {}
         for settings in sorted({request.shared() for request in requests}):
@@ -73,19 +75,9 @@ class Pass:
 
     def _batches(self, requests: Sequence[Request]) -> list[Pixels]:
         with self.pipeline.use() as pipeline:
-            while True:
-                try:
-                    return accelerator.halving(
-                        requests, self._batch, lambda some: self._pictures(pipeline, some)
-                    )
-                except MemoryError:
-                    # This pass's own pipeline is in use and stays; others make room.
-                    if not residency.drop_idle():
-                        raise ModelError(
-                            f"{self.pipeline.name} lacks memory for one picture of {self._side} "
-                            "pixels a side: set edits.offload to model, edits.side lower, or take "
-                            "dtypes of fewer bits or a card with more memory"
-                        ) from None
+            return accelerator.halving(
+                requests, self._batch, lambda some: self._pictures(pipeline, some)
+            )
 
     def _pictures(self, pipeline: Any, requests: Sequence[Request]) -> list[Pixels]:
         filling = self._batch - len(requests) if self._padded else 0

@@ -1,6 +1,5 @@
 """Tiny checkpoints of the architectures of the three recipes, as their libraries save them."""
 
-import json
 from pathlib import Path
 
 import torch
@@ -25,27 +24,28 @@ from transformers import (
     CLIPVisionModelWithProjection,
 )
 
+from varifactory.catalog import load_catalog
+from varifactory.models.builtin.inpainting_parts import new_tokenizer
+from varifactory.models.edits.varireal.wording import wording
+
 WIDTH = 32
 """Of a text encoder; SDXL's context is both of them side by side."""
 WIDTHS = (32, 64)
 """Channels of the two levels of UNet and autoencoder; one halving, so 2 pixels a latent."""
+MERGES = 300
 TEXTS = {
     "hidden_size": WIDTH, "intermediate_size": 37, "num_hidden_layers": 2,
-    "num_attention_heads": 4, "projection_dim": WIDTH, "bos_token_id": 512, "eos_token_id": 513,
-    "pad_token_id": 513, "vocab_size": 514,
+    "num_attention_heads": 4, "projection_dim": WIDTH, "bos_token_id": 512 + MERGES,
+    "eos_token_id": 513 + MERGES, "pad_token_id": 513 + MERGES, "vocab_size": 514 + MERGES,
 }  # fmt: skip
 
 
 def tokenizer(folder: Path) -> CLIPTokenizer:
-    """Every byte is a token."""
-    from tokenizers.pre_tokenizers import ByteLevel
-
-    symbols = sorted(ByteLevel.alphabet())
-    symbols += [symbol + "</w>" for symbol in symbols] + ["<|startoftext|>", "<|endoftext|>"]
-    folder.mkdir(parents=True, exist_ok=True)
-    numbers = {symbol: number for number, symbol in enumerate(symbols)}
-    (folder / "vocab.json").write_text(json.dumps(numbers))
-    (folder / "merges.txt").write_text("#version: 0.2\n")
+    """Words of the prompts are a token or few, all others a token a byte."""
+    texts = [value.phrase for entry in load_catalog().attributes.values()
+             for value in entry.values.values()]  # fmt: skip
+    texts += [text for words in wording().values() for text in words.values()]
+    new_tokenizer(texts, folder, merges=MERGES)
     return CLIPTokenizer.from_pretrained(folder, model_max_length=77)
 
 
@@ -103,8 +103,9 @@ def save_all(folder: Path) -> dict[str, str]:
     base = StableDiffusionXLPipeline(**xl_parts(4, words))
     base.save_pretrained(folder / "base")
     control = ControlNetModel.from_unet(base.unet, conditioning_embedding_out_channels=(16, 32))
-    for part in [*control.controlnet_down_blocks, control.controlnet_mid_block]:
-        torch.nn.init.normal_(part.weight, std=0.5)  # fresh ones are zero, and edges unread
+    outlets = [*control.controlnet_down_blocks, control.controlnet_mid_block]
+    for outlet in [*outlets, control.controlnet_cond_embedding.conv_out]:
+        torch.nn.init.normal_(outlet.weight, std=0.5)  # fresh ones are zero, and edges unread
     control.save_pretrained(folder / "controlnet")
     autoencoder().save_pretrained(folder / "vae")
     hub = folder / "adapters"
