@@ -4,24 +4,20 @@ Exit codes: 0 done, 1 done with failed items or findings, 2 wrong use. Heavy imp
 the commands, so that help is there at once.
 """
 
-import json
-import sys
 from collections import Counter
-from collections.abc import Callable, Mapping
-from functools import wraps
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import click
 
 from varifactory import __version__
+from varifactory.answering import Answer, Say, answering
+from varifactory.calibration.command import calibrate
 from varifactory.errors import FactoryError
 
-DEFAULT_STORE = "./.varifactory"
 LATEST_RUNS = 10
 SHORTEST_KEY = 8
-
-Answer = tuple[dict[str, Any], int]
-"""What a command found, for programs, and its exit code."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -30,38 +26,8 @@ def main() -> None:
     """Look after a store of varifactory. Data sets are made by the flows: python -m flows.study."""
 
 
-def _command(name: str) -> Callable[[Callable[..., Answer]], click.Command]:
-    """A command with ``--store`` and ``--json``, whose errors are texts and whose answer is one
-    JSON object where that was asked for."""
-
-    def made(function: Callable[..., Answer]) -> click.Command:
-        @wraps(function)
-        def run(store: str, as_json: bool, **options: Any) -> None:
-            say = _quiet if as_json else click.echo
-            try:
-                answer, code = function(store, say, **options)
-            except FactoryError as error:
-                answer, code = {"error": str(error)}, 2
-                click.echo(f"varifactory {name}: {error}", err=True)
-            if as_json:
-                click.echo(json.dumps(answer, ensure_ascii=False, default=str))
-            sys.exit(code)
-
-        run = click.option("--json", "as_json", is_flag=True,
-                           help="Print one JSON object; words go to stderr.")(run)  # fmt: skip
-        run = click.option("--store", default=DEFAULT_STORE, show_default=True, metavar="URL",
-                           envvar="VARIFACTORY_STORE", show_envvar=True,
-                           help="A folder, or s3://bucket/prefix.")(run)  # fmt: skip
-        return main.command(name)(run)
-
-    return made
-
-
-def _quiet(text: str = "") -> None:
-    click.echo(text, err=True)
-
-
-Say = Callable[..., None]
+main.add_command(calibrate)
+_command = partial(answering, main)
 
 
 @_command("gallery")

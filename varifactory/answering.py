@@ -1,0 +1,48 @@
+"""How every command of ``varifactory`` takes a store and answers: words, or one JSON object."""
+
+import json
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import click
+
+from varifactory.errors import FactoryError
+
+DEFAULT_STORE = "./.varifactory"
+
+Answer = tuple[dict[str, Any], int]
+"""What a command found, for programs, and its exit code."""
+Say = Callable[..., None]
+
+
+def answering(group: click.Group, name: str) -> Callable[[Callable[..., Answer]], click.Command]:
+    """A command with ``--store`` and ``--json``, whose errors are texts and whose answer is one
+    JSON object where that was asked for."""
+
+    def made(function: Callable[..., Answer]) -> click.Command:
+        @wraps(function)
+        def run(store: str, as_json: bool, **options: Any) -> None:
+            say = _quiet if as_json else click.echo
+            try:
+                answer, code = function(store, say, **options)
+            except FactoryError as error:
+                answer, code = {"error": str(error)}, 2
+                click.echo(f"varifactory {name}: {error}", err=True)
+            if as_json:
+                click.echo(json.dumps(answer, ensure_ascii=False, default=str))
+            sys.exit(code)
+
+        run = click.option("--json", "as_json", is_flag=True,
+                           help="Print one JSON object; words go to stderr.")(run)  # fmt: skip
+        run = click.option("--store", default=DEFAULT_STORE, show_default=True, metavar="URL",
+                           envvar="VARIFACTORY_STORE", show_envvar=True,
+                           help="A folder, or s3://bucket/prefix.")(run)  # fmt: skip
+        return group.command(name)(run)
+
+    return made
+
+
+def _quiet(text: str = "") -> None:
+    click.echo(text, err=True)

@@ -1,0 +1,1 @@
+"""Checking a filter against people: a sample, a sheet to fill, and what the labels say."""
