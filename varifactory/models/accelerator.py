@@ -15,9 +15,10 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 SHORT = (
     "out of memory", "can't allocate memory", "cannot allocate memory", "status_alloc_failed",
-    "not enough memory",
+    "not enough memory", "could not create a primitive",
 )  # fmt: skip
-"""How torch, its CPU allocator, CUDA's libraries and the system say that memory is short."""
+"""How torch, its CPU allocator and kernels (oneDNN: no primitive), CUDA's libraries and the system
+say that memory is short."""
 GONE = (
     "an illegal memory access", "an illegal instruction", "misaligned address",
     "invalid program counter", "hardware stack error", "device-side assert",
