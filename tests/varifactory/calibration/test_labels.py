@@ -86,8 +86,11 @@ def test_every_fault_is_told_with_its_line(write) -> None:
 
 
 def test_many_faults_are_counted(write) -> None:
-    told = refusal(write(lines(*["a,b,c,ada"] * 4) + "\n" + lines(*["a,b,c,ada"] * 4)))
-    assert "and 13 more" in told
+    unknown = f"
+{SAMPLE.name},beef,,,,ada"
+    told = refusal(write(lines(*["a,b,c,ada"] * 4) + unknown))
+    assert told.count("write yes, no or unsure") == 11
+    assert told.endswith("and 1 more")
 
 
 def test_the_same_sheet_given_twice_is_no_second_rater(write) -> None:
@@ -102,13 +105,9 @@ def test_what_is_missing_is_told_unless_it_may_be(write) -> None:
     assert "nobody answered anything" in refusal(write(lines(*[",,,"] * 4)))
 
 
-@pytest.mark.parametrize(
-    "content", ["", "a,b\n1,2", b"PK\x03\x04\x00\xff", "sample,key,shows\nx,y,z"]
-)
+@pytest.mark.parametrize("content", ["", "a,b\n1,2", b"PK\x03\x04\xff", "sample,key,shows\nx,y,z"])
 def test_another_file_is_no_sheet(write, content: str | bytes) -> None:
-    assert (
-        "is no sheet of answers" in refusal(write(content)) or b"PK" in write(content).read_bytes()
-    )
+    assert "is no sheet of answers: it lacks the column" in refusal(write(content))
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
