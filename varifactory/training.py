@@ -4,6 +4,7 @@ Every arm takes the same number of optimiser steps with batches of the same size
 seed; the weights kept are chosen on validation alone, and the test split is looked at once.
 """
 
+import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -35,10 +36,17 @@ __all__ = [
     "training_spec",
 ]
 
+NOT_SETTINGS = {
+    "arms", "seeds", "clip", "clip_revision", "clip_sha256", "encoders", "precision", "compile",
+    "recompute",
+}  # fmt: skip
+"""Keys of ``training`` that no spec holds as they are: of the cells, or told by the trainee's
+identity, but for ``recompute``, which changes no number."""
+
 
 def training_spec(recipe: Recipe, trainee: Trainee) -> dict[str, Any]:
     """What all cells share: the trainee and its settings; arms and seeds are the cells' own."""
-    settings = recipe.training.model_dump(mode="json", exclude={"arms", "seeds", "clip"})
+    settings = recipe.training.model_dump(mode="json", exclude=NOT_SETTINGS)
     return {"trainee": dict(trainee.identity), "settings": settings}
 
 
@@ -155,8 +163,8 @@ def train_cell(
         trainee.resume(progress.trainee)
     if settings.lora.steps == 0:
         progress.validated(_top1(trainee, data.validation, settings), b"")
-    for batch in _batches(row["seed"], data, settings, start=progress.step):
-        progress.stepped(trainee.step(batch.images, batch.labels, batch.weights))
+    for batch, following in _with_next(_batches(row["seed"], data, settings, start=progress.step)):
+        progress.stepped(trainee.step(batch.images, batch.labels, batch.weights, following))
         if progress.step % settings.validate_every == 0 or progress.step == settings.lora.steps:
             progress.validated(_top1(trainee, data.validation, settings), trainee.adapter())
             progress.trainee = trainee.checkpoint()
@@ -199,6 +207,13 @@ def _batches(seed: int, data: CellData, settings: CellSettings, start: int) -> I
             labels += [number[examples.labels[at]] for at in chosen]
             weights += [(shares[name] if len(halves) == 2 else 1.0) / count] * count
         yield _Batch(images, labels, weights)
+
+
+def _with_next(batches: Iterator[_Batch]) -> Iterator[tuple[_Batch, list[Pixels]]]:
+    """Every batch with the images of the one after it."""
+    for batch, after in itertools.pairwise(itertools.chain(batches, (None,))):
+        if batch is not None:
+            yield batch, after.images if after is not None else []
 
 
 def _drawn(seed: int, half: str, pool: int, count: int, step: int) -> list[int]:

@@ -106,11 +106,13 @@ class Watched(LoraClip):
     def __init__(self) -> None:
         super().__init__(batch=12)
         self.batches: list[tuple] = []
+        self.told: list[list[str]] = []
         self.scored: list[int] = []
 
-    def step(self, images, labels, weights):
+    def step(self, images, labels, weights, following=()):
         self.batches.append(([pixel_hash(image) for image in images], labels, weights))
-        return super().step(images, labels, weights)
+        self.told.append([pixel_hash(image) for image in following])
+        return super().step(images, labels, weights, following)
 
     def logits(self, images):
         self.scored.append(len(images))

@@ -13,7 +13,26 @@ ARMS = ("zero-shot", "real", "real-standard", "copy-real", "feasible", "infeasib
 class Training(Part):
     """CLIP with LoRA on mixtures of real images and edits; equal steps in every arm."""
 
-    clip: str = Field("small-clip", description="small-clip")
+    clip: str = Field(
+        "small-clip",
+        description="small-clip; of open_clip an architecture/weights such as ViT-B-16/openai, "
+        "hf-hub:org/name, or a folder; of transformers transformers:org/name such as "
+        "transformers:openai/clip-vit-base-patch16, or a folder",
+    )
+    clip_revision: str = Field("", description="commit, tag or branch of clip on a hub")
+    clip_sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = Field(
+        "", description="of a local clip's weights; another hash is refused; empty: any"
+    )
+    encoders: Literal["both", "image"] = Field(
+        "both", description="which learn; with image alone the classes' texts are encoded once"
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="of the products in both passes; adapters stay float32"
+    )
+    compile: bool = Field(False, description="compile the steps; with run.device=cuda only")
+    recompute: bool = Field(
+        False, description="compute activations twice instead of keeping them: less memory, slower"
+    )
     arms: Annotated[tuple[str, ...], Field(min_length=1)] = (
         "zero-shot", "real", "real+feasible", "real+infeasible", "real+mixed"
     )  # fmt: skip

@@ -55,30 +55,53 @@ def read_manifest(data: bytes) -> dict[str, Any]:
     return found
 
 
-def seed_adapter(model: Any, random: "torch.Generator") -> None:
-    """Fresh A and zero B from ``random``, and dropout that draws from it too.
+def seed_adapter(trained: Mapping[str, Any], random: "torch.Generator") -> None:
+    """Fresh A and zero B from ``random``, in the order of ``trained`` (A before its B).
 
     PEFT draws from torch's global state, which threads share and no checkpoint of ours holds.
     """
     from torch import nn
 
+    for name, tensor in trained.items():
+        if name.endswith(".A"):
+            drawn = tensor.detach().cpu()
+            nn.init.kaiming_uniform_(drawn, a=math.sqrt(5), generator=random)
+            tensor.data.copy_(drawn)
+        else:
+            nn.init.zeros_(tensor)
+
+
+def seed_dropout(model: Any, random: "torch.Generator") -> None:
+    """Dropout of every adapter that draws from ``random``."""
+    from torch import nn
+
     for part in model.modules():
-        for key, layer in getattr(part, "lora_A", {}).items():
-            nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=random)
-            nn.init.zeros_(part.lora_B[key].weight)
-            if isinstance(part.lora_dropout[key], nn.Dropout):
-                part.lora_dropout[key] = seeded_dropout(part.lora_dropout[key].p, random)
+        layers = getattr(part, "lora_dropout", {})
+        for key, layer in layers.items():
+            if isinstance(layer, nn.Dropout):
+                layers[key] = seeded_dropout(layer.p, random)
 
 
 def seeded_dropout(share: float, random: "torch.Generator") -> "torch.nn.Module":
-    """Dropout of ``share`` of the inputs, drawn from ``random``."""
+    """Dropout of ``share`` of the inputs, drawn from ``random``.
+
+    Where activations are computed again in the backward pass it drops the same inputs again.
+    """
     import torch
 
     class SeededDropout(torch.nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             if not self.training:
                 return x
+            again = torch._C._current_graph_task_id() != -1
+            now = random.get_state() if again else None
+            if now is None:
+                self.before = random.get_state()
+            else:
+                random.set_state(self.before)
             kept = torch.empty_like(x).bernoulli_(1 - share, generator=random)
+            if now is not None:
+                random.set_state(now)
             return x * kept / (1 - share)
 
     return SeededDropout()

@@ -1,6 +1,7 @@
 """Training augmentations; all their chance comes from one generator that a checkpoint holds."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from varifactory.errors import ModelError
 from varifactory.models import Pixels
-from varifactory.models.clip.open_clip import prepare
+from varifactory.models.clip.pictures import Kept, each_of, prepare
 
 if TYPE_CHECKING:
     import torch
@@ -25,9 +26,17 @@ study."""
 
 
 def augmented(
-    kind: str, images: Sequence[Pixels], size: tuple[int, int], random: "torch.Generator"
-) -> NDArray[np.uint8]:
+    kind: str, images: Sequence[Pixels], plain: Kept, random: "torch.Generator", *,
+    together: bool = False,
+) -> NDArray[np.uint8]:  # fmt: skip
     """Pictures (n, 3, h, w) at the tower's size, changed as ``kind`` says.
+
+    Args:
+        kind: one of ``KINDS``.
+        images: as they were decoded.
+        plain: makes an image's unchanged picture, and keeps it.
+        random: where all chance comes from.
+        together: several images at a time.
 
     Raises:
         ModelError: for a kind that is not in ``KINDS``.
@@ -37,21 +46,21 @@ def augmented(
     if kind not in KINDS:
         raise ModelError(f"augmentation {kind!r} is unknown; allowed are {', '.join(KINDS)}")
     if kind == "none":
-        return np.stack([prepare(image, *size) for image in images])
+        return each_of(plain, images, together=together)
     draws = torch.rand(len(images), 8, generator=random, device=random.device).cpu().numpy()
-    return np.stack([
-        _changed(image, size, draw, standard=kind == "standard")
-        for image, draw in zip(images, draws, strict=True)
-    ])  # fmt: skip
+    change = partial(_changed, plain, standard=kind == "standard")
+    return each_of(change, images, draws, together=together)
 
 
 def _changed(
-    image: Pixels, size: tuple[int, int], draw: NDArray[np.float32], *, standard: bool
+    plain: Kept, image: Pixels, draw: NDArray[np.float32], *, standard: bool
 ) -> NDArray[np.uint8]:
-    box = _crop(image.shape[1], image.shape[0], draw[1:5]) if standard else None
-    picture = prepare(image, *size, box=box)
     if standard:
-        picture = _jittered(picture, draw[5:8])
+        look, box = plain.look, _crop(image.shape[1], image.shape[0], draw[1:5])
+        cut = prepare(image, look.height, look.width, box, bilinear=look.bilinear)
+        picture = _jittered(cut, draw[5:8])
+    else:
+        picture = plain(image)
     return picture[:, :, ::-1] if draw[0] < 0.5 else picture
 
 

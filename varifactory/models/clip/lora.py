@@ -1,11 +1,10 @@
 """CLIP with LoRA under training: one step at a time, resumable to the bit.
 
-LoRA sits on q and v of every attention of both encoders; everything else, the temperature
-included, stays as it was. The text of every class is encoded anew at each step, since the text
-side learns too.
+LoRA sits on q and v of every attention of both encoders, or of the image encoder alone; everything
+else, the temperature included, stays as it was. With both, the text of every class is encoded anew
+at each step, since the text side learns too; with one, once.
 """
 
-import copy
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -15,27 +14,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from varifactory.errors import ModelError
-from varifactory.models import Identity, LoraSettings, Pixels
-from varifactory.models.clip.adapter import pack, seed_adapter, unpack
+from varifactory.models import Identity, LoraSettings, Pixels, accelerator
+from varifactory.models.clip import canonical
+from varifactory.models.clip.adapter import pack, unpack
 from varifactory.models.clip.augmentation import augmented
-from varifactory.models.clip.open_clip import (
-    BATCH,
-    find_checkpoint,
-    in_batches,
-    normalized,
-    picture_size,
-    prepare,
-)
-from varifactory.models.clip.split_attention import split_attention, stock_state
+from varifactory.models.clip.bases import find_base
+from varifactory.models.clip.classifier import TARGETS, Classifier, Ways, base_hash
+from varifactory.models.clip.embedder import BATCH, Base, shape_identity
+from varifactory.models.clip.pictures import Kept, each_of, in_batches
 
 if TYPE_CHECKING:
     import torch
 
-TARGETS = ("q_proj", "v_proj")
-"""Where the paper's own training put LoRA; see the tests for why not on the stock attention."""
-MANIFEST_VERSION = 1
+MANIFEST_VERSION = 2
+"""2: our own names of tensors, and the hash of the base over canonical tensors."""
 MOMENTS = ("exp_avg", "exp_avg_sq")
 """What AdamW remembers of each tensor."""
+ENCODERS = ("both", "image")
+MUST_AGREE = {"weights": "", "template": "", "settings": "", "class_names": "",
+              "encoders": "both", "precision": "float32"}  # fmt: skip
+"""What a checkpoint and its training share, with the value where version 1 did not tell it."""
 
 
 class LoraClip:
@@ -43,115 +41,118 @@ class LoraClip:
 
     def __init__(
         self,
-        name: str = "small-clip",
+        base: str | Base = "small-clip",
         template: str = "a photo of a {class_name}",
         *,
         batch: int = BATCH,
         threads: int = 1,
-        device: str = "cpu",
+        encoders: str = "both",
+        ways: Ways = Ways(),  # noqa: B008 (frozen)
     ) -> None:
-        """``template`` is the text of a class. ``threads`` is only told in the identity."""
+        """Build without loading.
+
+        Args:
+            base: what ``find_base`` knows, or what it gave.
+            template: the text of a class, with ``{class_name}``.
+            batch: images of one forward pass where nothing is trained.
+            threads: only told in the identity.
+            encoders: ``both`` or ``image``: which learn.
+            ways: device, precision and the like.
+        """
         if "{class_name}" not in template:
             raise ModelError(
                 f"training.template {template!r} must hold {{class_name}}, such as "
                 "'a photo of a {class_name}'"
             )
-        self.base = find_checkpoint(name)
-        self._template, self._batch, self._threads, self._device = template, batch, threads, device
-        self._split: Any = None
+        if encoders not in ENCODERS:
+            raise ModelError(f"training.encoders {encoders!r} is none of {', '.join(ENCODERS)}")
+        self.base: Base = find_base(base) if isinstance(base, str) else base
+        self._template, self._batch, self._threads = template, batch, threads
+        self._encoders, self._ways = encoders, ways
+        self._on_card = ways.device != "cpu"
 
     @property
     def identity(self) -> Identity:
+        further: dict[str, str | bool] = {}
+        if self._encoders != "both":
+            further["encoders"] = self._encoders
+        if self._ways.compiler:
+            further["compiled"] = True
         return {
-            "name": self.base.name,
-            "weights": self.base.weights,
+            **self.base.identity,
             "template": self._template,
             "targets": ",".join(TARGETS),
-            "dtype": "float32",
-            "batch": self._batch,
-            "threads": self._threads,
+            "dtype": self._ways.precision,
+            **shape_identity(self._ways.device, self._batch, self._threads),
+            **further,
         }
 
     def begin(self, settings: LoraSettings, class_names: Sequence[str]) -> None:
-        """Fresh adapter, optimiser and random state for ``settings.seed``."""
+        """Fresh adapter, optimiser and random state for ``settings.seed``.
+
+        Raises:
+            ModelError: the base cannot be loaded or trained, or the device lacks the numbers.
+        """
+        self._begin(settings, class_names, self._encoders, self._template)
+
+    def _begin(
+        self, settings: LoraSettings, class_names: Sequence[str], encoders: str, template: str
+    ) -> None:
         import torch
 
         self._settings, self._class_names = settings, list(class_names)
-        self._random = torch.Generator(self._device).manual_seed(settings.seed)
-        self._model = self._with_adapter(settings)
-        self._clip = self._model.get_base_model()
-        self._tokens = self.base.tokenizer()(
-            [self._template.format(class_name=name) for name in class_names]
-        ).to(self._device)
-        self._trained = [each for each in self._model.named_parameters() if each[1].requires_grad]
-        self._optimizer = torch.optim.AdamW(
-            [
-                {"params": each, "share": share}
-                for share, each in self._by_encoder(settings.image_rate)
-            ],
-            lr=settings.learning_rate,
-            weight_decay=settings.weight_decay,
+        self._told = {"encoders": encoders, "template": template}
+        # Augmentation is drawn on the CPU everywhere, dropout where its masks are needed.
+        self._random = self._dropped = torch.Generator().manual_seed(settings.seed)
+        if self._on_card:
+            self._dropped = torch.Generator(self._ways.device).manual_seed(settings.seed)
+        texts = [template.format(class_name=name) for name in class_names]
+        self._net = Classifier(
+            self.base, self._ways, settings, encoders, texts, self._random, self._dropped
         )
-        self._step = 0
-        self._texts: torch.Tensor | None = None
+        self._trained = self._net.trained
+        self._kept = Kept(self._net.look)
+        self._optimizer = torch.optim.AdamW(
+            self._groups(), lr=settings.learning_rate, weight_decay=settings.weight_decay,
+            fused=True if self._on_card else None,
+        )  # fmt: skip
+        self._step, self._parts = 0, 1
+        self._next: tuple[list[int], NDArray[np.uint8], torch.Tensor] | None = None
 
     def step(
-        self, images: Sequence[Pixels], labels: Sequence[int], weights: Sequence[float]
-    ) -> float:
+        self, images: Sequence[Pixels], labels: Sequence[int], weights: Sequence[float],
+        following: Sequence[Pixels] = (),
+    ) -> float:  # fmt: skip
         """One optimiser step on ``sum(weight * cross-entropy)``; returns that loss before it.
 
-        Weights that sum to 1 over the batch make it a mean.
+        Weights that sum to 1 over the batch make it a mean. ``following`` are the images of the
+        next step: beside a card they are made ready while it computes.
 
         Raises:
-            ModelError: the loss is not finite.
+            ModelError: the loss is not finite, or one image alone is too much for the memory.
+            CardLost: the card is gone.
         """
-        import torch
-        import torch.nn.functional as F
-
-        self._model.train()
-        pictures = augmented(
-            self._settings.augmentation, images, picture_size(self._clip), self._random
-        )
-        features = self._clip.encode_image(
-            normalized(self._clip, pictures, self._device), normalize=True
-        )
-        logits = self._logits(features, self._text_features())
-        each = F.cross_entropy(logits, torch.tensor(labels, device=self._device), reduction="none")
-        loss = (each * torch.tensor(weights, dtype=each.dtype, device=self._device)).sum()
-        if not torch.isfinite(loss):
-            raise ModelError(
-                f"the loss became {loss.item()} at step {self._step + 1}: lower "
-                f"training.learning_rate (now {self._settings.learning_rate})"
-            )
-        self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        for group in self._optimizer.param_groups:
-            group["lr"] = group["share"] * learning_rate(self._settings, self._step)
-        self._optimizer.step()
-        self._step, self._texts = self._step + 1, None
-        return float(loss.item())
+        loss = self._backward(self._pictures(images), labels, weights)
+        if self._on_card:
+            # The card is asked how it went only after everything else is under way.
+            self._update()
+            if following:
+                before = self._random.get_state()
+                ahead = self._pictures(following)
+                self._next = ([id(image) for image in following], ahead, before)
+            return self._finite(loss)
+        found = self._finite(loss)
+        self._update()
+        return found
 
     def logits(self, images: Sequence[Pixels]) -> NDArray[np.float32]:
         """(n, classes) logits of the present weights, without augmentation or dropout."""
-        import torch
-
-        self._model.eval()
-        if self._texts is None:
-            with torch.no_grad():
-                self._texts = self._text_features()
-        texts = self._texts
+        self._net.model.eval()
+        self._net.class_features()
         if not images:
             return np.zeros((0, len(self._class_names)), np.float32)
-        return in_batches(
-            [prepare(image, *picture_size(self._clip)) for image in images],
-            self._batch,
-            lambda batch: self._logits(
-                self._clip.encode_image(
-                    normalized(self._clip, batch, self._device), normalize=True
-                ),
-                texts,
-            ),
-        )
+        pictures = each_of(self._kept, images, together=self._on_card)
+        return in_batches(list(pictures), self._batch, self._net.logits, self._ways.device)
 
     def checkpoint(self) -> bytes:
         """Adapter, optimiser, schedule and random state: enough for an exact resume."""
@@ -159,7 +160,10 @@ class LoraClip:
         for name, each in self._trained:
             state = self._optimizer.state.get(each, {})
             tensors |= {f"{part}.{name}": state[part] for part in MOMENTS if part in state}
-        tensors["random"] = self._random.get_state()
+        # Where a batch was made ready ahead, the state from before it was drawn.
+        tensors["random"] = self._random.get_state() if self._next is None else self._next[2]
+        if self._on_card:
+            tensors["dropped"] = self._dropped.get_state()
         return pack(tensors, self._manifest("checkpoint") | {"step": self._step})
 
     def resume(self, checkpoint: bytes) -> None:
@@ -170,56 +174,123 @@ class LoraClip:
         """
         import torch
 
-        tensors, manifest = unpack(checkpoint, "checkpoint")
+        packed, manifest = unpack(checkpoint, "checkpoint")
         self._refuse_other(manifest, self._manifest("checkpoint"))
-        self._step, self._texts = int(manifest["step"]), None
+        tensors = {_resumed(name): each for name, each in packed.items()}
+        self._step, self._next = int(manifest["step"]), None
         self._random.set_state(tensors["random"])
+        if self._on_card:
+            self._dropped.set_state(tensors["dropped"])
+        self._put(tensors, "adapter.")
         for name, each in self._trained:
-            each.data.copy_(tensors[f"adapter.{name}"])
             if f"{MOMENTS[0]}.{name}" in tensors:
                 self._optimizer.state[each] = {
-                    "step": torch.tensor(float(self._step)),
+                    "step": torch.tensor(float(self._step), device=self._ways.device),
                     **{part: tensors[f"{part}.{name}"].to(each.device) for part in MOMENTS},
                 }
 
     def adapter(self) -> bytes:
-        """The adapter alone under PEFT's own names, its manifest in the header's metadata."""
-        from peft import get_peft_model_state_dict
-
-        state = get_peft_model_state_dict(self._model, save_embedding_layers=False)
-        return pack(state, self._manifest("adapter"))
+        """The adapter alone under our own names, its manifest in the header's metadata."""
+        same = {"canonical": base_hash(self.base, self._ways.device)}
+        return pack(dict(self._trained), self._manifest("adapter") | same)
 
     def load_adapter(self, adapter: bytes) -> None:
         """Put an adapter in place, with its class names; ``begin`` need not be called before.
 
+        One that was trained on the same weights in the other library's format is the same.
+
         Raises:
             ModelError: it belongs to another base, or is damaged.
         """
-        from peft import set_peft_model_state_dict
-
-        tensors, manifest = unpack(adapter, "adapter")
-        if manifest["weights"] != self.base.weights:
-            raise ModelError(
-                f"the adapter was trained on {manifest['base']} (weights {manifest['weights']}), "
-                f"not on {self.base.name} (weights "
-                f"{self.base.weights}): name that base in training.clip"
-            )
-        self.begin(LoraSettings(**manifest["settings"]), manifest["class_names"])
-        found = set_peft_model_state_dict(self._model, tensors)
-        if len(tensors) != len(self._trained) or found.unexpected_keys:
+        packed, manifest = unpack(adapter, "adapter")
+        self._refuse_other_base(manifest)
+        self._begin(
+            LoraSettings(**manifest["settings"]), manifest["class_names"],
+            manifest.get("encoders", "both"), manifest["template"],
+        )  # fmt: skip
+        tensors = {own_tensor(name): each for name, each in packed.items()}
+        if tensors.keys() != dict(self._trained).keys():
             raise ModelError(
                 f"the adapter holds {len(tensors)} tensors, this model takes {len(self._trained)}"
             )
+        self._put(tensors, "")
 
-    def export_merged(self) -> bytes:
-        """The adapted model as a stock open_clip state dict (safetensors, float32)."""
-        merged = copy.deepcopy(self._model).merge_and_unload()
-        return pack(stock_state(merged.state_dict()), self._manifest("merged"))
+    def _put(self, tensors: Mapping[str, "torch.Tensor"], prefix: str) -> None:
+        for name, each in self._trained:
+            each.data.copy_(tensors[prefix + name])
+        self._net.changed()
 
-    def _by_encoder(self, image_rate: float) -> list[tuple[float, list["torch.nn.Parameter"]]]:
-        image = [each for name, each in self._trained if ".visual." in name]
-        text = [each for name, each in self._trained if ".visual." not in name]
-        return [(image_rate, image), (1.0, text)]
+    def _groups(self) -> list[dict[str, Any]]:
+        """The tensors of each encoder that learns, and its share of the rate."""
+        towers = {"image": self._settings.image_rate, "text": 1.0}
+        groups = [
+            {"params": [each for name, each in self._trained if name.startswith(tower)],
+             "share": share}
+            for tower, share in towers.items()
+        ]  # fmt: skip
+        return [group for group in groups if group["params"]]
+
+    def _pictures(self, images: Sequence[Pixels]) -> NDArray[np.uint8]:
+        ahead, self._next = self._next, None
+        if ahead is not None:
+            if ahead[0] == [id(image) for image in images]:
+                return ahead[1]
+            self._random.set_state(ahead[2])
+        return augmented(
+            self._settings.augmentation, images, self._kept, self._random, together=self._on_card
+        )
+
+    def _backward(
+        self, pictures: NDArray[np.uint8], labels: Sequence[int], weights: Sequence[float]
+    ) -> "torch.Tensor":
+        """Gradients of the loss; where memory is short, of its parts one after another."""
+        while True:
+            self._optimizer.zero_grad(set_to_none=True)
+            cuts = np.array_split(np.arange(len(labels)), self._parts)
+            try:
+                first, *others = [
+                    self._net.backward(
+                        pictures[cut], [labels[at] for at in cut], [weights[at] for at in cut]
+                    )
+                    for cut in cuts
+                ]
+                return sum(others, first)
+            except Exception as error:
+                self._give_way(error, len(labels))
+
+    def _give_way(self, error: Exception, count: int) -> None:
+        """Halve the parts of a batch after an error that says memory is short; raise others."""
+        if accelerator.is_lost(error):
+            raise accelerator.CardLost(
+                f"the card stopped answering ({str(error)[:200]}): see its driver's log, start the "
+                "worker again; the cell goes on from its last checkpoint"
+            ) from error
+        if not accelerator.is_short(error):
+            raise error
+        if self._parts >= count:
+            raise ModelError(
+                "one image alone is too much for the memory there is: set training.recompute=true, "
+                "training.encoders=image or training.precision=bfloat16, or take a smaller "
+                "training.clip"
+            ) from error
+        self._parts = min(count, 2 * self._parts)
+        accelerator.release()
+
+    def _update(self) -> None:
+        for group in self._optimizer.param_groups:
+            group["lr"] = group["share"] * learning_rate(self._settings, self._step)
+        self._optimizer.step()
+        self._net.changed()
+        self._step += 1
+
+    def _finite(self, loss: "torch.Tensor") -> float:
+        value = float(loss.item())
+        if not math.isfinite(value):
+            raise ModelError(
+                f"the loss became {value} at step {self._step + 1}: lower "
+                f"training.learning_rate (now {self._settings.learning_rate})"
+            )
+        return value
 
     def _manifest(self, kind: str) -> dict[str, Any]:
         import peft
@@ -229,49 +300,46 @@ class LoraClip:
             "manifest_version": MANIFEST_VERSION,
             "kind": kind,
             "base": self.base.name,
+            "library": self.base.library,
             "weights": self.base.weights,
             "targets": list(TARGETS),
+            **self._told,
+            "precision": self._ways.precision,
             "rank": self._settings.rank,
             "alpha": self._settings.alpha,
             "class_names": self._class_names,
-            "template": self._template,
             "settings": asdict(self._settings),
             "versions": {"peft": peft.__version__, "torch": torch.__version__},
         }
 
     def _refuse_other(self, given: Mapping[str, Any], own: Mapping[str, Any]) -> None:
-        for field in ("weights", "template", "settings", "class_names"):
-            if given[field] != own[field]:
+        for field, usual in MUST_AGREE.items():
+            if given.get(field, usual) != own[field]:
                 raise ModelError(
-                    f"the checkpoint was taken with {field} {given[field]!r}, now {own[field]!r}: "
-                    "start that training anew"
+                    f"the checkpoint was taken with {field} {given.get(field)!r}, now "
+                    f"{own[field]!r}: start that training anew"
                 )
 
-    def _with_adapter(self, settings: LoraSettings) -> Any:
-        from peft import LoraConfig, get_peft_model
+    def _refuse_other_base(self, manifest: Mapping[str, Any]) -> None:
+        if manifest["weights"] == self.base.weights:
+            return
+        known = manifest.get("canonical")
+        if not known or known != base_hash(self.base, self._ways.device):
+            raise ModelError(
+                f"the adapter was trained on {manifest['base']} (weights {manifest['weights']}), "
+                f"not on {self.base.name} (weights "
+                f"{self.base.weights}): name that base in training.clip"
+            )
 
-        if self._split is None:
-            self._split = self.base.build(self._device)
-            split_attention(self._split)
-        model = get_peft_model(
-            copy.deepcopy(self._split),
-            LoraConfig(
-                r=settings.rank,
-                lora_alpha=settings.alpha,
-                lora_dropout=settings.dropout,
-                target_modules=list(TARGETS),
-            ),
-        )
-        seed_adapter(model, self._random)
-        return model
 
-    def _text_features(self) -> "torch.Tensor":
-        found: torch.Tensor = self._clip.encode_text(self._tokens, normalize=True)
-        return found
+def own_tensor(name: str) -> str:
+    """Our name of a tensor in an adapter's file; version 1 had PEFT's names of open_clip's."""
+    return canonical.adapter_name(name, "open_clip") or name
 
-    def _logits(self, images: "torch.Tensor", texts: "torch.Tensor") -> "torch.Tensor":
-        scaled: torch.Tensor = self._clip.logit_scale.exp() * images @ texts.T
-        return scaled if self._clip.logit_bias is None else scaled + self._clip.logit_bias
+
+def _resumed(name: str) -> str:
+    part, dot, rest = name.partition(".")
+    return f"{part}.{own_tensor(rest)}" if dot else name
 
 
 def learning_rate(settings: LoraSettings, step: int) -> float:

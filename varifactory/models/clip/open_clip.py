@@ -1,33 +1,51 @@
-"""CLIP through open_clip: the built-in small one, a folder, or any of open_clip's own.
+"""CLIP through open_clip: the built-in small one, a folder, a hub's, or any of open_clip's own.
 
-A folder is what open_clip itself reads with ``local-dir:`` (``open_clip_config.json`` and
-``open_clip_model.safetensors``) and a ``card.json`` with the weights' hash.
+A folder is what open_clip itself reads with ``local-dir:``: ``open_clip_config.json`` beside the
+weights.
 """
 
 import hashlib
 import json
+import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from varifactory.errors import ModelError
-from varifactory.models import Identity, Pixels
+from varifactory.models import checkpoints
+from varifactory.models.clip.embedder import Embedder
+from varifactory.models.clip.pictures import Look, in_batches, prepare, scaled
+from varifactory.models.clip.split_attention import split_attention
+from varifactory.models.weight_hashes import files_hash
+from varifactory.recipe import Checkpoint
 
 if TYPE_CHECKING:
     import torch
 
+__all__ = [
+    "BATCH", "BUILT_IN", "CONFIG", "WEIGHTS", "ClipCheckpoint", "OpenClip", "find_checkpoint",
+    "in_batches", "look_of", "normalized", "prepare",
+]  # fmt: skip
+
+log = logging.getLogger(__name__)
+
 BUILT_IN = Path(__file__).parents[1] / "builtin"
 CONFIG = "open_clip_config.json"
 WEIGHTS = "open_clip_model.safetensors"
+OTHER_WEIGHTS = ("open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin")
+"""What hubs call them; in the order in which open_clip itself takes them."""
+HUB = "hf-hub:"
+TEXT_FILES = ["*.json", "*.txt", "*.model"]
 BATCH = 32
 """Images or texts of one forward pass; short batches are padded, so that an embedding is the same
 to the bit whatever its batch mates."""
+LIBRARY = "open_clip"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +54,27 @@ class ClipCheckpoint:
 
     name: str
     architecture: str
-    """What open_clip is asked for: its own name, or ``local-dir:<folder>``."""
+    """What open_clip is asked for: its own name, ``local-dir:<folder>``, or ``hf-hub:<name>``."""
     pretrained: str
-    """Tag or file; empty where the architecture is a folder."""
+    """Tag or file; empty where the architecture is a folder or on a hub."""
     weights: str
-    """sha256 of the weights' file, or ``<architecture>/<tag>`` of a published checkpoint."""
+    """sha256 of the weights' file, ``org/name@commit``, or ``<architecture>/<tag>``."""
+    key: str = "training.clip"
+    """Key of the recipe that named it, for messages."""
+    config: str = ""
+    """Hash of a local folder's configuration; the weights' hash says nothing of it."""
+    hub: checkpoints.Found | None = None
+    library: str = LIBRARY
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What of a model's identity the checkpoint decides."""
+        found = {"name": self.name, "weights": self.weights}
+        if self.config:
+            found["config"] = self.config
+        if self.pretrained:
+            found["activation"] = "of the weights"
+        return found
 
     def build(self, device: str = "cpu") -> "torch.nn.Module":
         """The model with its weights, float32, in evaluation mode, nothing to be trained.
@@ -48,25 +82,113 @@ class ClipCheckpoint:
         Raises:
             ModelError: open_clip cannot load it.
         """
+        import pickle
+
         import open_clip
+        from safetensors import SafetensorError
 
         try:
             model: torch.nn.Module = open_clip.create_model(
-                self.architecture, pretrained=self.pretrained or None, device=device,
-                require_pretrained=True,
+                self._place(), pretrained=self.pretrained or None, device=device,
+                require_pretrained=True, force_quick_gelu=self._quick_gelu(),
             )  # fmt: skip
-        except (OSError, RuntimeError, ValueError) as error:
-            raise ModelError(
-                f"training.clip {self.name!r} cannot be loaded: {error}. Known names: "
-                "open_clip.list_pretrained()"
-            ) from error
+        except (
+            OSError, RuntimeError, ValueError, KeyError, TypeError, SafetensorError,
+            pickle.UnpicklingError,
+        ) as error:  # fmt: skip
+            raise self._refusal(error) from error
         return model.eval().requires_grad_(False)
+
+    def tokens(self, model: Any, texts: Sequence[str]) -> NDArray[np.int64]:
+        """Texts as token numbers (n, context length)."""
+        del model  # the other library keeps the context length there
+        rows: NDArray[np.int64] = self.tokenizer()(list(texts)).numpy()
+        return rows
 
     def tokenizer(self) -> Any:
         """Texts to token numbers (n, context length)."""
         import open_clip
 
-        return _tokenizer(open_clip, self.architecture)
+        return _tokenizer(open_clip, self._place())
+
+    def look(self, model: Any) -> Look:
+        """How its image tower wants pictures."""
+        return look_of(model)
+
+    def encode_images(self, model: Any, pictures: "torch.Tensor") -> "torch.Tensor":
+        """(n, width), not yet of length 1."""
+        found: torch.Tensor = model.encode_image(pictures)
+        return found
+
+    def encode_texts(self, model: Any, tokens: "torch.Tensor") -> "torch.Tensor":
+        """(n, width), not yet of length 1."""
+        found: torch.Tensor = model.encode_text(tokens)
+        return found
+
+    def make_trainable(self, model: Any) -> None:
+        """Change a stock model in place so that LoRA can take hold of q and v.
+
+        Raises:
+            ModelError: its towers have no attention that can be split.
+        """
+        split_attention(model)
+
+    def save_memory(self, model: Any) -> None:
+        """Compute activations again in the backward pass instead of keeping them."""
+        model.set_grad_checkpointing(True)
+
+    def shorten(self, model: Any, length: int) -> None:
+        """Let the text tower take texts of ``length`` tokens: what follows their end never
+        reaches them through causal attention. In place, and for good."""
+        import torch
+
+        text = getattr(model, "text", model)
+        text.positional_embedding = torch.nn.Parameter(
+            text.positional_embedding.detach()[:length].clone(), requires_grad=False
+        )
+        text.attn_mask = text.attn_mask[:length, :length].clone()
+
+    def can_shorten(self, model: Any) -> bool:
+        """Whether its texts end at a token that sees only what is before it."""
+        text = getattr(model, "text", model)
+        pool = getattr(text, "pool_type", None) or getattr(model, "text_pool_type", "")
+        return pool == "argmax" and getattr(text, "attn_mask", None) is not None
+
+    def _place(self) -> str:
+        if self.hub is None:
+            return self.architecture
+        return f"local-dir:{_fetched(self.hub)}"
+
+    def _quick_gelu(self) -> bool:
+        """Whether the weights were trained with QuickGELU though the architecture's name does not
+        say so: open_clip only warns of that and computes something else."""
+        if not self.pretrained:
+            return False
+        import open_clip
+
+        tag = open_clip.get_pretrained_cfg(self.architecture, self.pretrained)
+        if tag:
+            return bool(tag.get("quick_gelu", False))
+        known = _published(self.weights)
+        if known is None and f"{self.architecture}-quickgelu" in open_clip.list_models():
+            log.warning(
+                "%s %r: these weights are computed with GELU, as %s says; if they were trained "
+                "with QuickGELU, as OpenAI's were, name %s-quickgelu",
+                self.key, self.name, self.architecture, self.architecture,
+            )  # fmt: skip
+        return bool(known)
+
+    def _refusal(self, error: Exception) -> ModelError:
+        said = str(error)
+        if re.search(r"\b(401|403)\b|gated", said, re.IGNORECASE):
+            return ModelError(
+                f"{self.key} {self.name!r} is gated or private: accept its licence on its page, "
+                "then set the variable HF_TOKEN to a token that may read it"
+            )
+        return ModelError(
+            f"{self.key} {self.name!r} cannot be loaded: {type(error).__name__}: {said[:600]}. "
+            "Known names: open_clip.list_pretrained()"
+        )
 
 
 @cache
@@ -74,142 +196,124 @@ def _tokenizer(open_clip: Any, architecture: str) -> Any:
     return open_clip.get_tokenizer(architecture)
 
 
-def find_checkpoint(name: str) -> ClipCheckpoint:
-    """The checkpoint a recipe names: a built-in one, a folder, or ``<architecture>/<pretrained>``.
+@cache
+def _fetched(hub: checkpoints.Found) -> Path:
+    folder = checkpoints.local_folder(hub, [*TEXT_FILES, WEIGHTS, OTHER_WEIGHTS[0]])
+    if not any((folder / name).is_file() for name in (WEIGHTS, OTHER_WEIGHTS[0])):
+        folder = checkpoints.local_folder(hub, [*TEXT_FILES, OTHER_WEIGHTS[1]])
+    if not (folder / CONFIG).is_file():
+        raise ModelError(
+            f"{hub.key}.name {hub.place!r} is no open_clip model (it has no {CONFIG}): for one of "
+            f"transformers write transformers:{hub.place}"
+        )
+    return folder
+
+
+def _published(sha256: str) -> bool | None:
+    """Whether published weights of this hash were trained with QuickGELU; None for others'.
+
+    open_clip knows its downloads by the hash, or the beginning of it, in their addresses.
+    """
+    from open_clip.pretrained import _PRETRAINED
+
+    for tags in _PRETRAINED.values():
+        for tag in tags.values():
+            parts = re.findall(r"[0-9a-f]{64}|(?<=-)[0-9a-f]{8}(?=\.pt)", tag.get("url", ""))
+            if any(sha256.startswith(part) for part in parts):
+                return bool(tag.get("quick_gelu", False))
+    return None
+
+
+def find_checkpoint(
+    name: str, *, revision: str = "", sha256: str = "", key: str = "training.clip"
+) -> ClipCheckpoint:
+    """The checkpoint a recipe names: a built-in one, a folder, ``hf-hub:org/name``, or
+    ``<architecture>/<pretrained>``.
 
     ``<pretrained>`` is one of open_clip's tags (downloaded at first use) or a file.
 
+    Args:
+        name: as above.
+        revision: on the hub; a branch or tag is pinned to the commit it means now.
+        sha256: of local weights; others are refused; empty for any.
+        key: where the recipe has the name, for messages.
+
     Raises:
-        ModelError: no such built-in model or folder, or the folder lacks a file.
+        ModelError: no such built-in model or folder, the folder lacks a file, or another hash.
     """
+    if name.startswith(HUB):
+        place = Checkpoint(name=name.removeprefix(HUB), revision=revision, dtype="float32")
+        hub = checkpoints.find(place, key)
+        return ClipCheckpoint(name, name, "", hub.weights, key, hub=hub)
     for folder in (BUILT_IN / name, Path(name)):
         if (folder / CONFIG).is_file():
-            return _in_folder(name, folder)
+            return _checked(_in_folder(name, folder, key), sha256)
     architecture, slash, pretrained = name.partition("/")
     if not slash or not architecture or not pretrained or Path(name).is_dir():
         built_in = ", ".join(sorted(found.parent.name for found in BUILT_IN.glob(f"*/{CONFIG}")))
         raise ModelError(
-            f"training.clip {name!r} is unknown: give {built_in}, a folder with {CONFIG} and "
-            f"{WEIGHTS}, or an open_clip model as architecture/pretrained, such as ViT-B-16/openai"
+            f"{key} {name!r} is unknown: give {built_in}, a folder with {CONFIG} and "
+            f"{WEIGHTS} or one of transformers, an open_clip model as architecture/pretrained "
+            "such as ViT-B-16/openai, hf-hub:org/name, or transformers:org/name"
         )
     file = Path(pretrained)
-    weights = _file_hash(file) if file.is_file() else name
-    return ClipCheckpoint(name, architecture, pretrained, weights)
+    if not file.is_file():
+        return ClipCheckpoint(name, architecture, pretrained, name, key)
+    weights = files_hash(file.resolve())
+    return _checked(ClipCheckpoint(name, architecture, pretrained, weights, key), sha256)
 
 
-def _in_folder(name: str, folder: Path) -> ClipCheckpoint:
-    weights, card = folder / WEIGHTS, folder / "card.json"
-    if not weights.is_file():
-        raise ModelError(f"training.clip {name!r}: {folder} has no {WEIGHTS}")
-    known = json.loads(card.read_text(encoding="utf-8"))["sha256"] if card.is_file() else ""
-    return ClipCheckpoint(name, f"local-dir:{folder}", "", known or _file_hash(weights))
+def _in_folder(name: str, folder: Path, key: str) -> ClipCheckpoint:
+    found = [folder / each for each in (WEIGHTS, *OTHER_WEIGHTS) if (folder / each).is_file()]
+    if not found:
+        raise ModelError(f"{key} {name!r}: {folder} has no {WEIGHTS}")
+    place = f"local-dir:{folder}"
+    if folder.parent == BUILT_IN:
+        card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+        return ClipCheckpoint(name, place, "", card["sha256"], key)
+    config = hashlib.sha256((folder / CONFIG).read_bytes()).hexdigest()
+    return ClipCheckpoint(name, place, "", files_hash(found[0].resolve()), key, config=config)
 
 
-def _file_hash(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def _checked(found: ClipCheckpoint, sha256: str) -> ClipCheckpoint:
+    if sha256 and sha256 != found.weights:
+        raise ModelError(
+            f"{found.key}_sha256 is {sha256[:12]}..., the weights of {found.name!r} have "
+            f"{found.weights[:12]}...: another checkpoint lies there; correct the path, or the "
+            "hash if it is meant"
+        )
+    return found
 
 
-class OpenClip:
-    """A ``ClipModel``: images and texts as unit vectors in one space."""
+class OpenClip(Embedder):
+    """A ``ClipModel`` of open_clip."""
 
     def __init__(
         self, name: str = "small-clip", *, batch: int = BATCH, threads: int = 1, device: str = "cpu"
     ) -> None:
-        """``threads`` is only told in the identity: setting it for torch is the caller's."""
-        self.checkpoint = find_checkpoint(name)
-        self._batch, self._threads, self._device = batch, threads, device
-        self._lock = Lock()
-        self._model: Any = None
-
-    @property
-    def identity(self) -> Identity:
-        return {
-            "name": self.checkpoint.name,
-            "weights": self.checkpoint.weights,
-            "dtype": "float32",
-            "batch": self._batch,
-            "threads": self._threads,
-        }
-
-    def embed_images(self, images: Sequence[Pixels]) -> NDArray[np.float32]:
-        model = self._loaded()
-        return in_batches(
-            [prepare(image, *picture_size(model)) for image in images],
-            self._batch,
-            lambda batch: model.encode_image(
-                normalized(model, batch, self._device), normalize=True
-            ),
-        )
-
-    def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        model, tokenizer = self._loaded(), self.checkpoint.tokenizer()
-        tokens = [row.numpy() for row in tokenizer(list(texts))] if texts else []
-        import torch
-
-        return in_batches(
-            tokens,
-            self._batch,
-            lambda batch: model.encode_text(
-                torch.from_numpy(batch).to(self._device), normalize=True
-            ),
-        )
-
-    @property
-    def logit_scale(self) -> float:
-        return float(self._loaded().logit_scale.exp())
-
-    def _loaded(self) -> Any:
-        with self._lock:
-            if self._model is None:
-                self._model = self.checkpoint.build(self._device)
-            return self._model
+        super().__init__(find_checkpoint(name), batch=batch, threads=threads, device=device)
+        self.checkpoint = self.base
 
 
-def in_batches(rows: Sequence[NDArray[Any]], size: int, forward: Any) -> NDArray[np.float32]:
-    """``forward`` over batches of exactly ``size`` rows, the last padded with its own last row."""
-    import torch
+def look_of(model: Any) -> Look:
+    """How an image tower of open_clip wants pictures.
 
-    found = []
-    for start in range(0, len(rows), size):
-        batch = list(rows[start : start + size])
-        count = len(batch)
-        batch += [batch[-1]] * (size - count)
-        with torch.inference_mode():
-            found.append(forward(np.stack(batch))[:count].float().cpu().numpy())
-    return np.concatenate(found) if found else np.zeros((0, 0), np.float32)
-
-
-def picture_size(model: Any) -> tuple[int, int]:
-    """Height and width the image tower takes, pixels."""
-    size = model.visual.image_size
-    return (size, size) if isinstance(size, int) else (size[0], size[1])
-
-
-def prepare(
-    image: Pixels, height: int, width: int, box: tuple[float, float, float, float] | None = None
-) -> NDArray[np.uint8]:
-    """The image, or its ``box`` (left, top, right, bottom), at the tower's size: (3, h, w).
-
-    Without a box the largest centred rectangle of the tower's shape, as CLIP was trained.
+    Raises:
+        ModelError: it wants them in a way that is not known here.
     """
-    from PIL import Image
-
-    if box is None:
-        tall, wide = image.shape[:2]
-        scale = min(tall / height, wide / width)
-        left, top = (wide - width * scale) / 2, (tall - height * scale) / 2
-        box = (left, top, left + width * scale, top + height * scale)
-    resized = Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC, box=box)
-    return np.asarray(resized).transpose(2, 0, 1)
+    size = model.visual.image_size
+    height, width = (size, size) if isinstance(size, int) else (size[0], size[1])
+    wanted = getattr(model.visual, "preprocess_cfg", {})
+    fit, way = wanted.get("resize_mode", "shortest"), wanted.get("interpolation", "bicubic")
+    if fit not in ("shortest", "squash") or way not in ("bicubic", "bilinear", "random"):
+        raise ModelError(f"this open_clip model wants pictures resized by {fit!r} and {way!r}: "
+                         "only shortest or squash, bicubic or bilinear are known")  # fmt: skip
+    return Look(
+        height, width, tuple(model.visual.image_mean), tuple(model.visual.image_std),
+        whole=fit == "squash", bilinear=way == "bilinear",
+    )  # fmt: skip
 
 
 def normalized(model: Any, batch: NDArray[np.uint8], device: str) -> "torch.Tensor":
     """Pictures (n, 3, h, w), 0 to 255, as the tower's input."""
-    import torch
-
-    mean, deviation = (
-        torch.tensor(values, device=device).view(1, 3, 1, 1)
-        for values in (model.visual.image_mean, model.visual.image_std)
-    )
-    return (torch.from_numpy(batch).to(device).float() / 255 - mean) / deviation
+    return scaled(batch, look_of(model), device)

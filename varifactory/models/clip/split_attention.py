@@ -112,3 +112,16 @@ def stock_state(state: Mapping[str, "Tensor"]) -> dict[str, "Tensor"]:
         elif part not in PARTS:
             joined[name] = value
     return joined
+
+
+def split_state(state: Mapping[str, "Tensor"]) -> dict[str, "Tensor"]:
+    """The inverse of ``stock_state``: every joined q, k, v apart; a split state stays as it is."""
+    apart: dict[str, Tensor] = {}
+    for name, value in state.items():
+        owner, joined, kind = name.partition(".in_proj_")
+        if joined:
+            thirds = zip(PARTS, value.chunk(3), strict=True)
+            apart |= {f"{owner}.{part}.{kind}": third for part, third in thirds}
+        else:
+            apart[name] = value
+    return apart

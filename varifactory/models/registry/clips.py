@@ -2,20 +2,76 @@
 
 from functools import cache
 
+from varifactory.errors import ModelError
 from varifactory.models import ClipModel, Trainee
 from varifactory.recipe import Recipe
 
+COMPILER = "inductor"
+
 
 @cache
-def clip(name: str, threads: int) -> ClipModel:
-    """A CLIP model for embeddings, by the name ``clip.find_checkpoint`` knows."""
-    from varifactory.models.clip.open_clip import OpenClip
+def clip(
+    name: str, threads: int, *, device: str = "cpu", dtype: str = "float32", revision: str = "",
+    sha256: str = "", key: str = "training.clip",
+) -> ClipModel:  # fmt: skip
+    """A CLIP or SigLIP for embeddings, loaded once a process.
 
-    return OpenClip(name, threads=threads)
+    Args:
+        name: as ``clip.bases.find_base`` knows it.
+        threads: of a CPU; part of the identity there.
+        device: cpu or cuda; the built-in one stays on the CPU.
+        dtype: numbers it computes with.
+        revision: of a hub's.
+        sha256: of local weights; others are refused; empty for any.
+        key: where the recipe has the name, for messages.
+
+    Raises:
+        ModelError: no such checkpoint; the message says what to give.
+    """
+    from varifactory.models.clip.bases import find_base, is_built_in
+    from varifactory.models.clip.embedder import Embedder
+
+    if is_built_in(name):
+        device, dtype = "cpu", "float32"
+    base = find_base(name, revision=revision, sha256=sha256, key=key)
+    return Embedder(base, threads=threads, device=device, dtype=dtype)
+
+
+def training_clip(recipe: Recipe) -> ClipModel:
+    """The CLIP of ``recipe.training`` as it is before training, for embeddings."""
+    training = recipe.training
+    return clip(
+        training.clip, recipe.run.threads, device=recipe.run.device,
+        revision=training.clip_revision, sha256=training.clip_sha256,
+    )  # fmt: skip
 
 
 def trainee(recipe: Recipe) -> Trainee:
-    """A fresh classifier to train: every cell gets its own, so cells may run side by side."""
+    """A fresh classifier to train: every cell gets its own, so cells may run side by side.
+
+    Raises:
+        ModelError: no such checkpoint, or a setting that its device cannot follow.
+    """
+    from varifactory.models.clip.bases import find_base, is_built_in
+    from varifactory.models.clip.classifier import Ways
     from varifactory.models.clip.lora import LoraClip
 
-    return LoraClip(recipe.training.clip, recipe.training.template, threads=recipe.run.threads)
+    training = recipe.training
+    device = "cpu" if is_built_in(training.clip) else recipe.run.device
+    if training.compile and device == "cpu":
+        raise ModelError(
+            "training.compile is true, which gains nothing on a CPU: set training.compile=false, "
+            "or run.device=cuda with a larger training.clip"
+        )
+    return LoraClip(
+        find_base(
+            training.clip, revision=training.clip_revision, sha256=training.clip_sha256
+        ),
+        training.template,
+        threads=recipe.run.threads,
+        encoders=training.encoders,
+        ways=Ways(
+            device=device, precision=training.precision, recompute=training.recompute,
+            compiler=COMPILER if training.compile else "",
+        ),
+    )  # fmt: skip
