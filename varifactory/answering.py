@@ -21,6 +21,8 @@ def answering(group: click.Group, name: str) -> Callable[[Callable[..., Answer]]
     """A command with ``--store`` and ``--json``, whose errors are texts and whose answer is one
     JSON object where that was asked for."""
 
+    inner = "" if group.name == "main" else f"{group.name} "
+
     def made(function: Callable[..., Answer]) -> click.Command:
         @wraps(function)
         def run(store: str, as_json: bool, **options: Any) -> None:
@@ -29,7 +31,7 @@ def answering(group: click.Group, name: str) -> Callable[[Callable[..., Answer]]
                 answer, code = function(store, say, **options)
             except FactoryError as error:
                 answer, code = {"error": str(error)}, 2
-                click.echo(f"varifactory {name}: {error}", err=True)
+                click.echo(f"varifactory {inner}{name}: {error}", err=True)
             if as_json:
                 click.echo(json.dumps(answer, ensure_ascii=False, default=str))
             sys.exit(code)

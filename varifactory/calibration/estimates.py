@@ -28,7 +28,8 @@ class Stratum:
 
     size: int
     labelled: int
-    good: int
+    good: float
+    """Labels that are good; of an edit that raters disagree on, the share of them."""
 
 
 def share(strata: Sequence[Stratum], confidence: float = 0.95) -> Interval:

@@ -1,6 +1,5 @@
 """What people's labels say of a filter: how often it is right, and what it loses."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -49,13 +48,15 @@ class CalibrationFigures:
     labelled: int
     """With a clear label."""
     unclear: int
-    """Drawn and answered, but people were unsure, or as many said one as the other."""
+    """Drawn and answered, but everybody was unsure."""
     unanswered: int
     raters: tuple[str, ...]
     feasibility_counts: bool
     """Whether a good edit must also be as possible as was asked for."""
-    counts: dict[str, int]
-    """Labels by what the filter and people said, not weighted."""
+    counts: dict[str, float]
+    """Labels by what the filter and people said, not weighted; raters who disagree share one."""
+    borrowed: tuple[str, ...]
+    """Strata without a clear label: taken to be as the others that the filter treated alike."""
     accepted: float
     """Share that the filter accepted, 0 to 1: its own yield, known exactly."""
     precision: Measure
@@ -80,20 +81,19 @@ class CalibrationFigures:
 def calibrate(sample: Sample, labels: Labels, confidence: float = 0.95) -> CalibrationFigures:
     """The figures of a sample and its labels.
 
-    An edit's label is what most of its raters say. Edits without a clear one are left out, as if
-    they had not been drawn, and counted.
+    An edit counts as good by the share of its raters who call it so. Edits on which all are unsure
+    are left out, as if they had not been drawn, and counted.
 
     Raises:
-        CalibrationError: a stratum without any clear label: nothing can be said of its edits.
+        CalibrationError: no clear label at all of what was accepted, or of what was refused.
     """
     good, answered = _good(sample, labels)
     strata = [_stratum(sample, at, good) for at in range(len(sample.kinds))]
-    _require_all(sample.kinds, strata)
+    borrowed = [_named(kind) for kind, stratum in zip(sample.kinds, strata, strict=True)
+                if not stratum.labelled]  # fmt: skip
     edits = sum(kind.size for kind in sample.kinds)
     taken = sum(kind.size for kind in sample.kinds if kind.accepted) / edits
-    sides = [[stratum for kind, stratum in zip(sample.kinds, strata, strict=True)
-              if kind.accepted is side] for side in (True, False)]  # fmt: skip
-    passed, refused = (share(side, confidence) if side else None for side in sides)
+    passed, refused = (_side(sample, strata, side, confidence) for side in (True, False))
     return CalibrationFigures(
         sample=sample.name,
         edits=edits,
@@ -105,6 +105,7 @@ def calibrate(sample: Sample, labels: Labels, confidence: float = 0.95) -> Calib
         raters=tuple(labels.by_rater),
         feasibility_counts=sample.feasibility_counts,
         counts=_counts(sample, good),
+        borrowed=tuple(borrowed),
         accepted=taken,
         **_measures(passed, refused, taken, edits / sample.asked_for),
         possible=_possible(sample, labels, confidence),
@@ -113,50 +114,59 @@ def calibrate(sample: Sample, labels: Labels, confidence: float = 0.95) -> Calib
     )
 
 
-def _good(sample: Sample, labels: Labels) -> tuple[dict[str, bool], set[str]]:
-    """Key -> whether it is good, where that is clear; and the keys that anybody answered."""
+def _side(
+    sample: Sample, strata: Sequence[Stratum], accepted: bool, confidence: float
+) -> Interval | None:
+    """The share that is good of what was accepted, or of what was refused; None if that is none."""
+    side = [stratum for kind, stratum in zip(sample.kinds, strata, strict=True)
+            if kind.accepted is accepted]  # fmt: skip
+    labelled = [stratum for stratum in side if stratum.labelled]
+    if side and not labelled:
+        raise CalibrationError(
+            f"no clear label of any edit that was {'accepted' if accepted else 'refused'}: answer "
+            "more of the sheet, or draw a larger sample (--n)"
+        )
+    return share(labelled, confidence) if side else None
+
+
+def _good(sample: Sample, labels: Labels) -> tuple[dict[str, float], set[str]]:
+    """Key -> share of its raters who call it good; and the keys that anybody answered."""
 
     def verdict(key: str, label: Label) -> bool | None:
         return is_good(label, feasibility[key], sample.feasibility_counts)
 
     feasibility = {one.key: sample.kinds[one.stratum].feasibility for one in sample.drawn}
     answered = {key for said in labels.by_rater.values() for key in said}
-    found = {key: _most(key, labels, verdict) for key in sorted(answered)}
+    found = {key: _votes(key, labels, verdict) for key in sorted(answered)}
     return {key: good for key, good in found.items() if good is not None}, answered
 
 
-def _most(key: str, labels: Labels, verdict: Callable[[str, Label], bool | None]) -> bool | None:
+def _votes(key: str, labels: Labels, verdict: Callable[[str, Label], bool | None]) -> float | None:
+    """Share of those who say so, of those who say anything."""
     votes = [verdict(key, said[key]) for said in labels.by_rater.values() if key in said]
-    good, bad = votes.count(True), votes.count(False)
-    return None if good == bad else good > bad
+    clear = [vote for vote in votes if vote is not None]
+    return sum(clear) / len(clear) if clear else None
 
 
-def _stratum(sample: Sample, at: int, good: Mapping[str, bool]) -> Stratum:
+def _stratum(sample: Sample, at: int, good: Mapping[str, float]) -> Stratum:
     said = [good[one.key] for one in sample.drawn if one.stratum == at and one.key in good]
     return Stratum(sample.kinds[at].size, len(said), sum(said))
 
 
-def _require_all(kinds: Sequence[Kind], strata: Sequence[Stratum]) -> None:
-    bare = [kind for kind, stratum in zip(kinds, strata, strict=True) if not stratum.labelled]
-    if bare:
-        told = "; ".join(
-            f"{kind.attribute}, {kind.feasibility}, {'accepted' if kind.accepted else 'refused'} "
-            f"({kind.size} edits, {kind.drawn} drawn)"
-            for kind in bare
-        )
-        raise CalibrationError(
-            f"no clear label for {told}: answer more of the sheet, or draw a larger sample (--n)"
-        )
+def _named(kind: Kind) -> str:
+    side = "accepted" if kind.accepted else "refused"
+    return f"{kind.attribute}, {kind.feasibility}, {side} ({kind.drawn} of {kind.size} drawn)"
 
 
-def _counts(sample: Sample, good: Mapping[str, bool]) -> dict[str, int]:
-    counted: Counter[str] = Counter()
+def _counts(sample: Sample, good: Mapping[str, float]) -> dict[str, float]:
+    found = {f"{side}, {what}": 0.0 for side in ("accepted", "refused")
+             for what in ("good", "not good")}  # fmt: skip
     for one in sample.drawn:
         if one.key in good:
             side = "accepted" if sample.kinds[one.stratum].accepted else "refused"
-            counted[f"{side}, {'good' if good[one.key] else 'not good'}"] += 1
-    names = [f"{side}, {what}" for side in ("accepted", "refused") for what in ("good", "not good")]
-    return {name: counted[name] for name in names}
+            found[f"{side}, good"] += good[one.key]
+            found[f"{side}, not good"] += 1 - good[one.key]
+    return found
 
 
 def _measures(
@@ -196,21 +206,22 @@ def _scaled(part: Interval, by: float) -> Interval:
 
 
 def _possible(sample: Sample, labels: Labels, confidence: float) -> tuple[Possible, ...]:
-    """Of accepted edits; a feasibility of which a stratum has no clear answer is left out."""
+    """Of accepted edits; a feasibility without any clear answer is left out."""
 
     def verdict(_: str, label: Label) -> bool | None:
         said = label[POSSIBLE]
         return None if said == "unsure" else said == "yes"
 
     keys = [one.key for one in sample.drawn]
-    said = {key: clear for key in keys if (clear := _most(key, labels, verdict)) is not None}
+    said = {key: clear for key in keys if (clear := _votes(key, labels, verdict)) is not None}
     found = []
     for feasibility in sorted({kind.feasibility for kind in sample.kinds}):
         strata = [_stratum(sample, at, said) for at, kind in enumerate(sample.kinds)
                   if kind.feasibility == feasibility and kind.accepted]  # fmt: skip
-        if strata and all(stratum.labelled for stratum in strata):
-            labelled = sum(stratum.labelled for stratum in strata)
-            found.append(Possible(feasibility, labelled, share(strata, confidence)))
+        answered = [stratum for stratum in strata if stratum.labelled]
+        if answered:
+            labelled = sum(stratum.labelled for stratum in answered)
+            found.append(Possible(feasibility, labelled, share(answered, confidence)))
     return tuple(found)
 
 
@@ -242,6 +253,7 @@ def figures_of(data: Mapping[str, Any]) -> CalibrationFigures:
             **data,
             **{name: _measure(data[name]) for name in measures},
             "raters": tuple(data["raters"]),
+            "borrowed": tuple(data["borrowed"]),
             "possible": tuple(
                 Possible(one["feasibility"], one["labelled"], Interval(**one["possible"]))
                 for one in data["possible"]

@@ -86,8 +86,7 @@ def test_every_fault_is_told_with_its_line(write) -> None:
 
 
 def test_many_faults_are_counted(write) -> None:
-    unknown = f"
-{SAMPLE.name},beef,,,,ada"
+    unknown = f"\n{SAMPLE.name},beef,,,,ada"
     told = refusal(write(lines(*["a,b,c,ada"] * 4) + unknown))
     assert told.count("write yes, no or unsure") == 11
     assert told.endswith("and 1 more")
