@@ -4,16 +4,19 @@ from pathlib import Path
 
 import pytest
 
+from tests.deployments.pinning import pinned
 from varifactory.catalog import load_catalog, load_taxonomy
 from varifactory.models import registry
 from varifactory.recipe import Recipe
 
 FOLDER = Path(__file__).parents[2] / "deployments/recipes"
-RECIPES = sorted(FOLDER.glob("*.yaml"))
+RECIPES = sorted(FOLDER.rglob("*.yaml"))
 
 
-def test_there_are_recipes() -> None:
-    assert "quickstart" in {path.stem for path in RECIPES}
+def test_there_are_recipes_and_no_two_share_a_name() -> None:
+    names = [path.stem for path in RECIPES]
+    assert {"quickstart", "matched", "pets", "aircraft", "cars"} <= set(names)
+    assert len(set(names)) == len(names)
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
@@ -25,7 +28,7 @@ def test_a_recipe_loads_under_the_name_of_its_file(path: Path) -> None:
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_what_a_recipe_names_is_there(path: Path) -> None:
     """Models are built, which loads nothing; a judge needs images, so its name is looked up."""
-    recipe = Recipe.read(path)
+    recipe = pinned(path)
     catalog = load_catalog(recipe.prompts.catalog)
     assert all(name in catalog.attributes for name in recipe.prompts.attributes)
     assert load_taxonomy(recipe.prompts.taxonomy).classes
