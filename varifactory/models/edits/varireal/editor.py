@@ -156,8 +156,8 @@ class VariRealEditor:
         """One image a job.
 
         Raises:
-            ModelError: weights that cannot be loaded, or numbers that overflow.
-            MemoryError: too little memory for one picture.
+            ModelError: weights that cannot be loaded, too little memory for one picture, or
+                numbers that overflow.
         """
         side = self._side
         images = [squared(job.image, side) for job in jobs]

@@ -64,8 +64,7 @@ class Pass:
         """One picture a request, in order, whatever its batch mates.
 
         Raises:
-            MemoryError: one picture alone does not fit into memory; the message names settings.
-            ModelError: the numbers overflow.
+            ModelError: one picture alone does not fit into memory, or the numbers overflow.
         """
         made: dict[int, Pixels] = {}
         for settings in sorted({request.shared() for request in requests}):
@@ -75,9 +74,15 @@ class Pass:
 
     def _batches(self, requests: Sequence[Request]) -> list[Pixels]:
         with self.pipeline.use() as pipeline:
-            return accelerator.halving(
-                requests, self._batch, lambda some: self._pictures(pipeline, some)
-            )
+            try:
+                return accelerator.halving(
+                    requests, self._batch, lambda some: self._pictures(pipeline, some)
+                )
+            except MemoryError as error:
+                raise ModelError(
+                    f"{self.pipeline.name}: {error}: set a smaller edits.side, edits.offload=model, "
+                    "or dtypes of fewer bits"
+                ) from None
 
     def _pictures(self, pipeline: Any, requests: Sequence[Request]) -> list[Pixels]:
         filling = self._batch - len(requests) if self._padded else 0
