@@ -40,6 +40,9 @@ class Ways:
     """Backend of ``torch.compile`` for the training passes; empty: not compiled."""
 
 
+PLAIN = Ways()
+
+
 class Classifier:
     """A private copy of a base with a fresh adapter on q and v."""
 

@@ -29,9 +29,7 @@ OWN_EPS = 1e-5
 """What open_clip's norms have where its configuration says nothing."""
 
 
-def export(
-    base: Base, folder: Path, library: str, adapter: bytes | None = None
-) -> dict[str, Any]:
+def export(base: Base, folder: Path, library: str, adapter: bytes | None = None) -> dict[str, Any]:
     """Write a base, with an adapter merged in float32, as a stock checkpoint.
 
     Args:

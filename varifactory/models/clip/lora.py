@@ -19,7 +19,7 @@ from varifactory.models.clip import canonical
 from varifactory.models.clip.adapter import pack, unpack
 from varifactory.models.clip.augmentation import augmented
 from varifactory.models.clip.bases import find_base
-from varifactory.models.clip.classifier import TARGETS, Classifier, Ways, base_hash
+from varifactory.models.clip.classifier import PLAIN, TARGETS, Classifier, Ways, base_hash
 from varifactory.models.clip.embedder import BATCH, Base, shape_identity
 from varifactory.models.clip.pictures import Kept, each_of, in_batches
 
@@ -47,7 +47,7 @@ class LoraClip:
         batch: int = BATCH,
         threads: int = 1,
         encoders: str = "both",
-        ways: Ways = Ways(),  # noqa: B008 (frozen)
+        ways: Ways = PLAIN,
     ) -> None:
         """Build without loading.
 

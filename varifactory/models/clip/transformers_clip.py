@@ -160,7 +160,7 @@ class TransformersClip:
 
     def save_memory(self, model: Any) -> None:
         """Compute activations again in the backward pass instead of keeping them."""
-        model.gradient_checkpointing_enable({"use_reentrant": False})
+        model.activation_checkpointing_enable({"use_reentrant": False})
 
     def can_shorten(self, model: Any) -> bool:
         """CLIP's texts end at a token that sees only what is before it."""
