@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from flows.costs import note_paid, say_expected
 from flows.editing import Judged, judged_edits
 from flows.publishing import publish
 from flows.run import FactoryRun, StageFailed
@@ -37,9 +38,12 @@ def make_dataset(run: FactoryRun) -> Dataset:
     """Every stage from the sources to the published version."""
     chosen = source_images(run)
     training = [row for row in chosen if row["split"] == "train"]
-    written = class_prompts(run, {row["label"] for row in training})
+    labels = {row["label"] for row in training}
+    say_expected(run, sorted(labels), len(training))
+    written = class_prompts(run, labels)
     found = object_masks(run, training)
     judged = judged_edits(run, chosen, found, written)
+    note_paid(run)
     return Dataset(publish(run, chosen, found, judged), found, judged)
 
 

@@ -22,7 +22,9 @@ def prompt_shard(recipe: Recipe, shard: ShardRef) -> State[Any]:
 
     def make(rows: list[Row], store: Store) -> list[Made]:
         standing = store.rows("prompts", shard.spec).to_pylist()
-        return write_prompts(rows, registry.writer(recipe), catalog, standing)
+        writer = registry.writer(recipe, run=shard.run)
+        registry.known_spent(writer, standing, shard.run)
+        return write_prompts(rows, writer, catalog, standing)
 
     # Both pools of a class and attribute are compared with each other: a batch is a whole shard.
     return policy.run_shard(shard, make, batch_size=max(1, shard.items))

@@ -31,8 +31,12 @@ def verdict_shard(recipe: Recipe, shard: ShardRef, judge_name: str) -> State[Any
         exemplars = json.loads(store.get_run_object(shard.run, EXEMPLARS))
         shown = json.loads(store.get_run_object(shard.run, CHOICES))
         judge = registry.judge(
-            recipe, tuple(tuple(one) for one in exemplars), shard.store, name=judge_name
-        )
+            recipe, tuple(tuple(one) for one in exemplars), shard.store, name=judge_name,
+            run=shard.run,
+        )  # fmt: skip
+        if getattr(judge, "budget", None):
+            paid = store.rows("verdicts", shard.spec, columns=["run", "cost_usd"])
+            registry.known_spent(judge, paid.to_pylist(), shard.run)
         values = {name: tuple(found) for name, found in shown["values"].items()}
         read = read_by(judge, Choices(values, tuple(shown["class_names"])))
         images = images_of(store, rows, "image_blob")

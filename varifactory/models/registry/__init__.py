@@ -7,14 +7,15 @@ from typing import Any
 
 from varifactory.models.registry.adapters import tuner
 from varifactory.models.registry.clips import clip, trainee
+from varifactory.models.registry.costs import PAID, expected_costs, known_spent, paid
 from varifactory.models.registry.editors import EDITORS, inpainter
 from varifactory.models.registry.judges import JUDGES, Exemplar, judge
 from varifactory.models.registry.segmenters import SEGMENTERS, segmenter
 from varifactory.models.registry.writers import writer
 
 __all__ = [
-    "EDITORS", "JUDGES", "SEGMENTERS", "Exemplar", "cards", "clip", "inpainter", "judge",
-    "segmenter", "trainee", "tuner", "writer",
+    "EDITORS", "JUDGES", "PAID", "SEGMENTERS", "Exemplar", "cards", "clip", "expected_costs",
+    "inpainter", "judge", "known_spent", "paid", "segmenter", "trainee", "tuner", "writer",
 ]  # fmt: skip
 
 BUILT_IN = Path(__file__).parents[1] / "builtin"

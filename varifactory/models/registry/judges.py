@@ -3,9 +3,9 @@
 from functools import cache
 
 from varifactory.images import decode_mask, decode_png
-from varifactory.models import Judge
+from varifactory.models import ClipModel, Judge
 from varifactory.models.provider.budget import shared
-from varifactory.models.registry.clips import clip
+from varifactory.models.registry.clips import clip, training_clip
 from varifactory.models.registry.naming import unknown
 from varifactory.recipe import Checkpoint, Recipe, Verdicts
 from varifactory.recipe.prompts import Price
@@ -37,25 +37,31 @@ def judge(
         ModelError: for a name that is none of ``JUDGES``.
     """
     name = name or recipe.verdicts.judge
-    settings, threads = recipe.verdicts, recipe.run.threads
+    settings, run_on = recipe.verdicts, recipe.run
     if name == "measured":
         world = recipe.sources.kind == "world"
-        return _measured(recipe.training.clip, threads, world, exemplars, store)
+        # One object a checkpoint and process; a protocol is not known to have a hash.
+        return _measured(training_clip(recipe), world, exemplars, store)  # type: ignore[arg-type]
     if name == "clip":
-        return _clip(settings.clip or recipe.training.clip, threads, recipe.training.template)
+        return _clip(_judging_clip(recipe), recipe.training.template)  # type: ignore[arg-type]
     if name == "vision":
         return _vision(settings, recipe.prompts.prices, run)
     if name == "vision-local":
         return _vision_local(
-            settings.checkpoint, settings.side, settings.pointer, recipe.run.device, threads
+            settings.checkpoint, settings.side, settings.pointer, run_on.device, run_on.threads
         )
     raise unknown("verdicts.judge", name, JUDGES)
 
 
+def _judging_clip(recipe: Recipe) -> ClipModel:
+    name = recipe.verdicts.clip
+    if not name:
+        return training_clip(recipe)
+    return clip(name, recipe.run.threads, device=recipe.run.device, key="verdicts.clip")
+
+
 @cache
-def _measured(
-    clip_name: str, threads: int, world: bool, exemplars: tuple[Exemplar, ...], store: str
-) -> Judge:
+def _measured(model: ClipModel, world: bool, exemplars: tuple[Exemplar, ...], store: str) -> Judge:
     from varifactory.judge import MeasuredJudge, Prototypes, load_references
     from varifactory.loading import read_blob
     from varifactory.store import Store
@@ -63,7 +69,7 @@ def _measured(
     images = {pixels: image for pixels, _, _, image, _ in exemplars}
     masks = {mask: blob for _, _, mask, _, blob in exemplars}
     prototypes = Prototypes(
-        clip(clip_name, threads),
+        model,
         [(pixels, label, mask) for pixels, label, mask, _, _ in exemplars],
         lambda pixels: decode_png(read_blob(Store(store), images[pixels])),
         lambda mask: decode_mask(read_blob(Store(store), masks[mask])),
@@ -72,10 +78,10 @@ def _measured(
 
 
 @cache
-def _clip(clip_name: str, threads: int, template: str) -> Judge:
+def _clip(model: ClipModel, template: str) -> Judge:
     from varifactory.models.verdicts.clip import ClipJudge
 
-    return ClipJudge(clip(clip_name, threads), template)
+    return ClipJudge(model, template)
 
 
 @cache

@@ -4,16 +4,20 @@ from functools import cache
 
 from varifactory.catalog import load_catalog, load_taxonomy
 from varifactory.models import Writer
+from varifactory.models.provider.budget import shared
 from varifactory.recipe import Prompts, Recipe
 
 
-def writer(recipe: Recipe) -> Writer:
-    """Who writes the prompts: the catalog itself, or a language model by its litellm name."""
-    return _writer(recipe.prompts)
+def writer(recipe: Recipe, *, run: str = "") -> Writer:
+    """Who writes the prompts: the catalog itself, or a language model by its litellm name.
+
+    ``run`` names whose budget is spent; all writers of a run share it.
+    """
+    return _writer(recipe.prompts, run)
 
 
 @cache
-def _writer(prompts: Prompts) -> Writer:
+def _writer(prompts: Prompts, run: str) -> Writer:
     catalog = load_catalog(prompts.catalog)
     if prompts.writer == "catalog":
         from varifactory.models.prompts.catalog import CatalogWriter
@@ -25,6 +29,6 @@ def _writer(prompts: Prompts) -> Writer:
         prompts.writer,
         base_url=prompts.base_url or None,
         key_variable=prompts.key_variable or None,
-        max_usd=prompts.max_usd,
-        max_requests=prompts.max_requests,
+        budget=shared(run, "prompts", prompts.max_usd, prompts.max_requests),
+        prices=prompts.prices,
     )

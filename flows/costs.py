@@ -1,0 +1,34 @@
+"""What a run pays providers, said before and after."""
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from flows.run import FactoryRun
+from varifactory.models import registry
+
+log = logging.getLogger("varifactory")
+
+ESTIMATE = "estimate.json"
+"""Run object: what the run was expected to pay."""
+
+
+def say_expected(run: FactoryRun, class_names: Sequence[str], pictures: int) -> None:
+    """Say what the run will cost if nothing of it is in the store; nothing where nobody is paid."""
+    expected = registry.expected_costs(run.recipe, class_names, pictures)
+    for estimate in expected:
+        log.info("expected cost: %s", estimate.words())
+    if expected:
+        said = [asdict(estimate) | {"words": estimate.words()} for estimate in expected]
+        run.store.put_run_object(run.id, ESTIMATE, json.dumps(said).encode())
+
+
+def note_paid(run: FactoryRun) -> None:
+    """Note what the run paid, stage by stage."""
+    for name, fields in run.specs.items():
+        stage, _, spec = name.partition("/")
+        if stage in registry.PAID:
+            rows = run.store.history(stage, spec).select(["run", "cost_usd", "raw"]).to_pylist()
+            said = registry.paid(stage, fields, rows, run.id)
+            run.notices += [said] if said else []
