@@ -7,8 +7,10 @@ from typing import Any
 from flows.dataset import Dataset
 from flows.editing import Judged
 from flows.run import FactoryRun
-from tasks.report import ANSWERS, CELLS, write_gallery, write_report
+from tasks.report import ANSWERS, CELLS, JUDGES, write_gallery, write_report
 from varifactory import __version__, agreement
+from varifactory.calibration.kept import LATEST
+from varifactory.kappa import packed
 from varifactory.keys import digest
 from varifactory.stages import Row
 from varifactory.store import Manifest, StoreMissing
@@ -16,7 +18,12 @@ from varifactory.store import Manifest, StoreMissing
 
 def show_dataset(run: FactoryRun, made: Dataset) -> str:
     """The gallery and the card of a version; where the gallery's first page lies."""
-    content = {"page": run.recipe.report.gallery_page, "hash": made.manifest.dataset_hash}
+    _keep_agreement(run, made)
+    content = {
+        "page": run.recipe.report.gallery_page,
+        "hash": made.manifest.dataset_hash,
+        "trust": _trust(run, made.manifest),
+    }
     page = "gallery/index.html"
     if not _is_new(run, made.manifest, page, content):
         return run.store.export_path(made.manifest.name, made.manifest.version, page)
@@ -31,7 +38,8 @@ def show_study(run: FactoryRun, made: Dataset, cells: Sequence[Row]) -> str:
     keys = sorted(cell["key"] for cell in cells)
     ended = sorted([cell["key"], cell["status"], str(cell["test_top1"])] for cell in cells)
     report = run.recipe.report.model_dump(mode="json")
-    content = {"cells": ended, "answers": answers, "report": report}
+    trust = _trust(run, made.manifest)
+    content = {"cells": ended, "answers": answers, "report": report, "trust": trust}
     if not _is_new(run, made.manifest, "report.html", content):
         return run.store.export_path(made.manifest.name, made.manifest.version, "report.html")
     run.store.put_run_object(run.id, ANSWERS, json.dumps(answers).encode())
@@ -69,6 +77,25 @@ def _answers(judged: Judged) -> dict[str, Any]:
             agreement.CONTROL, {}
         ),
     }
+
+
+def _keep_agreement(run: FactoryRun, made: Dataset) -> None:
+    """How far the judges of a panel agree, beside the version: its card and report show it."""
+    judged, confidence = made.judged, run.recipe.report.confidence
+    found = agreement.between_judges(judged.edits, judged.outcomes, confidence)
+    run.store.put_export(made.manifest.name, made.manifest.version, JUDGES, packed(found))
+
+
+def _trust(run: FactoryRun, manifest: Manifest) -> list[str]:
+    """What is known of the judges, as hashes: other labels make the pages anew."""
+    found = []
+    for path in (JUDGES, LATEST):
+        try:
+            data = run.store.get_export(manifest.name, manifest.version, path)
+        except StoreMissing:
+            data = b""
+        found.append(digest(data.decode()))
+    return found
 
 
 def _mark(page: str) -> str:

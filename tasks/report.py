@@ -10,16 +10,20 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
+from varifactory.calibration.kept import latest
 from varifactory.card import ModelNote, render_card
 from varifactory.datasets import open_dataset
-from varifactory.exports import export_gallery
+from varifactory.exports import export_gallery, judges_named
+from varifactory.kappa import Kappa, unpacked
 from varifactory.loading import items_table
 from varifactory.models import registry
 from varifactory.recipe import Recipe
-from varifactory.store import Manifest, Store
+from varifactory.store import Manifest, Store, StoreMissing
 from varifactory.study import StudyTables
 from varifactory.yields import Confusion, confusion_of_counts
 
+JUDGES = "judges.json"
+"""Export of a version: how far its judges agree."""
 ANSWERS, CELLS = "answers.json", "cells.json"
 """Run objects: how judge, editors and truth agree; keys of the cells a report compares."""
 
@@ -33,6 +37,8 @@ def write_gallery(recipe: Recipe, store: str, version: int) -> str:
         data.manifest, data.table(), models=model_notes(recipe), machinery=is_machinery(recipe),
         command=f"python -m flows.generate recipe.yaml --store {store}", store_url=store,
         limits=["The exact recipe stands beside this card as recipe.yaml."],
+        judges=between_judges(data.store, recipe.name, version),
+        people=latest(data.store, recipe.name, version),
         confidence=recipe.report.confidence,
     )  # fmt: skip
     data.store.put_export(recipe.name, version, "card.md", card.encode())
@@ -91,7 +97,17 @@ def study_tables(
         confusions=_confusions(answers),
         rates=answers["rates"],
         shared_rates=answers["shared_rates"],
+        kappas=between_judges(store, manifest.name, manifest.version),
+        people=latest(store, manifest.name, manifest.version),
     )
+
+
+def between_judges(store: Store, name: str, version: int) -> list[Kappa]:
+    """How far the judges of a version agree; empty where one alone was asked."""
+    try:
+        return unpacked(store.get_export(name, version, JUDGES))
+    except StoreMissing:
+        return []
 
 
 def _confusions(answers: dict[str, Any]) -> list[Confusion]:
@@ -142,7 +158,7 @@ def provenance(recipe: Recipe, manifest: Manifest, run: str) -> dict[str, str]:
         "Editors": ", ".join(
             [recipe.edits.editor] + [recipe.edits.compare.editor] * bool(recipe.edits.compare.count)
         ),
-        "Judge": recipe.verdicts.judge,
+        "Judge": judges_named(recipe.verdicts.model_dump()),
         "Segmenter": recipe.masks.segmenter,
         "Classifier": recipe.training.clip,
         "Run": run,

@@ -10,6 +10,9 @@ from typing import Any
 import pyarrow as pa
 import yaml
 
+from varifactory.calibration.figures import CalibrationFigures
+from varifactory.calibration.wording import checked_notes, checked_rows, kappa_words
+from varifactory.kappa import Kappa
 from varifactory.pages import environment
 from varifactory.report import said, verdict
 from varifactory.store import Manifest
@@ -43,6 +46,8 @@ def render_card(
     limits: Sequence[str] = (),
     machinery: bool = False,
     study: StudyFigures | None = None,
+    judges: Sequence[Kappa] = (),
+    people: CalibrationFigures | None = None,
     confidence: float = 0.95,
 ) -> str:
     """Markdown with a YAML head that data set hubs read.
@@ -56,6 +61,8 @@ def render_card(
         limits: what is known to be wrong or missing, a sentence each, beside what always holds.
         machinery: the sources are the built-in drawn world.
         study: figures of what was trained on it.
+        judges: how far the judges of a panel agree.
+        people: what people's labels of a sample say of the judge.
         confidence: of the yields' intervals.
     """
     edits = edits_of(items)
@@ -78,6 +85,11 @@ def render_card(
         recipe=yaml.safe_dump(dict(manifest.recipe), sort_keys=False, allow_unicode=True).rstrip(),
         seeds=_seeds(manifest.recipe),
         limits=[*_known(items, machinery), *limits],
+        judges=judges,
+        people=people,
+        checked=checked_rows(people) if people else [],
+        checked_notes=checked_notes(people) if people else [],
+        kappa_words=kappa_words,
         verdict=verdict(study) if study and study.arms else [],
         level=f"{100 * confidence:.0f}",
         said=said,

@@ -6,6 +6,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from varifactory.calibration.figures import CalibrationFigures
+from varifactory.calibration.kept import latest
+from varifactory.calibration.wording import percent_of
 from varifactory.datasets import Dataset
 from varifactory.gallery import gallery_pages
 from varifactory.loading import read_blob
@@ -22,7 +25,7 @@ def export_gallery(data: Dataset, page_size: int = 200) -> str:
         data.table(),
         partial(read_blob, store),
         title=f"{manifest.name}, version {manifest.version}",
-        facts=gallery_facts(manifest, data.table()),
+        facts=gallery_facts(manifest, data.table(), latest(store, manifest.name, manifest.version)),
         page_size=page_size,
     )
     # The first page comes last: who finds it finds the others.
@@ -32,14 +35,18 @@ def export_gallery(data: Dataset, page_size: int = 200) -> str:
     return store.put_export(manifest.name, manifest.version, "gallery/index.html", first)
 
 
-def gallery_facts(manifest: Manifest, items: pa.Table) -> Mapping[str, str]:
-    """What the head of a gallery says of its data set."""
+def gallery_facts(
+    manifest: Manifest, items: pa.Table, people: CalibrationFigures | None = None
+) -> Mapping[str, str]:
+    """What the head of a gallery says of its data set, and of what people found in it."""
     edits = items.filter(pa.compute.equal(items["kind"], "edit"))
     recipe: Mapping[str, Any] = manifest.recipe
     named = {
         "segmenter": (recipe.get("masks") or {}).get("segmenter"),
         "editor": (recipe.get("edits") or {}).get("editor"),
-        "judge": (recipe.get("verdicts") or {}).get("judge"),
+        "judge": judges_named(recipe.get("verdicts") or {}),
+        "checked by people": people
+        and f"{people.labelled:,} edits, precision {percent_of(people.precision)}",
     }
     return {
         "edits": f"{len(edits):,} of {len(set(edits['source_key'].to_pylist())):,} source images",
@@ -47,3 +54,11 @@ def gallery_facts(manifest: Manifest, items: pa.Table) -> Mapping[str, str]:
         "made": f"{manifest.created_at:%d %B %Y}",
         "data set hash": manifest.dataset_hash[:SHOWN],
     }
+
+
+def judges_named(verdicts: Mapping[str, Any]) -> str:
+    """Who judged, by the ``verdicts`` of a recipe: the first judge, its panel, and the rule."""
+    first, panel = verdicts.get("judge"), verdicts.get("panel") or ()
+    if not panel:
+        return str(first or "")
+    return f"{', '.join([str(first), *panel])} (decision: {verdicts.get('decision')})"

@@ -5,8 +5,9 @@ caller: which items count, when a kappa is undefined, and how sure it is.
 """
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,21 @@ class Kappa:
     high: float | None
     undefined: str = ""
     """Why there is no value."""
+
+
+def packed(found: Iterable[Kappa]) -> bytes:
+    """Kappas as JSON; ``unpacked`` reads them again."""
+    return json.dumps([asdict(kappa) for kappa in found], indent=1).encode()
+
+
+def unpacked(data: bytes) -> list[Kappa]:
+    """What was packed."""
+    return [kappa_of(one) for one in json.loads(data)]
+
+
+def kappa_of(data: Mapping[str, Any]) -> Kappa:
+    """A kappa from plain data."""
+    return Kappa(**{**data, "raters": tuple(data["raters"])})
 
 
 def kappas(

@@ -9,6 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from varifactory.calibration.wording import checked_notes, checked_rows, kappa_words
 from varifactory.pages import data_uri, render_page
 from varifactory.statistics import IMAGES_ONLY, Interval
 from varifactory.study import Difference, StudyFigures, StudyTables, study_figures
@@ -53,6 +54,9 @@ def render_report(
         percent=percent,
         points=points,
         said=said,
+        checked=checked_rows(figures.people) if figures.people else [],
+        checked_notes=checked_notes(figures.people) if figures.people else [],
+        kappa_words=kappa_words,
         json_uri=data_uri("application/json", as_json(figures, title)),
         csv_uri=data_uri("text/csv", as_csv(figures)),
     )

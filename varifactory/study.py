@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from varifactory.calibration.figures import CalibrationFigures
 from varifactory.errors import FactoryError
+from varifactory.kappa import Kappa
 from varifactory.recipe import ARMS
 from varifactory.statistics import (
     Hits,
@@ -59,6 +61,10 @@ class StudyTables:
     kept are counted, which flatters an editor that was let try again."""
     shared_rates: Sequence[Mapping[str, Any]] = ()
     """The same of the edits that every editor made."""
+    kappas: Sequence[Kappa] = ()
+    """How far the judges of a panel agree."""
+    people: CalibrationFigures | None = None
+    """What people's labels of a sample say of the judge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +143,8 @@ class StudyFigures:
     """Whether presences are of first attempts, not of those that were kept."""
     notes: tuple[str, ...] = field(default=())
     """What a reader must know of cells that are missing or were left out."""
+    kappas: tuple[Kappa, ...] = ()
+    people: CalibrationFigures | None = None
 
 
 def study_figures(
@@ -187,6 +195,8 @@ def study_figures(
         test_images=len(images),
         confidence=confidence,
         notes=tuple(notes),
+        kappas=tuple(tables.kappas),
+        people=tables.people,
     )  # fmt: skip
 
 

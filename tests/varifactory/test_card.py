@@ -5,7 +5,12 @@ import pytest
 import yaml
 
 from tests.drawn_items import Drawn, trained
+from varifactory.calibration.figures import calibrate
+from varifactory.calibration.labels import Labels
+from varifactory.calibration.sampling import Drawn as OneDrawn
+from varifactory.calibration.sampling import Kind, Sample
 from varifactory.card import ModelNote, fence, plain, render_card
+from varifactory.kappa import kappas
 from varifactory.store import Manifest
 from varifactory.study import StudyTables, study_figures
 
@@ -13,6 +18,23 @@ HOSTILE = "a | b\n# c <img src=x> `d` [e](javascript:f)"
 MODELS = [ModelNote("edits", "compositor"),
           ModelNote("masks", "small-sam", "92ab" * 16, "Apache-2.0", "torch 2",
                     {"mean IoU": 0.83})]  # fmt: skip
+
+
+JUDGES = kappas("color: value measured", {"measured": {"a": "red", "b": "red"},
+                                          "clip": {"a": "red", "b": "red"}})  # fmt: skip
+PEOPLE = calibrate(
+    Sample(
+        id="abc", dataset="toys", version=2, dataset_hash="d" * 64, seed=0, asked_for=60,
+        feasibility_counts=False,
+        drawn=tuple(OneDrawn(key=f"k{at}", stratum=0) for at in range(10)),
+        kinds=(Kind(attribute="color", feasibility="feasible", accepted=True, size=50, drawn=10),),
+    ),
+    Labels(
+        {"ada": {f"k{at}": {"shows": "yes" if at else "no", "keeps": "yes", "possible": "yes"}
+                 for at in range(10)}},
+        {"ada": ()},
+    ),
+)  # fmt: skip
 
 
 def manifest(**changes: object) -> Manifest:
@@ -101,3 +123,17 @@ def test_names_are_shown_as_they_are() -> None:
     assert plain("a|b\nc *d*") == "a\\|b c \\*d\\*"
     assert fence("x ``` y") == "````"
     assert fence("x") == "```"
+
+
+def test_it_tells_how_far_judges_agree_and_what_people_say(drawn: Drawn) -> None:
+    text = card(drawn, judges=JUDGES, people=PEOPLE)
+    assert "## Whether the judges agree" in text
+    assert "| color: value measured | measured, clip | Cohen | 100 | undefined, n 2: all" in text
+    assert "## Checked by people" in text
+    assert "| Precision: good, of those accepted | 90.0 % (" in text
+    assert "10 of 10 drawn edits were labelled by one person; they stand for 50 by" in text
+    for line in text.splitlines():
+        if line.startswith("| Question"):
+            assert line.count("|") == 6
+    assert "Checked by people" not in card(drawn)
+    assert "judges agree" not in card(drawn)

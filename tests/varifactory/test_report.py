@@ -8,6 +8,11 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from tests.drawn_items import Drawn, masked, trained
+from varifactory.calibration.figures import calibrate
+from varifactory.calibration.labels import Labels
+from varifactory.calibration.sampling import Drawn as OneDrawn
+from varifactory.calibration.sampling import Kind, Sample
+from varifactory.kappa import kappas
 from varifactory.report import (
     MACHINERY,
     arms_table,
@@ -158,3 +163,29 @@ def test_several_seeds_say_what_they_cover() -> None:
     assert "2 training seeds" in scope(found)
     assert "not training noise" not in scope(found)
     assert len(verdict(found)) == 2
+
+
+def test_it_tells_how_far_judges_agree_and_what_people_say() -> None:
+    agreed = kappas("accepted or refused", {"measured": {"a": "accept", "b": "refuse"},
+                                            "clip": {"a": "accept", "b": "accept"}})  # fmt: skip
+    kinds = (Kind(attribute="color", feasibility="feasible", accepted=True, size=8, drawn=4),)
+    sample = Sample(
+        id="abc", dataset="toys", version=1, dataset_hash="d" * 64, seed=0, asked_for=9,
+        feasibility_counts=False, kinds=kinds,
+        drawn=tuple(OneDrawn(key=f"k{at}", stratum=0) for at in range(4)),
+    )  # fmt: skip
+    yes = {"shows": "yes", "keeps": "yes", "possible": "yes"}
+    by = {name: {f"k{at}": yes for at in range(4)} for name in ("ada", "bob <b>")}
+    people = calibrate(sample, Labels(by, dict.fromkeys(by, ())))
+    items = Drawn(sources=1).items
+    page = render_report(StudyTables(items, kappas=agreed, people=people), title="toys",
+                         machinery=True).decode()  # fmt: skip
+    words = " ".join(re.sub(r"<[^>]+>", " ", page).split())
+    assert "4 of 4 drawn edits were labelled by 2 people; they stand for 8 by" in words
+    assert "Recall: accepted, of those that are good undefined: the filter refused nothing" in words
+    assert "Whether the judges agree" in words
+    assert "measured, clip Cohen 2 50" in words
+    assert "bob &lt;b&gt;" in page
+    json.loads(embedded(page, "study.json"))
+    without = render_report(StudyTables(items), title="toys", machinery=True).decode()
+    assert "Checked by people" not in without

@@ -88,28 +88,15 @@ def read(
 
 def told(figures: "CalibrationFigures") -> list[str]:
     """The figures in words."""
-    from varifactory.calibration.figures import Measure
-    from varifactory.calibration.wording import kappa_words, meaning, number_of, percent_of
+    from varifactory.calibration.wording import checked_notes, checked_rows, kappa_words
 
-    rows = [
-        ("precision", figures.precision),
-        ("recall", figures.recall),
-        ("truly good of those judged", figures.good),
-        ("accepted and good of all asked for", figures.good_and_accepted),
+    rows = checked_rows(figures)
+    widest = max(len(name) for name, _ in rows)
+    return [
+        *checked_notes(figures),
+        *(f"{name:<{widest}}  {value}" for name, value in rows),
+        *(
+            f"{kappa.question} {kappa.method}, {', '.join(kappa.raters)}: {kappa_words(kappa)}"
+            for kappa in figures.between_raters
+        ),
     ]
-    lines = [f"{figures.labelled} of {figures.drawn} edits labelled by {', '.join(figures.raters)}"]
-    if figures.unclear or figures.unanswered:
-        lines.append(f"left out: {figures.unclear} unclear, {figures.unanswered} unanswered")
-    lines += [f"no clear label, taken to be as the others: {kind}" for kind in figures.borrowed]
-    lines.append(meaning(figures))
-    lines.append(f"accepted by the filter  {100 * figures.accepted:.1f} % of {figures.edits:,}")
-    lines += [f"{name}  {percent_of(measure)}" for name, measure in rows]
-    lines.append(f"kappa with people  {number_of(figures.kappa)}")
-    for one in figures.possible:
-        share = percent_of(Measure(one.possible))
-        lines.append(f"possible, of accepted {one.feasibility} ones  {share}, n {one.labelled}")
-    lines += [
-        f"{kappa.question} {kappa.method}, {', '.join(kappa.raters)}: {kappa_words(kappa)}"
-        for kappa in figures.between_raters
-    ]
-    return lines

@@ -8,7 +8,7 @@ from varifactory.calibration.estimates import Stratum, filter_kappa, recall, sha
 from varifactory.calibration.labels import Labels
 from varifactory.calibration.questions import POSSIBLE, QUESTIONS, Label, is_good
 from varifactory.calibration.sampling import CalibrationError, Kind, Sample
-from varifactory.kappa import Kappa, kappas
+from varifactory.kappa import Kappa, kappa_of, kappas
 from varifactory.statistics import Interval
 
 NONE_ACCEPTED = "the filter accepted nothing"
@@ -258,9 +258,7 @@ def figures_of(data: Mapping[str, Any]) -> CalibrationFigures:
                 Possible(one["feasibility"], one["labelled"], Interval(**one["possible"]))
                 for one in data["possible"]
             ),
-            "between_raters": tuple(
-                Kappa(**{**one, "raters": tuple(one["raters"])}) for one in data["between_raters"]
-            ),
+            "between_raters": tuple(kappa_of(one) for one in data["between_raters"]),
         }
     )
 
