@@ -115,7 +115,13 @@ def iou(one: Region, other: Region) -> float:
 
 
 def gate(row: Mapping[str, Any], settings: MaskGate) -> str:
-    """Why a mask may not be edited; empty where it may. Measures that are null are not tested."""
+    """Why a mask may not be edited; empty where it may. Measures that are null are not tested.
+
+    An empty mask never may, whatever the limits, and is told with what its finders said.
+    """
+    if row["area"] == 0:
+        said = row.get("choice") or row.get("method")
+        return "no object was found" + (f" ({said})" if said else "")
     tests = (
         ("area", row["area"] < settings.min_area, "below", "min_area"),
         ("area", row["area"] > settings.max_area, "above", "max_area"),

@@ -1,6 +1,8 @@
 """Masks: measures, keys and the gate."""
 
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ import pytest
 from varifactory import masks, records
 from varifactory.images import decode_mask, pixel_hash
 from varifactory.keys import spec_of
-from varifactory.models import Identity, Pixels, Region, Segmentation
+from varifactory.models import Candidate, Identity, Pixels, Region, Segmentation
 from varifactory.recipe import MaskGate, Recipe
 
 RECIPE = Recipe.parse({"name": "t", "sources": {"kind": "world"}})
@@ -132,6 +134,41 @@ def test_gate_names_measure_value_and_limit(measure: str, value: float, limit: s
 def test_gate_does_not_test_what_was_not_measured() -> None:
     row = {"area": 0.3, "components": 1, "border": 0.0, "predicted_iou": None}
     assert masks.gate(row, MaskGate(min_predicted_iou=0.9)) == ""
+
+
+def test_an_empty_mask_is_rejected_whatever_the_limits_and_told_with_its_reason() -> None:
+    row = {"area": 0.0, "components": 0, "border": 0.0, "predicted_iou": None, "method": "sam3"}
+    open_gate = MaskGate(min_area=0, min_predicted_iou=0)
+    assert masks.gate(row, open_gate) == "no object was found (sam3)"
+    told = {**row, "choice": "sam3: no mask of 'cup' above masks.threshold 0.3"}
+    assert masks.gate(told, open_gate).endswith(
+        "(sam3: no mask of 'cup' above masks.threshold 0.3)"
+    )
+    assert masks.gate({**row, "method": None}, open_gate) == "no object was found"
+
+
+def test_what_else_was_found_is_kept_as_json() -> None:
+    class Two(Squares):
+        def segment(
+            self, images: Sequence[Pixels], class_names: Sequence[str]
+        ) -> list[Segmentation]:
+            [found] = super().segment(images, class_names)
+            tried = (
+                Candidate("a", None, 0.0, None, "no box"),
+                Candidate("b", 0.5, 0.2, (1, 2, 3, 4)),
+            )
+            return [replace(found, candidates=tried, choice="the larger")]
+
+    rows = planned(Two(), source())
+    [made] = masks.find_masks(rows, [picture(square())], Two(), [None])
+    records.table("masks", [made.row])
+    assert made.row["choice"] == "the larger"
+    assert json.loads(made.row["candidates"]) == [
+        {"method": "a", "score": None, "area": 0.0, "box": None, "note": "no box"},
+        {"method": "b", "score": 0.5, "area": 0.2, "box": [1, 2, 3, 4], "note": ""},
+    ]
+    [alone] = masks.find_masks(rows, [picture(square())], Squares(), [None])
+    assert alone.row["candidates"] is None
 
 
 def test_a_planned_mask_carries_the_exact_one_outside_its_key() -> None:

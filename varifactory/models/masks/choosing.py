@@ -54,16 +54,17 @@ def chosen(found: Sequence[Found], rule: str, method: str, note: str = "") -> Se
         note: what else there is to tell of how they were found.
     """
     fit = [one for one in found if not one.fault]
-    candidates = tuple(one.candidate for one in found) if len(found) > 1 else ()
+    told = len(found) > 1 or found[0].prompt_score is not None
+    candidates = tuple(one.candidate for one in found) if told else ()
     if not fit:
         faults = ", ".join(sorted({one.fault for one in found}))
         return nothing(found[0].mask.shape, method, faults, candidates)
     values = [_value(one, rule) for one in fit]
     best = fit[int(np.argmax(values))]
-    why = "" if len(found) == 1 else _why(best, rule, len(fit), len(found))
-    told = "; ".join(part for part in (why, note) if part)
+    why = _why(best, rule, len(fit), len(found)) if told else ""
+    choice = "; ".join(part for part in (why, note) if part)
     score = None if best.score is None else float(np.clip(best.score, 0, 1))
-    return Segmentation(best.mask, score, best.method, best.box, candidates, told)
+    return Segmentation(best.mask, score, best.method, best.box, candidates, choice)
 
 
 def nothing(
@@ -89,15 +90,20 @@ def _off_centre(mask: Region) -> float:
 
 def _why(best: Found, rule: str, fit: int, of: int) -> str:
     if fit == 1:
-        return f"the only one of {of} that could be taken"
-    if rule == "largest":
-        said = f"area {best.mask.mean():.3f}"
-    elif rule == "most-central":
-        said = f"{_off_centre(best.mask):.3f} half diagonals off the middle"
-    elif best.trust is None:
-        said = f"no scores, so the largest: area {best.mask.mean():.3f}"
+        said = "the only one" if of == 1 else f"the only one of {of} that could be taken"
     else:
-        said = f"score {best.trust:.3f}"
-        if best.score is not None and best.prompt_score is not None:
-            said += f" = box {best.prompt_score:.3f} x mask {best.score:.3f}"
-    return f"{rule} of {fit}: {said}"
+        said = f"{rule} of {fit}"
+    measured = {
+        "largest": f"area {best.mask.mean():.3f}",
+        "most-central": f"{_off_centre(best.mask):.3f} half diagonals off the middle",
+        "best-score": "no scores, so the largest" if best.trust is None else "",
+    }[rule]
+    return ", ".join(part for part in (f"{said}: {_score(best)}".rstrip(": "), measured) if part)
+
+
+def _score(found: Found) -> str:
+    if found.trust is None:
+        return ""
+    both = found.score is not None and found.prompt_score is not None
+    parts = f" = box {found.prompt_score:.3f} x mask {found.score:.3f}" if both else ""
+    return f"score {found.trust:.3f}{parts}"

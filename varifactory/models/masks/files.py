@@ -24,7 +24,7 @@ def weights_file(found: Found, file: str, endings: Collection[str], key: str) ->
     if found.is_local and files_hash(place.resolve()) != found.weights:
         raise ModelError(
             f"{found.key}.name: the weights at {place} have changed since this run was planned: "
-            "start it again"
+            "start a new process"
         )
     if place.is_file():
         if place.suffix not in endings:

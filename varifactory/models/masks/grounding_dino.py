@@ -73,7 +73,7 @@ class GroundingDino:
             limit = f"masks.detector.threshold {self._threshold:g}"
             return Shown((), f"no box of {words!r} above {limit}{best}")
         kept = above[: self._max_boxes]
-        left_out = f"{len(above) - len(kept)} boxes beyond masks.detector.max_boxes were left out"
+        left_out = f"{len(above) - len(kept)} more left out by masks.detector.max_boxes"
         return Shown(
             tuple(Prompt(box=box, score=score) for score, box in kept),
             left_out if len(above) > len(kept) else "",

@@ -69,7 +69,7 @@ def _folder(found: Found, kinds: Collection[str]) -> Path:
     if found.is_local and files_hash(folder.resolve()) != found.weights:
         raise ModelError(
             f"{found.key}.name: the weights at {folder} have changed since this run was planned: "
-            "start it again"
+            "start a new process"
         )
     refuse_pickles(folder, found.key)
     try:

@@ -96,13 +96,14 @@ def _instances(
         made, threshold=threshold, mask_threshold=EDGE, target_sizes=[image.shape[:2]]
     )
     return [
-        Found(mask.bool().cpu().numpy(), METHOD, float(score), box=_pixels(box, image))
+        # The score says that it is the object; of the mask's edge SAM 3 has no estimate.
+        Found(mask.bool().cpu().numpy(), METHOD, None, float(score), _inside(box, image))
         for mask, score, box in zip(seen["masks"], seen["scores"], seen["boxes"], strict=True)
     ], note
 
 
 def _tokens(tokenizer: Any, words: str) -> tuple[Any, str]:
-    whole = len(tokenizer(words)["input_ids"])
+    whole = len(tokenizer(words, verbose=False)["input_ids"])
     made = tokenizer(
         words, padding="max_length", max_length=WORDS, truncation=True, return_tensors="pt"
     )
@@ -110,7 +111,7 @@ def _tokens(tokenizer: Any, words: str) -> tuple[Any, str]:
     return made, cut
 
 
-def _pixels(box: Any, image: Pixels) -> Box:
+def _inside(box: Any, image: Pixels) -> Box:
     left, top, right, bottom = (round(float(edge)) for edge in box)
     height, width = image.shape[:2]
     return max(0, left), max(0, top), min(width, right), min(height, bottom)

@@ -1,0 +1,163 @@
+"""Tiny checkpoints of the real architectures, in the libraries' own formats, weights random."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from varifactory.models import Pixels, Segmenter, registry
+from varifactory.recipe import Recipe
+
+Build = Callable[..., Segmenter]
+
+
+@pytest.fixture(scope="session")
+def build() -> Build:
+    """A segmenter by the keys of ``masks`` in a recipe."""
+
+    def built(*, device: str = "cpu", threads: int = 1, **masks: Any) -> Segmenter:
+        recipe = {"name": "t", "sources": {"kind": "world"}, "masks": masks,
+                  "run": {"device": device, "threads": threads}}  # fmt: skip
+        return registry.segmenter(Recipe.parse(recipe))
+
+    return built
+
+
+@pytest.fixture(scope="session")
+def pictures() -> list[Pixels]:
+    """Four of three sizes; neither square nor alike."""
+    rng = np.random.default_rng(8)
+    sizes = [(48, 80), (48, 80), (90, 60), (33, 33)]
+    return [rng.integers(0, 256, (*size, 3), np.uint8) for size in sizes]
+
+
+@pytest.fixture(scope="session")
+def sam2_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import torch
+    import transformers
+
+    backbone = transformers.Sam2HieraDetConfig(
+        hidden_size=8, image_size=[64, 64], blocks_per_stage=[1, 1, 2, 1],
+        embed_dim_per_stage=[8, 16, 32, 64], num_attention_heads_per_stage=[1, 1, 2, 2],
+        window_size_per_stage=[4, 4, 4, 2], global_attention_blocks=[3],
+        window_positional_embedding_background_size=[4, 4],
+    )  # fmt: skip
+    vision = transformers.Sam2VisionConfig(
+        backbone_config=backbone, backbone_channel_list=[64, 32, 16, 8],
+        backbone_feature_sizes=[[16, 16], [8, 8], [4, 4]], fpn_hidden_size=32,
+    )  # fmt: skip
+    config = transformers.Sam2Config(
+        vision_config=vision,
+        prompt_encoder_config={
+            "hidden_size": 32, "image_size": 64, "patch_size": 16, "mask_input_channels": 4
+        },
+        mask_decoder_config={
+            "hidden_size": 32, "mlp_dim": 32, "num_attention_heads": 2, "iou_head_hidden_dim": 32
+        },
+    )  # fmt: skip
+    pictures = transformers.Sam2ImageProcessor(
+        size={"height": 64, "width": 64}, mask_size={"height": 16, "width": 16}
+    )
+    torch.manual_seed(0)
+    return _saved(
+        tmp_path_factory.mktemp("sam2"),
+        transformers.Sam2Model(config),
+        transformers.Sam2Processor(pictures, target_size=64),
+    )
+
+
+@pytest.fixture(scope="session")
+def sam3_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import torch
+    import transformers
+
+    folder = tmp_path_factory.mktemp("sam3")
+    vocabulary = _write_clip_vocabulary(folder)
+    narrow = {"hidden_size": 32, "num_attention_heads": 2}
+    detr = {**narrow, "num_layers": 1, "intermediate_size": 64}
+    config = transformers.Sam3Config(
+        vision_config={
+            "model_type": "sam3_vision_model", "fpn_hidden_size": 32,
+            "backbone_feature_sizes": [[32, 32], [16, 16], [8, 8]],
+            "backbone_config": {
+                "model_type": "sam3_vit_model", **narrow, "intermediate_size": 64,
+                "num_hidden_layers": 2, "image_size": 112, "patch_size": 14, "window_size": 4,
+                "global_attn_indexes": [1], "pretrain_image_size": 56,
+            },
+        },
+        text_config={
+            "model_type": "clip_text_model", **narrow, "intermediate_size": 64,
+            "num_hidden_layers": 1, "vocab_size": vocabulary, "max_position_embeddings": 32,
+            "projection_dim": 16, "bos_token_id": vocabulary - 2, "eos_token_id": vocabulary - 1,
+        },
+        geometry_encoder_config=detr,
+        detr_encoder_config=detr,
+        detr_decoder_config={**detr, "num_queries": 5},
+        mask_decoder_config={**narrow, "num_upsampling_stages": 3},
+    )  # fmt: skip
+    pictures = transformers.Sam3ImageProcessor(
+        size={"height": 112, "width": 112}, mask_size={"height": 32, "width": 32}
+    )
+    tokenizer = transformers.CLIPTokenizer.from_pretrained(folder, model_max_length=32)
+    torch.manual_seed(0)
+    return _saved(
+        folder,
+        transformers.Sam3Model(config),
+        transformers.Sam3Processor(pictures, tokenizer),
+    )
+
+
+@pytest.fixture(scope="session")
+def dino_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import torch
+    import transformers
+
+    folder = tmp_path_factory.mktemp("dino")
+    letters = [chr(code) for code in range(ord("a"), ord("z") + 1)]
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", "?", "-", "/", *"0123456789"]
+    tokens = [*words, *letters, *(f"##{letter}" for letter in letters)]
+    (folder / "vocab.txt").write_text("\n".join(tokens), encoding="utf-8")
+    heads = {"encoder_attention_heads": 2, "decoder_attention_heads": 2}
+    config = transformers.GroundingDinoConfig(
+        backbone_config=transformers.SwinConfig(
+            image_size=64, embed_dim=8, depths=[1, 1, 1, 1], num_heads=[1, 1, 2, 2], window_size=4,
+            out_features=["stage2", "stage3", "stage4"],
+        ),
+        text_config=transformers.BertConfig(
+            vocab_size=len(tokens), hidden_size=32, num_hidden_layers=1, num_attention_heads=2,
+            intermediate_size=32,
+        ),
+        num_queries=10, d_model=64, encoder_layers=1, encoder_ffn_dim=32, decoder_layers=2,
+        decoder_ffn_dim=32, **heads,
+    )  # fmt: skip
+    pictures = transformers.GroundingDinoImageProcessor(
+        size={"shortest_edge": 64, "longest_edge": 96}
+    )
+    tokenizer = transformers.BertTokenizerFast(str(folder / "vocab.txt"))
+    torch.manual_seed(0)
+    return _saved(
+        folder,
+        transformers.GroundingDinoForObjectDetection(config),
+        transformers.GroundingDinoProcessor(pictures, tokenizer),
+    )
+
+
+def _saved(folder: Path, model: Any, processor: Any) -> Path:
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return folder
+
+
+def _write_clip_vocabulary(folder: Path) -> int:
+    """Single bytes and the two marks, no merges; how many tokens that is."""
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [byte for byte in range(256) if byte not in printable]
+    letters = [chr(byte) for byte in printable] + [chr(256 + at) for at in range(len(others))]
+    tokens = [*letters, *(f"{one}</w>" for one in letters), "<|startoftext|>", "<|endoftext|>"]
+    numbered = {token: number for number, token in enumerate(tokens)}
+    (folder / "vocab.json").write_text(json.dumps(numbered), encoding="utf-8")
+    (folder / "merges.txt").write_text("#version: 0.2\n", encoding="utf-8")
+    return len(tokens)
