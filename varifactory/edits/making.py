@@ -138,7 +138,7 @@ def _prepare(
         seed=row["seed"],
         settings=json.loads(row["settings"]),
         kind=row["kind"],
-        adapter=weights.get(row.get("adapter_blob") or ""),
+        adapter=weights[row["adapter_blob"]] if row.get("adapter_blob") else None,
     )
     refusal = inpainter.refusal(job) if isinstance(inpainter, Selective) else ""
     return refusal or _Task(place, row, job, alpha)
