@@ -54,6 +54,7 @@ class DiffusersInpainter:
         self._found = found
         self._setup = setup
         self._size = setup.batch
+        self._too_large = 0
         self._resident = Resident(f"{family.name} ({found.place})", self._load)
 
     def _load(self) -> Loaded:
@@ -108,10 +109,11 @@ class DiffusersInpainter:
         filled = [*jobs, *([jobs[-1]] * spare)]
         try:
             made = accelerator.halving(filled, self._size, partial(self._forward, alike))
-        except MemoryError as error:
+        except MemoryError:
             raise ModelError(
-                f"{self._family.name}: {error}: set a smaller edits.side, edits.offload=model, or "
-                "a smaller checkpoint or dtype"
+                f"{self._family.name}: one image of {alike[0][0]} x {alike[0][1]} pixels is too "
+                "much for the memory there is: set a smaller edits.side, edits.offload=model, "
+                f"another {self._found.key}.dtype or a smaller checkpoint"
             ) from None
         return [
             resized(image, (job.image.shape[1], job.image.shape[0]))
@@ -121,12 +123,16 @@ class DiffusersInpainter:
     def _forward(self, alike: Alike, jobs: Sequence[InpaintingJob]) -> list[Pixels]:
         try:
             with self._resident.use() as loaded:
-                return self._sampled(loaded, alike, jobs)
+                made = self._sampled(loaded, alike, jobs)
         except Exception as error:
-            # Kept beyond this call: a batch that is too large fails late, in decoding.
-            if accelerator.is_short(error) and len(jobs) > 1:
-                self._size = max(1, len(jobs) // 2)
+            if accelerator.is_short(error):
+                self._too_large = len(jobs)
             raise
+        if len(jobs) < self._too_large:
+            # Kept beyond this call: a batch that is too large fails late, in decoding.
+            self._size = self._too_large // 2
+        self._too_large = 0
+        return made
 
     def _sampled(self, loaded: Loaded, alike: Alike, jobs: Sequence[InpaintingJob]) -> list[Pixels]:
         size, asked, adapter, _ = alike
