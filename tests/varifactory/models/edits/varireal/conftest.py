@@ -23,6 +23,14 @@ def build(weights: dict[str, str], **changed) -> VariRealEditor:
     )
 
 
+def like(editor: VariRealEditor, weights: dict[str, str], **changed) -> VariRealEditor:
+    """An editor with other settings over the pipelines that another one has loaded."""
+    made = build(weights, **changed)
+    for name in ("paint", "fill", "guide"):
+        getattr(made, name).pipeline = getattr(editor, name).pipeline
+    return made
+
+
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory) -> dict[str, str]:
     from tests.varifactory.models.edits.varireal.tiny import save_all
