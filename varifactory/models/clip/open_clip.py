@@ -179,15 +179,20 @@ class ClipCheckpoint:
         return bool(known)
 
     def _refusal(self, error: Exception) -> ModelError:
-        said = str(error)
+        said = " ".join(str(error).split())
         if re.search(r"\b(401|403)\b|gated", said, re.IGNORECASE):
             return ModelError(
                 f"{self.key} {self.name!r} is gated or private: accept its licence on its page, "
                 "then set the variable HF_TOKEN to a token that may read it"
             )
+        if type(error).__name__ == "UnpicklingError":
+            return ModelError(
+                f"{self.key} {self.name!r} is a pickle that holds more than weights, which could "
+                "run code: convert it to safetensors, or get it from its publisher"
+            )
         return ModelError(
-            f"{self.key} {self.name!r} cannot be loaded: {type(error).__name__}: {said[:600]}. "
-            "Known names: open_clip.list_pretrained()"
+            f"{self.key} {self.name!r} cannot be loaded: {type(error).__name__}: {said[:400]} "
+            "(known names: open_clip.list_pretrained())"
         )
 
 

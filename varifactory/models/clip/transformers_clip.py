@@ -4,7 +4,6 @@ CLIP embeds and can be trained; SigLIP 1 and 2 embed alone. Of SigLIP 2 those of
 are meant (``google/siglip2-base-patch16-224``), not the NaFlex ones.
 """
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from varifactory.errors import ModelError
-from varifactory.keys import digest
 from varifactory.models import checkpoints
 from varifactory.models.clip.pictures import Look
 from varifactory.recipe import Checkpoint
@@ -29,6 +27,7 @@ CONFIG = "config.json"
 LIBRARY = "transformers"
 KINDS = {"clip": "CLIPModel", "siglip": "SiglipModel", "siglip2": "Siglip2Model"}
 """Kinds of model that are known here, and their class."""
+VOCABULARIES = ("tokenizer.json", "vocab.json", "tokenizer.model", "spiece.model")
 PATTERNS = ["*.json", "*.txt", "*.model", "model*.safetensors"]
 BILINEAR, BICUBIC = 2, 3
 """Pillow's numbers of these ways of resizing, as image processors have them."""
@@ -40,8 +39,6 @@ class TransformersClip:
 
     name: str
     found: checkpoints.Found
-    config: str = ""
-    """Hash of a local folder's configuration and vocabulary."""
     library: str = LIBRARY
 
     @property
@@ -56,7 +53,7 @@ class TransformersClip:
     def identity(self) -> dict[str, str]:
         """What of a model's identity the checkpoint decides; no path, since weights have a hash."""
         if self.found.is_local:
-            return {"name": LIBRARY, "weights": self.weights, "config": self.config}
+            return {"name": LIBRARY, "weights": self.weights}
         return {"name": self.name, "weights": self.weights}
 
     def build(self, device: str = "cpu") -> "torch.nn.Module":
@@ -75,18 +72,20 @@ class TransformersClip:
         try:
             model, report = getattr(transformers, KINDS[kind]).from_pretrained(
                 folder, dtype=torch.float32, attn_implementation="sdpa", local_files_only=True,
-                use_safetensors=True, output_loading_info=True,
+                use_safetensors=True, output_loading_info=True, ignore_mismatched_sizes=True,
             )  # fmt: skip
         except (OSError, RuntimeError, ValueError, KeyError, TypeError, SafetensorError) as error:
             raise ModelError(
                 f"{self.key} {self.name!r} cannot be loaded by transformers: "
                 f"{type(error).__name__}: {str(error)[:600]}"
             ) from error
-        lost = sorted(report["missing_keys"]) + sorted(map(str, report["mismatched_keys"]))
+        # Both would be filled with random numbers.
+        lost = sorted({*report["missing_keys"], *(each[0] for each in report["mismatched_keys"])})
         if lost:
             raise ModelError(
                 f"{self.key} {self.name!r}: {len(lost)} tensors of the model are not in its "
-                f"weights, such as {lost[0]}: this is another model's checkpoint, or half of one"
+                f"weights, or of another shape, such as {lost[0]}: this is another model's "
+                "checkpoint, or half of one"
             )
         built: torch.nn.Module = model.to(device).eval().requires_grad_(False)
         return built
@@ -191,17 +190,7 @@ def find_transformers(
         _kind(Path(place), name, key)
     wanted = Checkpoint(name=place, revision=revision, sha256=sha256, dtype="float32")
     found = checkpoints.find(wanted, key)
-    return TransformersClip(name, found, _files_digest(Path(place)) if found.is_local else "")
-
-
-def _files_digest(folder: Path) -> str:
-    """Hash of the small files beside the weights that change what a model says."""
-    names = ("config.json", "preprocessor_config.json", "processor_config.json", "tokenizer.json",
-             "tokenizer_config.json", "vocab.json", "merges.txt")  # fmt: skip
-    return digest(
-        {name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
-         for name in names if (folder / name).is_file()}
-    )  # fmt: skip
+    return TransformersClip(name, found)
 
 
 def _kind(folder: Path, name: str, key: str) -> str:
@@ -230,6 +219,9 @@ def _tokenizer(folder: Path, name: str, key: str) -> Any:
     from transformers import AutoTokenizer
 
     try:
+        if not any((folder / each).is_file() for each in VOCABULARIES):
+            # Else transformers makes one with next to no words.
+            raise OSError(f"none of {', '.join(VOCABULARIES)} is there")
         return AutoTokenizer.from_pretrained(folder, local_files_only=True, padding_side="right")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(

@@ -1,5 +1,7 @@
 import hashlib
 import json
+import logging
+import re
 import shutil
 import subprocess
 import sys
@@ -8,10 +10,21 @@ import numpy as np
 import open_clip
 import pytest
 import torch
+from open_clip.pretrained import _PRETRAINED
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from varifactory.errors import ModelError
-from varifactory.models.clip.open_clip import BUILT_IN, WEIGHTS, OpenClip, find_checkpoint, prepare
+from varifactory.models.clip.bases import find_base
+from varifactory.models.clip.embedder import Embedder
+from varifactory.models.clip.open_clip import (
+    BUILT_IN,
+    WEIGHTS,
+    OpenClip,
+    _published,
+    find_checkpoint,
+    prepare,
+)
 from varifactory.world import load_world, render, sample_scene
 
 FOLDER = BUILT_IN / "small-clip"
@@ -20,12 +33,6 @@ FOLDER = BUILT_IN / "small-clip"
 @pytest.fixture(scope="module")
 def clip() -> OpenClip:
     return OpenClip(batch=4)
-
-
-@pytest.fixture(scope="module")
-def images() -> list[np.ndarray]:
-    world = load_world()
-    return [render(world, sample_scene(world, seed)).image for seed in range(6)]
 
 
 def test_the_shipped_weights_are_those_of_the_card_and_small():
@@ -123,3 +130,131 @@ def test_unknown_names_say_what_is_known(tmp_path):
     assert (published.architecture, published.pretrained) == ("ViT-B-16", "openai")
     with pytest.raises(ModelError, match="'ViT-B-16/nobody' cannot be loaded"):
         find_checkpoint("ViT-B-16/nobody").build()
+
+
+@pytest.fixture
+def tiny_openai(tmp_path, paper_like, monkeypatch):
+    """A tiny architecture of open_clip's own whose published weights want QuickGELU, as those of
+    ViT-B-16 by OpenAI do."""
+    config = json.loads((paper_like / "open_clip_config.json").read_text())["model_cfg"]
+    del config["quick_gelu"]
+    (tmp_path / "tiny-b-16.json").write_text(json.dumps(config))
+    known = dict(open_clip.factory._MODEL_CONFIGS)
+    open_clip.add_model_config(tmp_path)
+    weights = {"file": str(paper_like / WEIGHTS), "quick_gelu": True}
+    monkeypatch.setitem(_PRETRAINED, "tiny-b-16", {"openai": weights, "laion": {
+        "file": str(paper_like / WEIGHTS)}})  # fmt: skip
+    yield "tiny-b-16"
+    open_clip.factory._MODEL_CONFIG_PATHS.remove(tmp_path)
+    open_clip.factory._MODEL_CONFIGS.clear()
+    open_clip.factory._MODEL_CONFIGS.update(known)
+
+
+def activations(model) -> set[str]:
+    return {type(part).__name__ for part in model.modules() if "GELU" in type(part).__name__}
+
+
+def test_openai_s_weights_get_the_activation_they_were_trained_with(
+    tiny_openai, paper_like, images
+):
+    with pytest.warns(UserWarning, match="QuickGELU mismatch"):
+        stock = open_clip.create_model(tiny_openai, pretrained="openai")
+    assert activations(stock) == {"GELU"}
+    ours = find_checkpoint(f"{tiny_openai}/openai")
+    assert activations(ours.build()) == {"QuickGELU"}
+    assert activations(find_checkpoint(f"{tiny_openai}/laion").build()) == {"GELU"}
+    right = OpenClip(str(paper_like)).embed_images(images)
+    found = OpenClip(f"{tiny_openai}/openai").embed_images(images)
+    assert np.array_equal(found, right)
+    assert not np.allclose(OpenClip(f"{tiny_openai}/laion").embed_images(images), right, atol=1e-4)
+
+
+def test_the_paper_s_checkpoint_is_computed_with_quickgelu():
+    assert find_checkpoint("ViT-B-16/openai")._quick_gelu()
+    assert find_checkpoint("ViT-L-14-quickgelu/dfn2b")._quick_gelu()
+    assert not find_checkpoint("ViT-B-16/laion2b_s34b_b88k")._quick_gelu()
+    assert find_checkpoint("ViT-B-16/openai").identity["activation"] == "of the weights"
+
+
+def test_a_file_of_published_weights_is_known_by_its_hash():
+    url = _PRETRAINED["ViT-B-16"]["openai"]["url"]
+    assert _published(re.search(r"[0-9a-f]{64}", url)[0]) is True
+    url = _PRETRAINED["ViT-B-32"]["laion400m_e32"]["url"]
+    assert _published(re.search(r"-([0-9a-f]{8})\.pt", url)[1] + "0" * 56) is True
+    url = _PRETRAINED["ViT-B-16"]["laion400m_e32"]["url"]
+    assert _published(re.search(r"-([0-9a-f]{8})\.pt", url)[1] + "0" * 56) is False
+    assert _published("0" * 64) is None
+
+
+def test_an_unknown_file_says_which_activation_it_is_given(tiny_openai, paper_like, caplog):
+    open_clip.factory._MODEL_CONFIGS["tiny-b-16-quickgelu"] = {}
+    with caplog.at_level(logging.WARNING):
+        model = find_checkpoint(f"{tiny_openai}/{paper_like / WEIGHTS}").build()
+    assert activations(model) == {"GELU"}
+    assert "name tiny-b-16-quickgelu" in caplog.text
+
+
+def test_a_file_that_is_no_such_model_or_runs_code_is_refused(tiny_openai, tmp_path):
+    class Harm:
+        def __reduce__(self):
+            return (print, ("harm",))
+
+    bad = tmp_path / "weights.pt"
+    torch.save({"logit_scale": Harm()}, bad)
+    with pytest.raises(ModelError, match="more than weights, which could run code"):
+        find_checkpoint(f"{tiny_openai}/{bad}").build()
+    other = tmp_path / "other.safetensors"
+    save_file({"x": torch.zeros(2)}, other)
+    with pytest.raises(ModelError, match=r"cannot be loaded: RuntimeError.*Missing key"):
+        find_checkpoint(f"{tiny_openai}/{other}").build()
+    other.write_bytes(b"torn")
+    with pytest.raises(ModelError, match="cannot be loaded: SafetensorError"):
+        find_checkpoint(f"{tiny_openai}/{other}").build()
+
+
+def test_a_hash_or_configuration_that_differs_is_told(tmp_path, paper_like):
+    folder = shutil.copytree(paper_like, tmp_path / "own")
+    found = find_checkpoint(str(folder))
+    assert find_checkpoint(str(folder), sha256=found.weights) == found
+    with pytest.raises(ModelError, match=r"training\.clip_sha256 is 000000000000\.\.\."):
+        find_checkpoint(str(folder), sha256="0" * 64)
+    config = folder / "open_clip_config.json"
+    config.write_text(config.read_text().replace("true", "false"))
+    other = find_checkpoint(str(folder))
+    assert other.weights == found.weights
+    assert other.identity != found.identity
+    (folder / WEIGHTS).rename(folder / "open_clip_pytorch_model.safetensors")
+    assert find_checkpoint(str(folder)).weights == found.weights
+
+
+def test_a_hub_s_model_is_pinned_and_read_from_the_local_cache(
+    tmp_path, paper_like, monkeypatch, images
+):
+    from huggingface_hub import constants
+
+    commit = "a" * 40
+    cache = tmp_path / "models--lab--tiny"
+    shutil.copytree(paper_like, cache / "snapshots" / commit)
+    (cache / "refs").mkdir()
+    (cache / "refs" / "main").write_text(commit)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    base = find_base("hf-hub:lab/tiny")
+    assert base.identity == {"name": "hf-hub:lab/tiny", "weights": f"lab/tiny@{commit}"}
+    assert np.array_equal(
+        Embedder(base).embed_images(images), OpenClip(str(paper_like)).embed_images(images)
+    )
+    with pytest.raises(ModelError, match=r"training\.clip 'lab/none' .*not in the local cache"):
+        find_base("hf-hub:lab/none")
+
+
+def test_embeddings_in_bfloat16_are_near_and_say_so(clip, images):
+    half = Embedder(find_base("small-clip"), batch=4, dtype="bfloat16")
+    assert half.identity["dtype"] == "bfloat16"
+    assert (half.embed_images(images) * clip.embed_images(images)).sum(axis=1).min() > 0.999
+
+
+def test_the_temperature_is_the_checkpoint_s(clip):
+    stored = load_file(FOLDER / WEIGHTS)["logit_scale"]
+    assert clip.logit_scale == pytest.approx(float(stored.float().exp()))
+    assert clip.logit_bias == 0.0
