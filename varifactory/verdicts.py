@@ -134,6 +134,8 @@ def _shown(attribute: Attribute, read: Choices | None) -> str:
         shown["choices"] = read.values.get(attribute.name, ())
         shown["class_names"] = read.class_names
         shown["phrases"] = {name: value.phrase for name, value in attribute.values.items()}
+        shown["region"] = attribute.region
+        shown["templates"] = attribute.templates
     return keys.digest(shown)
 
 

@@ -54,7 +54,7 @@ class Estimate:
 
 def dollars(usd: float) -> str:
     """US dollars with as many digits as tell something."""
-    return f"${usd:,.2f}" if usd >= 1 or usd == 0 else f"${usd:.2g}"
+    return f"${usd:,.2f}" if usd >= 0.1 or usd == 0 else f"${usd:.2g}"
 
 
 def spent(section: str, rows: Iterable[dict[str, Any]]) -> str:

@@ -1,0 +1,118 @@
+"""Judges by name, as a recipe and its panel want them."""
+
+from typing import Any
+
+import pytest
+
+from varifactory.errors import ModelError, RecipeError
+from varifactory.models import registry
+from varifactory.models.registry import costs
+from varifactory.recipe import Recipe
+
+
+def recipe(**verdicts: Any) -> Recipe:
+    return Recipe.parse({"name": "x", "sources": {"kind": "world"}, "verdicts": verdicts})
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Any) -> dict[str, str]:
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    return {"name": str(tmp_path)}
+
+
+def test_every_judge_is_built_by_name_without_loading(checkpoint: dict[str, str]) -> None:
+    panel = recipe(judge="measured", panel=["clip", "vision", "vision-local"], model="openai/x",
+                   checkpoint=checkpoint)  # fmt: skip
+    found = {name: registry.judge(panel, (), "", name=name) for name in registry.JUDGES}
+    assert {name: judge.identity["name"] for name, judge in found.items()} == {
+        name: name for name in registry.JUDGES
+    }
+    reads = {name for name, judge in found.items() if judge.identity.get("reads_choices")}
+    assert reads == {"clip", "vision", "vision-local"}
+    assert registry.judge(panel, (), "") is found["measured"], "the first of the recipe"
+
+
+def test_settings_reach_the_judge(checkpoint: dict[str, str]) -> None:
+    asked = recipe(judge="vision", model="openai/x", side=256, pointer="none", at_once=3,
+                   base_url="http://127.0.0.1:9/v1", max_usd=7, max_requests=5)  # fmt: skip
+    judge: Any = registry.judge(asked, (), "", run="r")
+    assert (judge.identity["model"], judge.identity["side"]) == ("openai/x", 256)
+    assert judge.identity["pointer"] == "none"
+    assert (judge.budget.max_usd, judge.budget.max_requests) == (7, 5)
+    clip = recipe(judge="clip", clip="small-clip")
+    assert registry.judge(clip, (), "").identity["clip_name"] == "small-clip"
+    local = recipe(judge="vision-local", checkpoint={**checkpoint, "dtype": "float32"}, side=300)
+    identity = registry.judge(local, (), "").identity
+    assert (identity["dtype"], identity["side"]) == ("float32", 300)
+
+
+def test_judges_of_one_run_share_a_budget_and_runs_do_not() -> None:
+    asked = recipe(judge="vision", model="openai/x")
+    first: Any = registry.judge(asked, (), "", run="one")
+    other: Any = registry.judge(recipe(judge="vision", model="openai/y"), (), "", run="one")
+    later: Any = registry.judge(asked, (), "", run="two")
+    assert first.budget is other.budget
+    assert first.budget is not later.budget
+
+
+def test_rows_of_the_run_count_for_its_budget() -> None:
+    judge: Any = registry.judge(recipe(judge="vision", model="openai/x"), (), "", run="three")
+    rows = [{"run": "three", "cost_usd": 0.25}, {"run": "three", "cost_usd": None},
+            {"run": "before", "cost_usd": 9.0}]  # fmt: skip
+    registry.known_spent(judge, rows, "three")
+    assert judge.budget.spent_usd == 0.25
+    registry.known_spent(registry.judge(recipe(), (), ""), rows, "three")
+
+
+def test_an_unknown_judge_is_refused() -> None:
+    with pytest.raises(ModelError, match=r"verdicts\.judge is 'oracle'; known are measured, clip"):
+        registry.judge(recipe(judge="oracle"), (), "")
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "told"),
+    [
+        ({"judge": "vision"}, "needs verdicts.model"),
+        ({"panel": ["vision"]}, "needs verdicts.model"),
+        ({"side": 1}, "verdicts.side"),
+        ({"pointer": "arrow"}, "verdicts.pointer"),
+        ({"max_usd": -1}, "verdicts.max_usd"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(verdicts: dict[str, Any], told: str) -> None:
+    with pytest.raises(RecipeError, match=told):
+        recipe(**verdicts)
+
+
+def test_a_price_stands_once() -> None:
+    price = {"model": "m", "input": 1, "output": 1}
+    with pytest.raises(RecipeError, match="prices names 'm' twice"):
+        Recipe.parse(
+            {"name": "x", "sources": {"kind": "world"}, "prompts": {"prices": [price, price]}}
+        )
+
+
+def test_what_a_run_will_pay_is_counted_from_its_recipe() -> None:
+    prices = [{"model": "m", "input": 1000, "output": 1000}]
+    paid = Recipe.parse(
+        {"name": "x", "sources": {"kind": "folder", "uri": "/nowhere", "size": 512},
+         "prompts": {"writer": "m", "prices": prices, "attributes": ["color"], "max_usd": 1e6},
+         "edits": {"per_source": 3, "attempts": 2},
+         "verdicts": {"judge": "measured", "panel": ["vision"], "model": "m", "max_usd": 1e6}}
+    )  # fmt: skip
+    writing, judging = registry.expected_costs(paid, ["cat", "dog"], 10)
+    assert (writing.questions, judging.questions) == (4, 10 * 2 * 3)
+    assert judging.expected_usd is not None
+    assert judging.most_usd is not None
+    tokens = judging.expected_usd / judging.questions * 1000
+    assert 255 + 60 < tokens < 2000, "a picture of one tile, an answer, and words"
+    assert judging.most_usd > 2 * judging.expected_usd
+    assert registry.expected_costs(recipe(), ["cat"], 10) == []
+
+
+def test_only_those_who_are_paid_are_summed_up() -> None:
+    rows = [{"run": "r", "cost_usd": 0.5, "raw": "x"}, {"run": "s", "cost_usd": 9.0, "raw": "x"}]
+    fields = {"judge": {"name": "vision", "model": "m"}}
+    assert costs.paid("verdicts", fields, rows, "r") == "verdicts by m cost $0.50 in 1 items"
+    assert costs.paid("verdicts", {"judge": {"name": "measured"}}, rows, "r") == ""
+    assert costs.paid("masks", {"segmenter": {}}, rows, "r") == ""
