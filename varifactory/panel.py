@@ -124,7 +124,7 @@ def _undecided(panel: Decision, absent: Mapping[str, Judgement]) -> Decision:
 def _refusals(said: Mapping[str, Judgement]) -> str:
     """What was refused, then who refused it: a report groups by the words before the colon."""
     against = {name: one.decision.reason for name, one in said.items() if one.accepts is False}
-    heads = dict.fromkeys(reason.partition(":")[0] for reason in against.values())
+    heads = sorted({reason.partition(":")[0] for reason in against.values()})
     return f"{', '.join(heads)}: " + "; ".join(f"{who} ({why})" for who, why in against.items())
 
 

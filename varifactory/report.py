@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from varifactory.calibration.wording import checked_notes, checked_rows, kappa_words
+from varifactory.calibration.wording import checked_notes, checked_rows, two
 from varifactory.pages import data_uri, render_page
 from varifactory.statistics import IMAGES_ONLY, Interval
 from varifactory.study import Difference, StudyFigures, StudyTables, study_figures
@@ -56,7 +56,7 @@ def render_report(
         said=said,
         checked=checked_rows(figures.people) if figures.people else [],
         checked_notes=checked_notes(figures.people) if figures.people else [],
-        kappa_words=kappa_words,
+        two=two,
         json_uri=data_uri("application/json", as_json(figures, title)),
         csv_uri=data_uri("text/csv", as_csv(figures)),
     )

@@ -2,7 +2,6 @@
 
 from varifactory.calibration.figures import CalibrationFigures, Measure
 from varifactory.kappa import Kappa
-from varifactory.statistics import Interval
 
 
 def meaning(figures: CalibrationFigures) -> str:
@@ -58,11 +57,14 @@ def percent_of(measure: Measure) -> str:
 def number_of(measure: Measure) -> str:
     """As ``percent_of``, of what is no share."""
     found = measure.interval
-    return f"{_plain(found)}" if found else f"undefined: {measure.undefined}"
+    if found is None:
+        return f"undefined: {measure.undefined}"
+    return f"{two(found.estimate)} ({two(found.low)} to {two(found.high)})"
 
 
-def _plain(found: Interval) -> str:
-    return f"{found.estimate:.2f} ({found.low:.2f} to {found.high:.2f})"
+def two(number: float) -> str:
+    """Two decimals; nothing is minus zero."""
+    return f"{round(number, 2) + 0.0:.2f}"
 
 
 def kappa_words(kappa: Kappa) -> str:
@@ -71,5 +73,5 @@ def kappa_words(kappa: Kappa) -> str:
         return f"undefined, n {kappa.items:,}: {kappa.undefined}"
     bounds = "no interval"
     if kappa.low is not None and kappa.high is not None:
-        bounds = f"{kappa.low:.2f} to {kappa.high:.2f}"
-    return f"{kappa.value:.2f} ({bounds}), n {kappa.items:,}"
+        bounds = f"{two(kappa.low)} to {two(kappa.high)}"
+    return f"{two(kappa.value)} ({bounds}), n {kappa.items:,}"
