@@ -13,24 +13,20 @@ from varifactory.errors import ModelError
 from varifactory.models import InpaintingJob
 from varifactory.models.builtin.inpainting_lessons import lessons
 from varifactory.models.builtin.inpainting_score import held_out_error
-from varifactory.models.edits.diffusion import BATCH, BUILT_IN, SmallDiffusion, strength_of
+from varifactory.models.edits.diffusion import BUILT_IN, DiffusersInpainter, small_diffusion
+from varifactory.models.edits.families import families
+from varifactory.models.edits.settings import Asked
 from varifactory.world import load_world, render, sample_scene
 
 FIRST_SEED = 72_000_000
 """Neither trained on nor measured for the card."""
-STEPS, GUIDANCE = 12, 3.0
-"""The recipe's defaults."""
+FAMILY = families()["small-diffusion"]
+BATCH = FAMILY.batch or 0
 
 
 @pytest.fixture(scope="module")
-def editor() -> SmallDiffusion:
-    return SmallDiffusion(steps=STEPS, guidance=GUIDANCE)
-
-
-@pytest.fixture(scope="module")
-def hasty() -> SmallDiffusion:
-    """Poor pictures, soon there."""
-    return SmallDiffusion(steps=2, guidance=GUIDANCE)
+def editor() -> DiffusersInpainter:
+    return small_diffusion()
 
 
 def job(number: int, attribute: str, value: str, **changed) -> InpaintingJob:
@@ -53,7 +49,13 @@ def job(number: int, attribute: str, value: str, **changed) -> InpaintingJob:
     return replace(made, **changed)
 
 
-def mean_colours(editor: SmallDiffusion, jobs: list[InpaintingJob]) -> np.ndarray:
+def hasty(number: int, attribute: str, value: str, **changed) -> InpaintingJob:
+    """A poor picture, soon there."""
+    asked = job(number, attribute, value, **changed)
+    return replace(asked, settings={"steps": 2, **asked.settings})
+
+
+def mean_colours(editor: DiffusersInpainter, jobs: list[InpaintingJob]) -> np.ndarray:
     """(jobs, 3): the mean colour inside the region, 0 to 255."""
     made = editor.inpaint(jobs)
     return np.array([new[each.region].mean(0) for new, each in zip(made, jobs, strict=True)])
@@ -84,22 +86,22 @@ def test_the_surroundings_follow_the_prompt(editor):
     assert ((snow.mean(1) - night.mean(1)) > 40).sum() >= 7
 
 
-def test_an_edit_is_the_same_to_the_bit_whatever_its_batch_mates_and_their_order(hasty):
+def test_an_edit_is_the_same_to_the_bit_whatever_its_batch_mates_and_their_order(editor):
     jobs = [
-        job(number, attribute, value)
+        hasty(number, attribute, value)
         for number in range(BATCH // 2 + 1)
         for attribute, value in (("texture", "striped"), ("background", "street"))
     ]
-    together = hasty.inpaint(jobs)
-    backwards = hasty.inpaint(jobs[::-1])[::-1]
+    together = editor.inpaint(jobs)
+    backwards = editor.inpaint(jobs[::-1])[::-1]
     for place, each in enumerate(jobs):
         assert np.array_equal(together[place], backwards[place])
-        assert place > 3 or np.array_equal(together[place], hasty.inpaint([each])[0])
+        assert place > 3 or np.array_equal(together[place], editor.inpaint([each])[0])
 
 
-def test_noise_belongs_to_the_seed_alone(hasty):
-    asked = job(1, "color", "red")
-    first, again, other = hasty.inpaint([asked, asked, replace(asked, seed=2)])
+def test_noise_belongs_to_the_seed_alone(editor):
+    asked = hasty(1, "color", "red")
+    first, again, other = editor.inpaint([asked, asked, replace(asked, seed=2)])
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 
@@ -114,63 +116,69 @@ def test_less_strength_keeps_more_of_the_source(editor):
     assert change[1] < change[0]
 
 
+def asked_strength(asked: InpaintingJob) -> float:
+    return Asked.of(asked, FAMILY).strength
+
+
 @pytest.mark.parametrize(("attribute", "strength"), [("color", 1.0), ("texture", 0.8)])
 def test_strength_depends_on_the_attribute_never_on_what_is_asked_for(attribute, strength):
     values = load_catalog().attribute(attribute).values
-    assert {strength_of(job(1, attribute, value)) for value in values} == {strength}
+    assert {asked_strength(job(1, attribute, value)) for value in values} == {strength}
     half = job(1, attribute, next(iter(values)), settings={"strength": 0.5})
-    assert strength_of(half) == strength / 2
+    assert asked_strength(half) == strength / 2
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 120), (131, 97)])
-def test_pictures_of_other_sizes_come_back_in_their_size(hasty, height, width):
+def test_pictures_of_other_sizes_come_back_in_their_size(editor, height, width):
     image = np.full((height, width, 3), 90, np.uint8)
     region = np.zeros((height, width), bool)
     region[: height // 2] = True
-    asked = job(1, "color", "red", image=image, object_mask=region, region=region)
-    (made,) = hasty.inpaint([asked])
+    asked = hasty(1, "color", "red", image=image, object_mask=region, region=region)
+    (made,) = editor.inpaint([asked])
     assert made.shape == image.shape
     assert made.dtype == np.uint8
 
 
-def test_pasted_back_nothing_changes_outside_the_region(hasty):
-    asked = job(3, "texture", "striped")
+def test_pasted_back_nothing_changes_outside_the_region(editor):
+    asked = hasty(3, "texture", "striped")
     alpha = feathered(asked.object_mask, 1.0)
-    pasted = paste_back(asked.image, hasty.inpaint([asked])[0], alpha)
+    pasted = paste_back(asked.image, editor.inpaint([asked])[0], alpha)
     assert np.array_equal(pasted[~asked.region], asked.image[~asked.region])
     assert not np.array_equal(pasted[asked.region], asked.image[asked.region])
 
 
-def test_nothing_asked_for_gives_nothing(hasty):
-    assert hasty.inpaint([]) == []
+def test_nothing_asked_for_gives_nothing(editor):
+    assert editor.inpaint([]) == []
 
 
-def test_what_cannot_be_done_is_refused_with_a_way_out(hasty):
+def test_what_cannot_be_done_is_refused_with_a_way_out(editor):
     asked = job(1, "color", "red")
-    assert hasty.refusal(asked) == ""
-    still = hasty.refusal(replace(asked, settings={"strength": 0.0}))
+    assert editor.refusal(asked) == ""
+    still = editor.refusal(replace(asked, settings={"strength": 0.0}))
     assert "leaves none: raise edits.strength" in still
-    wordy = hasty.refusal(replace(asked, prompt="zyxw " * 20))
+    wordy = editor.refusal(replace(asked, prompt="zyxw " * 20))
     assert "shorten the class name or the phrase" in wordy
     editors = {"small-diffusion": "repaint"}
     foreign = asked.attribute.model_copy(update={"editors": editors})
-    assert "knows no operation 'repaint'" in hasty.refusal(replace(asked, attribute=foreign))
+    assert "knows no operation 'repaint'" in editor.refusal(replace(asked, attribute=foreign))
 
 
-def test_words_it_never_met_are_read_byte_by_byte(hasty):
-    tokens = hasty._loaded().tokenizer("a Zürcher Ωmega 蝶").input_ids
-    assert hasty._loaded().tokenizer.unk_token_id not in tokens[:-1]
+def test_words_it_never_met_are_read_byte_by_byte(editor):
+    with editor._resident.use() as loaded:
+        tokenizer = loaded.pipeline.tokenizer
+    tokens = tokenizer("a Zürcher Ωmega 蝶").input_ids
+    assert tokenizer.unk_token_id not in tokens[:-1]
 
 
 def test_the_identity_is_known_without_torch_and_names_what_changes_pixels():
     code = (
-        "import sys; from varifactory.models.edits.diffusion import SmallDiffusion; "
-        "print(SmallDiffusion(steps=7, guidance=2.5, threads=2).identity); "
+        "import sys; from varifactory.models.edits.diffusion import small_diffusion; "
+        "print(small_diffusion(threads=2).identity); "
         "sys.exit(bool({'torch', 'diffusers', 'transformers'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads((BUILT_IN / "card.json").read_text())["sha256"] in done.stdout
-    for part in ("'steps': 7", "'guidance': 2.5", "'threads': 2", "'settings': 'strength'"):
+    for part in ("'steps': 12", "'guidance': 3.0", "'threads': 2", "'strength_texture': 0.8"):
         assert part in done.stdout
 
 
@@ -179,14 +187,14 @@ def test_other_weights_and_pickles_are_refused(tmp_path):
     weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
     kept = weights.read_bytes()
     weights.write_bytes(kept[:-1] + bytes([kept[-1] ^ 1]))
-    asked = [job(1, "color", "red")]
+    asked = [hasty(1, "color", "red")]
     with pytest.raises(ModelError, match=r"their card says .* install varifactory again"):
-        SmallDiffusion(steps=2, guidance=1, folder=folder).inpaint(asked)
+        small_diffusion(folder=folder).inpaint(asked)
     weights.rename(weights.with_suffix(".bin"))
     with pytest.raises(ModelError, match=r"diffusion_pytorch_model.bin is a pickle checkpoint"):
-        SmallDiffusion(steps=2, guidance=1, folder=folder).inpaint(asked)
+        small_diffusion(folder=folder).inpaint(asked)
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path):
     with pytest.raises(ModelError, match=r"no model at .* `make models`"):
-        SmallDiffusion(steps=2, guidance=1, folder=tmp_path)
+        small_diffusion(folder=tmp_path)
