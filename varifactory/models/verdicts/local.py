@@ -205,9 +205,11 @@ def load(found: checkpoints.Found, device: str) -> Loaded:
             raise
         raise _refusal(found, f"({type(error).__name__}: {str(error)[:300]})") from None
     if told["missing_keys"]:
-        raise _refusal(found, f"lacks the weights {sorted(told['missing_keys'])[:3]}")
+        raise _refusal(found, f"(it lacks the weights {sorted(told['missing_keys'])[:3]})")
     if not getattr(processor, "chat_template", None):
-        raise _refusal(found, "has no chat template")
+        raise _refusal(found, "(it has no chat template)")
+    if not hasattr(processor, "tokenizer"):
+        raise _refusal(found, "(its processor has no tokenizer)")
     return Loaded(model.to(place).eval().requires_grad_(False), processor, place, dtype)
 
 
