@@ -112,16 +112,24 @@ def sam3_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def dino_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _dino(tmp_path_factory.mktemp("dino"), "GroundingDino")
+
+
+@pytest.fixture(scope="session")
+def mm_dino_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _dino(tmp_path_factory.mktemp("mm-dino"), "MMGroundingDino")
+
+
+def _dino(folder: Path, family: str) -> Path:
     import torch
     import transformers
 
-    folder = tmp_path_factory.mktemp("dino")
     letters = [chr(code) for code in range(ord("a"), ord("z") + 1)]
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", "?", "-", "/", *"0123456789"]
     tokens = [*words, *letters, *(f"##{letter}" for letter in letters)]
     (folder / "vocab.txt").write_text("\n".join(tokens), encoding="utf-8")
     heads = {"encoder_attention_heads": 2, "decoder_attention_heads": 2}
-    config = transformers.GroundingDinoConfig(
+    config = getattr(transformers, f"{family}Config")(
         backbone_config=transformers.SwinConfig(
             image_size=64, embed_dim=8, depths=[1, 1, 1, 1], num_heads=[1, 1, 2, 2], window_size=4,
             out_features=["stage2", "stage3", "stage4"],
@@ -140,7 +148,7 @@ def dino_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     return _saved(
         folder,
-        transformers.GroundingDinoForObjectDetection(config),
+        getattr(transformers, f"{family}ForObjectDetection")(config),
         transformers.GroundingDinoProcessor(pictures, tokenizer),
     )
 

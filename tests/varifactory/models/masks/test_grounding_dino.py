@@ -118,6 +118,27 @@ def test_it_shows_sam2_the_boxes_too(build, pictures, detector, sam2_folder):
     assert segmenter.identity["weights"] != segmenter.identity["detector weights"]
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_mm_grounding_dino_is_read_too(build, pictures, wanted, mm_dino_folder, dtype):
+    checkpoint = {"name": str(mm_dino_folder), "dtype": dtype}
+    detector = {"checkpoint": checkpoint, "threshold": 0.0}
+    [found] = build(**{**wanted, "detector": detector}).segment(pictures[:1], ["cup"])
+    assert found.method == "grounding-dino+sam"
+    assert found.candidates
+
+
+def test_the_backbone_computes_in_the_declared_numbers(build, pictures, wanted, detector):
+    import torch
+
+    checkpoint = {**detector["checkpoint"], "dtype": "bfloat16"}
+    short = build(**{**wanted, "detector": {**detector, "checkpoint": checkpoint}})
+    assert short.identity["detector dtype"] == "bfloat16"
+    assert short.segment(pictures[:1], ["cup"])[0].candidates
+    with short._pointer.model.use() as (model, _, _):
+        assert next(model.model.backbone.parameters()).dtype == torch.bfloat16
+        assert next(model.model.decoder.parameters()).dtype == torch.float32
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [
