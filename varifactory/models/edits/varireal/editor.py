@@ -39,9 +39,9 @@ OPERATIONS = ("background", "color", "texture")
 """What an attribute can name under ``editors: {varireal: ...}``."""
 READS = "strength,steps,guidance,negative_prompt,alpha,image_scale,dilate,paint"
 DEFAULTS: Mapping[str, float] = MappingProxyType(
-    {"strength": 0.9, "steps": 30, "guidance": 7.5, "alpha": 0.5, "image_scale": 0.5, "dilate": 50}
+    {"strength": 1.0, "steps": 30, "guidance": 7.5, "alpha": 0.5, "image_scale": 0.5, "dilate": 50}
 )
-"""Settings that a recipe may leave out: about the middle of what the paper uses."""
+"""Settings that a recipe may leave out; all but the strength about the middle of the paper's."""
 SIDE = 1024
 """Pixels a side that SDXL was trained for, and the paper works at."""
 GRID = 8

@@ -255,7 +255,8 @@ def _refuse(found: Found, error: Exception) -> NoReturn:
         raise error
     raise ModelError(
         f"{found.key}.name {found.place!r} cannot be loaded ({type(error).__name__}: "
-        f"{str(error)[:300]}): it is damaged, of another kind, or does not fit the other parts"
+        f"{str(error)[:300]}): it is damaged, of another kind, does not fit the other parts, or "
+        f"has other files (set {found.key}.variant to fp16 where a hub has only these)"
     ) from error
 
 

@@ -80,8 +80,8 @@ class Pass:
                 )
             except MemoryError as error:
                 raise ModelError(
-                    f"{self.pipeline.name}: {error}: set a smaller edits.side, edits.offload=model, "
-                    "or dtypes of fewer bits"
+                    f"{self.pipeline.name}: {error}: set a smaller edits.side, "
+                    "edits.offload=model, or dtypes of fewer bits"
                 ) from None
 
     def _pictures(self, pipeline: Any, requests: Sequence[Request]) -> list[Pixels]:

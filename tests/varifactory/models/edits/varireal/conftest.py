@@ -11,7 +11,11 @@ SIDE, BATCH = 32, 2
 
 def build(weights: dict[str, str], **changed) -> VariRealEditor:
     """An editor of tiny checkpoints; ``changed`` are settings of its parts or of itself."""
-    parts = {name: {"name": place, "dtype": "float32"} for name, place in weights.items()}
+    variants = changed.pop("variants", {})
+    parts = {
+        name: {"name": place, "dtype": "float32", "variant": variants.get(name, "")}
+        for name, place in weights.items()
+    }
     own = {name: changed.pop(name) for name in ("batch", "side", "device", "threads")
            if name in changed}  # fmt: skip
     inpainting = Checkpoint(**parts.pop("inpainting"))

@@ -104,6 +104,17 @@ def test_a_painter_may_be_sdxl(weights):
         assert pipeline.watermark is None
 
 
+def test_files_of_a_variant_are_read_where_the_recipe_names_it(weights, editor, tmp_path):
+    with editor.fill.pipeline.use() as pipeline:
+        pipeline.save_pretrained(tmp_path, variant="fp16")
+    asked = [job(1, "background", "meadow")]
+    with pytest.raises(ModelError, match=r"set edits\.checkpoint\.variant to fp16"):
+        build(weights | {"inpainting": str(tmp_path)}).inpaint(asked)
+    made = build(weights | {"inpainting": str(tmp_path)}, variants={"inpainting": "fp16"})
+    assert made.inpaint(asked)[0].shape == asked[0].image.shape
+    assert made.identity["inpainting_variant"] == "fp16"
+
+
 def test_parts_that_work_together_have_one_dtype():
     with pytest.raises(ValueError, match="must have one dtype"):
         Edits.model_validate({"varireal": {"vae": {"dtype": "float32"}}})
