@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -54,12 +54,17 @@ def render_report(
         percent=percent,
         points=points,
         said=said,
-        checked=checked_rows(figures.people) if figures.people else [],
+        checked=_unbroken(checked_rows(figures.people)) if figures.people else [],
         checked_notes=checked_notes(figures.people) if figures.people else [],
         two=two,
         json_uri=data_uri("application/json", as_json(figures, title)),
         csv_uri=data_uri("text/csv", as_csv(figures)),
     )
+
+
+def _unbroken(rows: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Figures whose intervals stay on one line."""
+    return [(name, value.replace(" to ", f"{NBSP}to{NBSP}")) for name, value in rows]
 
 
 def is_plain_address(address: str) -> bool:

@@ -126,4 +126,7 @@ def test_a_report_with_judges_and_people_fits_its_window(
         tab.open(page)
         assert tab.ask("document.documentElement.scrollWidth") <= width
         assert tab.complaints() == []
+        seen = "[...document.querySelectorAll('.checked td')].filter(n => n.offsetParent)"
+        assert tab.ask(f"{seen}.every(n => n.getBoundingClientRect().right <= innerWidth)")
+        assert tab.ask(f"{seen}.length") == 8
     assert tab.ask(CONTRAST) == []
