@@ -55,7 +55,7 @@ def sdxl(folder: Path, channels: int = 9, seed: int = 0) -> Path:
     )  # fmt: skip
 
 
-def flux_fill(folder: Path) -> Path:
+def flux_fill(folder: Path, guided: bool = True) -> Path:
     """FLUX.1-Fill: latents, masked latents and mask side by side, guidance as an input."""
     import diffusers
     import torch
@@ -66,7 +66,7 @@ def flux_fill(folder: Path) -> Path:
     transformer = diffusers.FluxTransformer2DModel(
         in_channels=16 + 16 + 16, out_channels=16, num_layers=1, num_single_layers=1,
         attention_head_dim=16, num_attention_heads=2, joint_attention_dim=16,
-        pooled_projection_dim=16, guidance_embeds=True, axes_dims_rope=(4, 4, 8),
+        pooled_projection_dim=16, guidance_embeds=guided, axes_dims_rope=(4, 4, 8),
     )  # fmt: skip
     return _saved(
         folder, diffusers.FluxFillPipeline, vae=_autoencoder(shift_factor=0.1),
