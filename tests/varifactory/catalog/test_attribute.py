@@ -29,7 +29,7 @@ def test_the_shipped_attributes() -> None:
     assert sizes == {"background": 16, "color": 12, "texture": 8}
     for entry in attributes.values():
         assert len(entry.templates) == 3
-        assert set(entry.editors) == {"compositor", "small-diffusion"}
+        assert set(entry.editors) == {"compositor", "small-diffusion", "varireal"}
         assert all(value.paint for value in entry.values.values())
         phrases = [value.phrase for value in entry.values.values()]
         assert len(set(phrases)) == len(phrases)
