@@ -28,7 +28,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "leakage": ("varifactory.leakage",),
     "prompts": ("varifactory.prompts", "varifactory.models.prompts.catalog"),
     "masks": ("varifactory.masks", "varifactory.models.masks.sam", "varifactory.grabcut"),
-    "adapters": ("varifactory.adapters", "varifactory.models.adapters"),
+    "adapters": ("varifactory.adapters", "varifactory.models.adapters.tuner"),
     "edits": ("varifactory.edits", "varifactory.compositor", "varifactory.models.edits.diffusion"),
     "verdicts": ("varifactory.verdicts", "varifactory.judge", "varifactory.models.clip.open_clip"),
     "training": ("varifactory.training", "varifactory.models.clip.lora"),

@@ -146,10 +146,7 @@ def _latents(pipeline: Any, pixels: "torch.Tensor") -> "torch.Tensor":
         with torch.no_grad():
             rows = halving(list(pixels), ENCODED_TOGETHER, lambda some: _encode(vae, some))
     except MemoryError as error:
-        raise ModelError(
-            f"encoding a shot: {error}; set edits.checkpoint to a smaller generator, or take a "
-            "card with more memory"
-        ) from None
+        raise ModelError(f"encoding a shot: {error}; or set edits.side lower") from None
     finally:
         vae.to(dtype=usual)
     return torch.stack(rows) * float(vae.config.scaling_factor)

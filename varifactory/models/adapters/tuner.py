@@ -1,5 +1,6 @@
 """LoRA of a diffusion generator with a UNet: the training of one adapter, seeded, step by step."""
 
+import logging
 import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -19,6 +20,8 @@ from varifactory.models.tuning import Shot, Tuned, TuningSettings
 
 if TYPE_CHECKING:
     import torch
+
+log = logging.getLogger(__name__)
 
 MANIFEST_VERSION = 1
 CLIPPED = 1.0
@@ -60,6 +63,7 @@ class LoraTuner:
                 return self._tuned(pipeline, shots, settings)
             finally:
                 lora.take_layers_off(pipeline)
+                pipeline.unet.disable_gradient_checkpointing()
 
     def _tuned(self, pipeline: Any, shots: Sequence[Shot], settings: TuningSettings) -> Tuned:
         import torch
@@ -141,6 +145,7 @@ class Lesson:
         self._optimizer = torch.optim.AdamW(
             self._weights, lr=settings.learning_rate, weight_decay=DECAY
         )
+        self._unet = pipeline.unet
         self._device, self._dtype = examples.latents.device, pipeline.unet.dtype
         self._half = half and self._dtype != torch.float32
         # Gradients of half precision vanish unless the loss is scaled up.
@@ -212,9 +217,14 @@ class Lesson:
         try:
             found = halving(questions, self._size, noted)
         except MemoryError as error:
+            if not self._unet.is_gradient_checkpointing:
+                # A third slower, in a fraction of the memory; the same gradients.
+                log.warning("memory is short: what the UNet computes on its way is made twice")
+                self._unet.enable_gradient_checkpointing()
+                return self._by_parts(questions, work)
             raise ModelError(
-                f"training an adapter: {error}; set adaptation.text_encoder=false, "
-                "edits.checkpoint to a smaller generator or dtype, or take a card with more memory"
+                f"training an adapter: {error}; or set adaptation.text_encoder=false, or "
+                "edits.side lower"
             ) from None
         self._size = min(self._size, max(sizes))
         return found

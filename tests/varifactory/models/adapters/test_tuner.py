@@ -220,10 +220,11 @@ def test_pictures_of_any_shape_are_taken_from_their_middle(folder):
     assert np.isfinite(made.losses).all()
 
 
-def test_half_precision_keeps_single_precision_adapters(folder):
+@pytest.mark.parametrize("generator", ["sd15 4", "sdxl 9"])
+def test_half_precision_keeps_single_precision_adapters(folder, generator):
     from safetensors.torch import load
 
-    pipeline = plain(folder("sd15 4"), "sd15 4", "bfloat16")
+    pipeline = plain(folder(generator), generator, "bfloat16")
     made = LoraTuner({"name": "tiny", "weights": "w"}, lambda: pipeline, side=SIDE, half=True).tune(
         shots(), SETTINGS
     )
@@ -272,12 +273,12 @@ def test_fused_projections_are_refused(folder, tuned):
         put(fresh, Weights("1" * 64, tuned("sd15 9").adapter), "weights")
 
 
-def short(pipeline: Any, most: int) -> Any:
-    """The pipeline on a card that holds so many pictures and no more."""
+def short(pipeline: Any, most: int, frugal: int = 0) -> Any:
+    """The pipeline on a card that holds so many pictures, or ``frugal`` where it computes twice."""
     forward = pipeline.unet.forward
 
     def limited(sample: torch.Tensor, *rest: Any, **more: Any) -> Any:
-        if len(sample) > most:
+        if len(sample) > (frugal if pipeline.unet.is_gradient_checkpointing else most):
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
         return forward(sample, *rest, **more)
 
@@ -285,10 +286,13 @@ def short(pipeline: Any, most: int) -> Any:
     return pipeline
 
 
-def test_short_memory_trains_the_same_in_parts(folder, tuned):
-    small = tuner(lambda: short(plain(folder("sd15 4"), "sd15 4"), 2)).tune(shots(), SETTINGS)
+@pytest.mark.parametrize(("most", "frugal"), [(2, 0), (0, 4), (0, 1)])
+def test_short_memory_trains_the_same_in_parts_or_computing_twice(folder, tuned, most, frugal):
+    pipeline = short(plain(folder("sd15 4"), "sd15 4"), most, frugal)
+    small = tuner(lambda: pipeline).tune(shots(), SETTINGS)
     assert np.allclose(small.losses, tuned("sd15 4").losses, rtol=1e-4)
     assert np.isclose(small.after, tuned("sd15 4").after, rtol=1e-3)
+    assert not pipeline.unet.is_gradient_checkpointing
 
 
 def test_memory_for_not_even_one_is_told(folder):
