@@ -256,7 +256,8 @@ class Provider:
         if own is not None and usage is not None:
             return own.cost(usage.prompt_tokens or 0, usage.completion_tokens or 0)
         cost = (getattr(response, "_hidden_params", None) or {}).get("response_cost")
-        return None if cost is None else float(cost)
+        # 0 is what litellm says of models whose price it does not know (``prices.listed_rate``).
+        return float(cost) if cost else None
 
     def _key(self) -> str | None:
         if not self._key_variable:
@@ -272,8 +273,9 @@ class Provider:
 
 
 def _litellm(keys: Keys) -> Any:
-    # Else the import tries to download a price list.
+    # Else the import tries to download a price list, and the first question a list of headers.
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+    os.environ["LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS"] = "True"
     try:
         import litellm
     except ImportError as error:

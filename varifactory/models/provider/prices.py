@@ -41,7 +41,11 @@ def own_rate(model: str, prices: Sequence[Price]) -> Rate | None:
 
 
 def listed_rate(litellm: Any, model: str) -> Rate | None:
-    """The price in litellm's own table; None for a model that it does not hold."""
+    """The price in litellm's own table; None for a model that it does not hold.
+
+    Some of litellm's providers answer 0 for a model they have never heard of, so that a price of 0
+    is taken for none: what is really free is named so in ``prompts.prices``.
+    """
     try:
         # A thousand tokens: beyond 128,000 some models cost more a token.
         asked, answered = litellm.cost_per_token(
@@ -50,7 +54,7 @@ def listed_rate(litellm: Any, model: str) -> Rate | None:
     except Exception:
         # litellm raises a bare Exception for a model without a price.
         return None
-    return Rate(asked / 1000, answered / 1000)
+    return Rate(asked / 1000, answered / 1000) if asked or answered else None
 
 
 def words_bytes(messages: Sequence[Mapping[str, Any]]) -> int:

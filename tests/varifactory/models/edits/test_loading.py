@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests import tiny_pipelines
+from tests.servers.hub import COMMIT, HubServer, Repo
 from varifactory.errors import ModelError
 from varifactory.models.checkpoints import find
 from varifactory.models.edits.diffusion import DiffusersInpainter
@@ -284,3 +285,44 @@ def test_setups_pad_where_equal_shapes_matter() -> None:
     assert Setup().padded
     assert not Setup(device="cuda").padded
     assert replace(Setup(device="cuda"), compile=True).padded
+
+
+@pytest.fixture
+def hub(tiny, tmp_path, monkeypatch):
+    """A hub with the tiny SDXL, with other formats beside what is used, as hubs have them."""
+    from huggingface_hub import constants
+
+    folder = tiny("sdxl")
+    files = {str(path.relative_to(folder)): path.read_bytes()
+             for path in folder.rglob("*") if path.is_file()}  # fmt: skip
+    unused = ["sdxl.safetensors", "unet/diffusion_pytorch_model.bin", "vae/model.onnx",
+              "unet/diffusion_pytorch_model.fp16.safetensors"]  # fmt: skip
+    with HubServer(studio__sdxl=Repo(files | dict.fromkeys(unused, b"no"))).running() as server:
+        monkeypatch.setattr(constants, "ENDPOINT", server.url)
+        template = server.url + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setenv("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+        yield server
+
+
+def test_a_hub_s_pipeline_comes_once_and_of_it_what_is_used(build, hub, job) -> None:
+    found = find(Checkpoint(name="studio/sdxl", revision=COMMIT, dtype="float32"), "edits.check")
+    setup = Setup(batch=4, side=tiny_pipelines.SIDE)
+    made = DiffusersInpainter(SDXL, found, setup).inpaint([job(1)])
+    assert np.array_equal(made[0], build("sdxl").inpaint([job(1)])[0])
+    fetched = [asked for asked in hub.requests if asked.startswith("GET") and "resolve" in asked]
+    assert any("unet/diffusion_pytorch_model.safetensors" in asked for asked in fetched)
+    for name in ("/sdxl.safetensors", ".bin", ".onnx", "fp16"):
+        assert not any(asked.endswith(name) or ".fp16." in asked for asked in fetched)
+    asked = len(hub.requests)
+    DiffusersInpainter(SDXL, found, setup).inpaint([job(1)])
+    assert len(hub.requests) == asked
+
+
+def test_a_variant_that_a_hub_has_not_is_told(hub, job) -> None:
+    checkpoint = Checkpoint(name="studio/sdxl", revision=COMMIT, variant="fp8", dtype="float32")
+    found = find(checkpoint, "edits.checkpoint")
+    with pytest.raises(ModelError, match=r"correct edits.checkpoint.variant"):
+        DiffusersInpainter(SDXL, found, Setup()).inpaint([job(1)])

@@ -42,6 +42,7 @@ def test_the_recipes_table_is_per_million_tokens() -> None:
 def test_the_listed_price_and_none(litellm: object) -> None:
     assert listed_rate(litellm, "openai/gpt-4o-mini") == Rate(0.15e-6, 0.6e-6)
     assert listed_rate(litellm, "openai/some-model-of-ours") is None
+    assert listed_rate(litellm, "anthropic/claude-of-next-year") is None, "litellm says 0"
 
 
 def test_the_recipes_price_comes_before_the_listed_one() -> None:

@@ -1,6 +1,9 @@
 """The judge that asks a vision-language model, against a server that answers well and badly."""
 
+import base64
+import io
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -10,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.servers.chat import ChatServer, Response, Step, completion, refuses, says, sees
 from varifactory.catalog import load_catalog
@@ -36,6 +40,10 @@ PRICED, UNPRICED = "openai/gpt-4o-mini", "openai/some-model-of-ours"
 CATALOG = load_catalog()
 VALUES = ("red", "blue", "see-through jelly")
 CLASSES = ("apple", "car/van", "bus")
+SAID = json.dumps(
+    {"value": "blue", "value_percent": 90, "class_name": "bus", "class_percent": 80,
+     "possible_percent": 70}
+)  # fmt: skip
 
 Start = Callable[..., tuple[VisionJudge, ChatServer]]
 
@@ -269,6 +277,32 @@ def test_a_model_without_temperature_or_schema_is_asked_without(start: Start) ->
     judge.judge([case(0), case(1)])
     sent = [("temperature" in one, "response_format" in one) for one in server.requests]
     assert sent == [(True, True), (False, True), (False, False), (False, False)]
+
+
+OLLAMA = {
+    "model": "m", "created_at": "2026-01-01T00:00:00Z", "done": True, "done_reason": "stop",
+    "message": {"role": "assistant", "content": SAID}, "prompt_eval_count": 9, "eval_count": 5,
+}  # fmt: skip
+ANTHROPIC = {
+    "id": "x", "type": "message", "role": "assistant", "model": "c", "stop_reason": "end_turn",
+    "content": [{"type": "text", "text": SAID}], "usage": {"input_tokens": 9, "output_tokens": 5},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("model", "body", "priced"),
+    [("ollama_chat/llava", OLLAMA, False), ("anthropic/claude-opus-4-5", ANTHROPIC, True)],
+)
+def test_other_protocols_carry_the_same_picture(
+    start: Start, model: str, body: dict[str, Any], priced: bool
+) -> None:
+    judge, server = start(Response(body=json.dumps(body).encode()), model=model, pointer="none")
+    (answer,) = judge.judge([case()])
+    assert answer.values["blue"] == 0.9
+    assert (answer.cost_usd is not None) is priced
+    (sent,) = re.findall(r"iVBOR[0-9A-Za-z+/=]+", json.dumps(server.requests))
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(sent))))
+    assert np.array_equal(shown, case().image)
 
 
 def test_the_budget_is_shared_and_holds_under_way(start: Start) -> None:
