@@ -120,7 +120,7 @@ def _folder(family: Family, found: Found) -> Path:
     if family.built_in:
         check_weights(Path(found.place), found.weights)
         return Path(found.place)
-    folder = Path(found.place) if found.is_local else _fetched(found)
+    folder = checkpoints.local_folder(found, pipeline_files(found.variant))
     if not (folder / "model_index.json").is_file():
         raise ModelError(
             f"{found.key}.name: {folder} has no model_index.json: name a folder that a pipeline of "
@@ -131,20 +131,12 @@ def _folder(family: Family, found: Found) -> Path:
     return folder
 
 
-def _fetched(found: Found) -> Path:
-    """A hub's pipeline, brought here once, and of it only the files that are used."""
-    from diffusers import DiffusionPipeline
-    from huggingface_hub.errors import HfHubHTTPError
-
-    try:
-        return Path(
-            DiffusionPipeline.download(
-                found.place, revision=found.revision, variant=found.variant or None,
-                use_safetensors=True,
-            )
-        )  # fmt: skip
-    except (HfHubHTTPError, OSError, ValueError) as error:
-        raise checkpoints.refusal(found.key, found.place, error) from None
+def pipeline_files(variant: str) -> list[str]:
+    """Names of the files a pipeline is loaded from; hubs keep other formats beside them."""
+    dotted = f".{variant}" if variant else ""
+    stems = [f"*{stem}{dotted}" for stem in ("diffusion_pytorch_model", "model")]
+    weights = [f"{stem}{shard}.safetensors" for stem in stems for shard in ("", "-0*-of-0*")]
+    return ["*.json", "*.txt", "*.model", "*.jinja", *weights]
 
 
 def _read(family: Family, found: Found, setup: Setup, folder: Path, dtype: Any) -> Any:
