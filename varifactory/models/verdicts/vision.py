@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any
 
 from PIL import Image
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from varifactory.catalog.phrases import normal_form
 from varifactory.errors import ModelError
@@ -35,7 +35,14 @@ TOKENS_AN_ANSWER = 60
 """About; for estimates. Models that think aloud need more."""
 LONGEST_RAW = 4000
 
-Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+
+def _no_share(percent: float) -> float:
+    if 0 < percent < 1:
+        raise ValueError("a percentage from 0 to 100 is wanted, this looks like a share of 1")
+    return percent
+
+
+Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False), AfterValidator(_no_share)]
 
 
 class Seen(BaseModel):
@@ -196,7 +203,7 @@ def _choices(case: JudgeCase) -> Choices:
 
 def _schema(choices: Choices) -> dict[str, Any]:
     values, classes = choices
-    percent = {"type": "number"}
+    percent = {"type": "integer"}
     fields: dict[str, Any] = {"value": _one_of(values), "value_percent": percent}
     if classes:
         fields |= {"class_name": _one_of(classes), "class_percent": percent}

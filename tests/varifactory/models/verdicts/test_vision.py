@@ -168,6 +168,7 @@ def test_nothing_of_what_was_asked_for_is_sent(start: Start) -> None:
         (says("It is red."), "failed", "no JSON object"),
         (says('{"value": "red"}'), "failed", "value_percent: Field required"),
         (sees("red", value_percent=900), "failed", "less than or equal to 100"),
+        (sees("red", possible_percent=0.4), "failed", "looks like a share of 1"),
         (sees("crimson"), "failed", "'crimson' is not among the choices"),
         (sees("red", "zeppelin"), "failed", "'zeppelin' is not among the choices"),
         (says('{"value": ["red"], "value_percent": 1}'), "failed", "valid string"),
