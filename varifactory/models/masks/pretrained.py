@@ -36,6 +36,8 @@ def load(found: Found, model: str, processor: str, kinds: Collection[str]) -> tu
     import transformers
 
     folder = _folder(found, kinds)
+    # Its bars are for a terminal; here they would fill a worker's log.
+    transformers.utils.logging.disable_progress_bar()
     try:
         loaded, report = getattr(transformers, model).from_pretrained(
             folder, local_files_only=True, use_safetensors=True, output_loading_info=True,

@@ -12,6 +12,15 @@ from varifactory.models import Pixels, Segmenter, registry
 from varifactory.recipe import Recipe
 
 Build = Callable[..., Segmenter]
+MEMORY = {
+    "memory_attention_hidden_size": 32, "memory_attention_num_layers": 1,
+    "memory_attention_num_attention_heads": 1, "memory_attention_feed_forward_hidden_size": 32,
+    "memory_encoder_hidden_size": 32, "memory_encoder_output_channels": 16,
+    "mask_downsampler_embed_dim": 32, "memory_fuser_embed_dim": 32,
+    "memory_fuser_intermediate_dim": 32, "memory_fuser_num_layers": 1,
+}  # fmt: skip
+"""Sizes of what a video model has beside the image model."""
+DECODER = {"hidden_size": 32, "mlp_dim": 32, "num_attention_heads": 2, "iou_head_hidden_dim": 32}
 
 
 @pytest.fixture(scope="session")
@@ -54,9 +63,7 @@ def sam2_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         prompt_encoder_config={
             "hidden_size": 32, "image_size": 64, "patch_size": 16, "mask_input_channels": 4
         },
-        mask_decoder_config={
-            "hidden_size": 32, "mlp_dim": 32, "num_attention_heads": 2, "iou_head_hidden_dim": 32
-        },
+        mask_decoder_config=DECODER,
     )  # fmt: skip
     pictures = transformers.Sam2ImageProcessor(
         size={"height": 64, "width": 64}, mask_size={"height": 16, "width": 16}
@@ -107,6 +114,51 @@ def sam3_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder,
         transformers.Sam3Model(config),
         transformers.Sam3Processor(pictures, tokenizer),
+    )
+
+
+@pytest.fixture(scope="session")
+def sam2_video_folder(sam2_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As the hub has SAM 2: the video model, which holds the image model."""
+    import torch
+    import transformers
+
+    image = transformers.AutoConfig.from_pretrained(sam2_folder)
+    config = transformers.Sam2VideoConfig(
+        vision_config=image.vision_config.to_dict(),
+        prompt_encoder_config=image.prompt_encoder_config.to_dict(),
+        mask_decoder_config=image.mask_decoder_config.to_dict(),
+        image_size=64, memory_attention_rope_feat_sizes=[4, 4], **MEMORY,
+    )  # fmt: skip
+    torch.manual_seed(1)
+    return _saved(
+        tmp_path_factory.mktemp("sam2-video"),
+        transformers.Sam2VideoModel(config),
+        transformers.Sam2Processor.from_pretrained(sam2_folder),
+    )
+
+
+@pytest.fixture(scope="session")
+def sam3_video_folder(sam3_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As the hub has SAM 3: the video model, which holds the image model."""
+    import torch
+    import transformers
+
+    image = transformers.AutoConfig.from_pretrained(sam3_folder)
+    tracker = {
+        "vision_config": image.vision_config.to_dict(),
+        "prompt_encoder_config": {
+            "hidden_size": 32, "image_size": 112, "patch_size": 14, "mask_input_channels": 4
+        },
+        "mask_decoder_config": DECODER,
+        "image_size": 112, "memory_attention_rope_feat_sizes": [8, 8], **MEMORY,
+    }  # fmt: skip
+    config = transformers.Sam3VideoConfig(detector_config=image.to_dict(), tracker_config=tracker)
+    torch.manual_seed(1)
+    return _saved(
+        tmp_path_factory.mktemp("sam3-video"),
+        transformers.Sam3VideoModel(config),
+        transformers.Sam3Processor.from_pretrained(sam3_folder),
     )
 
 

@@ -35,15 +35,6 @@ def test_a_model_is_given_ready_without_gradients(folder):
     assert pictures["pixel_values"].shape == (1, 3, 64, 64)
 
 
-def test_the_video_models_checkpoint_will_do(folder, build):
-    """The published ones are of it."""
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**config, "model_type": "sam2_video"}))
-    segmenter = build(segmenter="sam2", checkpoint={"name": str(folder), "dtype": "float32"})
-    [found] = segmenter.segment([np.zeros((8, 9, 3), np.uint8)], [""])
-    assert found.mask.shape == (8, 9)
-
-
 def test_tensors_that_are_missing_are_refused_not_made_up(folder):
     from safetensors.torch import load_file, save_file
 

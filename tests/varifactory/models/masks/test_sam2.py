@@ -38,6 +38,19 @@ def test_it_draws_what_the_library_draws(build, pictures, sam2_folder):
     assert mine.predicted_iou == pytest.approx(float(made.iou_scores[0, 0, 0]))
 
 
+def test_a_video_models_checkpoint_gives_its_image_model(build, pictures, sam2_video_folder):
+    from safetensors.torch import load_file
+
+    segmenter = build(**wanted(sam2_video_folder))
+    [found] = segmenter.segment(pictures[:1], [""])
+    assert found.mask.shape == pictures[0].shape[:2]
+    published = load_file(sam2_video_folder / "model.safetensors")
+    with segmenter._model.model.use() as (model, _, _):
+        own = model.state_dict()
+    assert all((published[name] == one).all() for name, one in own.items() if name in published)
+    assert len(set(own) & set(published)) > 0.9 * len(own)
+
+
 def test_a_mask_does_not_depend_on_the_other_images_or_their_order(build, pictures, sam2_folder):
     segmenter = build(**wanted(sam2_folder))
     found = segmenter.segment(pictures, [""] * 4)

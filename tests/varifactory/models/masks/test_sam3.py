@@ -48,6 +48,22 @@ def test_it_finds_what_the_library_finds(build, pictures, wanted, sam3_folder):
     assert np.array_equal(mine.mask, seen["masks"][best].bool().numpy())
 
 
+def test_a_video_models_checkpoint_gives_its_image_model(
+    build, pictures, wanted, sam3_video_folder
+):
+    from safetensors.torch import load_file
+
+    checkpoint = {"name": str(sam3_video_folder), "dtype": "float32"}
+    segmenter = build(**{**wanted, "checkpoint": checkpoint})
+    assert segmenter.segment(pictures[:1], ["cup"])[0].candidates
+    published = load_file(sam3_video_folder / "model.safetensors")
+    with segmenter.model.use() as (model, _, _):
+        own = {f"detector_model.{name}": one for name, one in model.state_dict().items()}
+    shared = set(own) & set(published)
+    assert all((published[name] == own[name]).all() for name in shared)
+    assert len(shared) > 0.9 * len(own)
+
+
 def test_the_class_name_and_the_phrase_are_read(build, pictures, wanted):
     def scores(name: str, **more: object) -> list[float]:
         [found] = build(**wanted, **more).segment(pictures[:1], [name])
