@@ -20,6 +20,9 @@ MOST_UNDEFINED = 0.05
 NOTHING = "no item was answered by all of them"
 ALL_THE_SAME = "all answers are the same, so chance agreement is complete and kappa has no value"
 
+Codes = NDArray[np.int64]
+"""(ways, raters): every way in which an item was answered, an answer as a number; with how many
+times each occurs, which is all that a kappa depends on."""
 Answers = Mapping[str, Mapping[str, str]]
 """Rater -> item -> answer; an item that a rater did not answer is absent."""
 
@@ -103,51 +106,55 @@ def _kappa(
     said = [[answers[rater][item] for rater in raters] for item in items]
     codes = np.unique(np.array(said), return_inverse=True)[1].reshape(len(items), len(raters))
     agreed = float((codes == codes[:, :1]).all(axis=1).mean())
+    ways, way_of = np.unique(codes, axis=0, return_inverse=True)
     measure = _cohen if method == "Cohen" else _fleiss
-    value = measure(codes)
+    value = measure(ways, np.bincount(way_of.ravel()))
     if value is None:
         return Kappa(question, raters, method, len(items), agreed, None, None, None, ALL_THE_SAME)
     names = [groups[item] if groups else item for item in items]
-    low, high = _interval(codes, names, measure, confidence, seed)
+    low, high = _interval(ways, way_of.ravel(), names, measure, confidence, seed)
     return Kappa(question, raters, method, len(items), agreed, value, low, high)
 
 
-def _fleiss(codes: NDArray[Any]) -> float | None:
+def _fleiss(ways: Codes, times: Codes) -> float | None:
     from statsmodels.stats import inter_rater  # type: ignore[import-untyped, unused-ignore]
 
-    if (codes == codes[0, 0]).all():
+    counts = np.zeros((len(ways), int(ways.max()) + 1), int)
+    np.add.at(counts, (np.arange(len(ways))[:, None], ways), 1)
+    if np.count_nonzero(counts[times > 0].any(axis=0)) < 2:
         return None
-    table, _ = inter_rater.aggregate_raters(codes)
-    return float(inter_rater.fleiss_kappa(table))
+    return float(inter_rater.fleiss_kappa(np.repeat(counts, times, axis=0)))
 
 
-def _cohen(codes: NDArray[Any]) -> float | None:
+def _cohen(ways: Codes, times: Codes) -> float | None:
     from statsmodels.stats import inter_rater
 
-    if (codes == codes[0, 0]).all():
+    table = np.zeros((int(ways.max()) + 1,) * 2)
+    np.add.at(table, (ways[:, 0], ways[:, 1]), times)
+    if np.count_nonzero(table.any(axis=0) | table.any(axis=1)) < 2:
         return None
-    table = np.zeros((codes.max() + 1,) * 2)
-    np.add.at(table, (codes[:, 0], codes[:, 1]), 1)
     return float(inter_rater.cohens_kappa(table, return_results=False))
 
 
 def _interval(
-    codes: NDArray[Any],
+    ways: Codes,
+    way_of: Codes,
     names: Sequence[str],
-    measure: Callable[[NDArray[Any]], float | None],
+    measure: Callable[[Codes, Codes], float | None],
     confidence: float,
     seed: int,
 ) -> tuple[float | None, float | None]:
     """Bounds; none where too many draws have no kappa, or there is one group alone."""
     group_of = np.unique(np.array(names), return_inverse=True)[1]
-    members = [np.flatnonzero(group_of == group) for group in range(group_of.max() + 1)]
-    if len(members) < 2:
+    groups = int(group_of.max()) + 1
+    if groups < 2:
         return None, None
     random = np.random.default_rng(seed)
     draws = []
     for _ in range(DRAWS):
-        drawn = random.integers(len(members), size=len(members))
-        found = measure(codes[np.concatenate([members[at] for at in drawn])])
+        drawn = np.bincount(random.integers(groups, size=groups), minlength=groups)
+        times = np.bincount(way_of, weights=drawn[group_of], minlength=len(ways))
+        found = measure(ways, times.astype(int))
         if found is not None:
             draws.append(found)
     if len(draws) < (1 - MOST_UNDEFINED) * DRAWS:
