@@ -147,7 +147,19 @@ def test_key_follows_paint_only_for_an_editor_that_reads_it() -> None:
 def test_an_edit_s_key_holds_only_settings_that_the_editor_reads() -> None:
     assert {row["settings"] for row in planned(inpainter=Compositor())} == {'{"strength": 1.0}'}
     [settings] = {row["settings"] for row in planned(inpainter=Repainter({"name": "other"}))}
-    assert set(json.loads(settings)) == {"strength", "steps", "guidance", "negative_prompt"}
+    assert set(json.loads(settings)) == {"strength", "negative_prompt"}
+    told = RECIPE.model_copy(
+        update={"edits": RECIPE.edits.model_copy(update={"steps": 9, "guidance": 0.0})}
+    )
+    [settings] = {
+        row["settings"] for row in planned(inpainter=Repainter({"name": "other"}), recipe=told)
+    }
+    assert json.loads(settings) == {
+        "strength": 1.0,
+        "steps": 9,
+        "guidance": 0.0,
+        "negative_prompt": "",
+    }
 
 
 @pytest.mark.parametrize("feather", [0.0, 1.0, 3.0])

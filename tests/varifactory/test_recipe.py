@@ -108,7 +108,7 @@ def test_a_recipe_is_frozen() -> None:
         ({"edits": {"feather": 2.0}}, False),
         ({"verdicts": {"min_presence": 0.9}}, False),
         ({"training": {"seeds": [2]}}, False),
-        ({"edits": {"steps": 12}}, True),  # the default, written down
+        ({"edits": {"strength": 1.0}}, True),  # the default, written down
     ],
 )
 def test_the_fingerprint_follows_what_is_asked_for(change: dict[str, Any], same: bool) -> None:

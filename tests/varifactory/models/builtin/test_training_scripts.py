@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from varifactory.models.builtin.cards import check_weights, read_card
-from varifactory.models.edits.diffusion import SmallDiffusion
+from varifactory.models.edits.diffusion import small_diffusion
 from varifactory.models.masks.sam import small_sam
 
 SHORT = {
@@ -46,6 +46,7 @@ def test_the_sam_script_makes_a_segmenter(tmp_path):
 @pytest.mark.slow
 def test_the_inpainting_script_makes_a_pipeline(tmp_path):
     folder = trained("train_small_diffusion", tmp_path / "diffusion")
-    editor = SmallDiffusion(steps=2, guidance=3.0, folder=folder)
+    editor = small_diffusion(folder=folder)
     assert editor.inpaint([]) == []
-    assert editor._loaded().unet.config.in_channels == 9
+    with editor._resident.use() as loaded:
+        assert loaded.pipeline.unet.config.in_channels == 9
