@@ -45,6 +45,7 @@ DATA: dict[str, tuple[str, ...]] = {
     "varifactory/models/masks/sam.py": (f"{BUILT_IN}/small-sam/*.safetensors",),
     "varifactory/models/clip/open_clip.py": (f"{BUILT_IN}/small-clip/*.safetensors",),
     "varifactory/models/edits/diffusion.py": (f"{BUILT_IN}/small-diffusion/**/*.safetensors",),
+    "varifactory/models/edits/families.py": ("varifactory/models/edits/*.yaml",),
 }
 """Code -> the files it reads; cards are words about weights and stay out."""
 
