@@ -239,6 +239,12 @@ def test_every_arm_takes_the_same_steps_with_the_same_batch(sources, items, pict
         assert [partner[each] for each in one[4:]] == other[4:]
 
 
+def test_a_step_is_told_the_images_of_the_next(sources, items, pictures):
+    _, _, trainee = trained("real+feasible", sources, items, pictures)
+    shown = [hashes for hashes, _, _ in trainee.batches]
+    assert trainee.told == [*shown[1:], []]
+
+
 def test_weights_are_chosen_on_validation_and_test_is_looked_at_once(sources, items, pictures):
     made, predictions, trainee = trained("real", sources, items, pictures, learning_rate=0.01)
     assert trainee.scored == [6, 6, 6, 12]
