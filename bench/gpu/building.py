@@ -1,6 +1,8 @@
 """Checkpoints with random weights, saved in the libraries' own formats for the real loaders."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,29 +52,41 @@ def save_sdxl(folder: Path, size: str, device: str, dtype: str) -> None:
     tokenizer = CLIPTokenizer.from_pretrained(folder / "letters")
     ends = {"bos_token_id": WORDS, "eos_token_id": WORDS + 1}
     torch.manual_seed(1)
-    with torch.device(device):
+    with torch.device(device), numbers(dtype):
         text = CLIPTextModel(CLIPTextConfig(**parts["text_encoder"], **ends))
         text_2 = CLIPTextModelWithProjection(CLIPTextConfig(**parts["text_encoder_2"], **ends))
         unet = diffusers.UNet2DConditionModel(**parts["unet"])
         vae = diffusers.AutoencoderKL(**parts["vae"])
-    brighten(vae, device)
-    pipeline = diffusers.StableDiffusionXLInpaintPipeline(
+    brighten(vae)
+    diffusers.StableDiffusionXLInpaintPipeline(
         vae=vae, text_encoder=text, text_encoder_2=text_2, tokenizer=tokenizer,
         tokenizer_2=tokenizer, unet=unet,
         scheduler=diffusers.EulerDiscreteScheduler(**parts["scheduler"]),
-    )  # fmt: skip
-    pipeline.to(getattr(torch, dtype))
-    pipeline.save_pretrained(folder)
+    ).save_pretrained(folder)  # fmt: skip
 
 
-def brighten(vae: Any, device: str) -> None:
+@contextmanager
+def numbers(dtype: str) -> Iterator[None]:
+    """New tensors have these; in float32 first, the large pipeline would take 14 GB."""
+    import torch
+
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(getattr(torch, dtype))
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def brighten(vae: Any) -> None:
     """Scale the last layer so that images of random latents have the contrast of pictures."""
     import torch
 
     shape = (1, vae.config.latent_channels, 16, 16)
     latents = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+    latents = latents.to(vae.device, vae.dtype) / vae.config.scaling_factor
     with torch.no_grad():
-        decoded = vae.decode(latents.to(device) / vae.config.scaling_factor).sample
+        decoded = vae.decode(latents).sample.float()
         vae.decoder.conv_out.weight.mul_(BRIGHTNESS / decoded.std())
         vae.decoder.conv_out.bias.zero_()
 

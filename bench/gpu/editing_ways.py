@@ -1,6 +1,7 @@
 """Two ways to the same edits: the stage as its task works it, and a bare loop of diffusers."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -72,14 +73,21 @@ def source(number: int, side: int) -> tuple[Pixels, Region]:
     return image, (down / 0.6) ** 2 + (across / 0.4) ** 2 < 1
 
 
+@cache
+def encoded(number: int, side: int) -> tuple[bytes, str, bytes, str]:
+    """A source as PNG with the hash of its pixels, and the same of its mask."""
+    image, mask = source(number, side)
+    return encode_png(image), pixel_hash(image), encode_png(mask), pixel_hash(mask)
+
+
 def keep_source(store: Store, number: int, side: int) -> Row:
     """A source with its mask in the store: the row of an accepted mask."""
-    image, mask = source(number, side)
-    names = store.put_blobs([(encode_png(image), "png"), (encode_png(mask), "png")])
+    image, image_pixels, mask, mask_pixels = encoded(number, side)
+    names = store.put_blobs([(image, "png"), (mask, "png")])
     return {
         "key": item_key("masks", n=number), "label": "mug", "source_key": f"{number:05d}",
-        "source_pixels": pixel_hash(image), "image_blob": f"{names[0]}.png",
-        "mask_sha256": pixel_hash(mask), "mask_blob": f"{names[1]}.png",
+        "source_pixels": image_pixels, "image_blob": f"{names[0]}.png",
+        "mask_sha256": mask_pixels, "mask_blob": f"{names[1]}.png",
     }  # fmt: skip
 
 
@@ -125,7 +133,7 @@ class Stage:
         )
         if outcome.statuses["ok"] != len(self.rows):
             reasons = self._store.rows("edits", self._spec)["reason"].to_pylist()
-            raise SystemExit(f"edits failed ({dict(outcome.statuses)}): {max(reasons)}")
+            raise RuntimeError(f"edits failed ({dict(outcome.statuses)}): {max(reasons)}")
 
     def made(self) -> dict[str, Pixels]:
         """The edits of the last run by key."""
@@ -163,7 +171,7 @@ class Bare:
 
         self._sizes = sizes
         self.pipeline = diffusers.StableDiffusionXLInpaintPipeline.from_pretrained(
-            folder, torch_dtype=getattr(torch, sizes.dtype), local_files_only=True
+            folder, dtype=getattr(torch, sizes.dtype), local_files_only=True
         ).to(device)
         self.pipeline.set_progress_bar_config(disable=True)
         self._jobs: list[tuple[Row, Image.Image, Image.Image]] = []

@@ -10,9 +10,8 @@ import numpy as np
 
 from bench.figures import ROOT
 from bench.gpu.building import save_sam
-from bench.gpu.editing_ways import AHEAD, RUN, source
+from bench.gpu.editing_ways import AHEAD, RUN, encoded, source
 from bench.gpu.measuring import Busy, Figures, rounds, seconds
-from varifactory.images import encode_png, pixel_hash
 from varifactory.keys import item_key, spec_of
 from varifactory.loading import images_of
 from varifactory.masks import find_masks, mask_spec, plan_masks
@@ -86,11 +85,11 @@ class Stage:
         store.write_run(RUN, {})
         rows = []
         for number in range(self._sizes.images):
-            image, _ = source(number, self._sizes.side)
-            (sha,) = store.put_blobs([(encode_png(image), "png")])
+            image, pixels, *_ = encoded(number, self._sizes.side)
+            (sha,) = store.put_blobs([(image, "png")])
             rows.append(
-                {"key": item_key("sources", n=number), "label": "mug",
-                 "pixel_sha256": pixel_hash(image), "image_blob": f"{sha}.png"}
+                {"key": item_key("sources", n=number), "label": "mug", "pixel_sha256": pixels,
+                 "image_blob": f"{sha}.png"}
             )  # fmt: skip
         planned = plan_masks(self._spec, rows, self._segmenter)
         (self._shard,) = plan_shards(
@@ -102,7 +101,7 @@ class Stage:
         work = Work(self._read, self._draw, lambda rows, made: made)
         outcome = work_shard(self._shard, work, batch_size=self._sizes.batch, ahead=AHEAD)
         if outcome.statuses["ok"] != self._sizes.images:
-            raise SystemExit(f"masks failed: {dict(outcome.statuses)}")
+            raise RuntimeError(f"masks failed: {dict(outcome.statuses)}")
 
     def networks(self) -> list[Any]:
         """All that computes on the card, once loaded."""
@@ -147,7 +146,10 @@ class Bare:
         """Find all masks."""
         import torch
 
-        with torch.inference_mode(), self._numbers():
+        predictor = self._predictor
+        with torch.inference_mode():
             for image in self._images:
-                self._predictor.set_image(image)
-                self._predictor.predict(box=self._box, multimask_output=False)
+                with self._numbers():
+                    predictor.set_image(image)
+                predictor.features = predictor.features.float()
+                predictor.predict(box=self._box, multimask_output=False)
