@@ -38,8 +38,8 @@ def one_thread() -> Iterator[None]:
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     torch.manual_seed(0)
     return {
-        "llava": tiny_models.llava(tmp_path_factory.mktemp("llava")),
-        "qwen": tiny_models.qwen(tmp_path_factory.mktemp("qwen")),
+        build.__name__: build(tmp_path_factory.mktemp(build.__name__))
+        for build in (tiny_models.llava, tiny_models.qwen, tiny_models.idefics3, tiny_models.gemma3)
     }
 
 
@@ -82,7 +82,7 @@ def spelled_out(folder: Path, case: JudgeCase, kind: str, options: dict[str, str
     return [one / sum(found) for one in found]
 
 
-@pytest.mark.parametrize("family", ["llava", "qwen"])
+@pytest.mark.parametrize("family", ["llava", "qwen", "idefics3", "gemma3"])
 def test_scores_are_the_models_own_probabilities(folders: dict[str, Path], family: str) -> None:
     case = CASES[0]
     (answer,) = judge_of(folders[family]).judge([case])

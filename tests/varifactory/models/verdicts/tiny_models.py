@@ -13,6 +13,11 @@ TEXT = {
     "bos_token_id": 1, "eos_token_id": 2,
 }  # fmt: skip
 
+TOWER = {
+    "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2,
+    "image_size": 32, "patch_size": 8,
+}  # fmt: skip
+
 
 def template(picture: str, answer: str) -> str:
     """A chat template that puts ``picture`` where a picture stands."""
@@ -80,6 +85,52 @@ def qwen(folder: Path) -> Path:
         chat_template=template(marks["start"] + marks["image"] + marks["end"], "assistant: "),
     )  # fmt: skip
     return _saved(folder, transformers.Qwen2VLForConditionalGeneration(config), processor)
+
+
+def idefics3(folder: Path) -> Path:
+    """Idefics3, as SmolVLM: a picture is cut into tiles that stand among the words."""
+    tiles = [f"<row_{row}_col_{column}>" for row in range(1, 4) for column in range(1, 4)]
+    words, vocabulary = tokenizer(
+        "<image>", "<fake_token_around_image>", "<global-img>", "<end_of_utterance>", *tiles
+    )
+    config = transformers.Idefics3Config(
+        vision_config=TOWER,
+        text_config={"model_type": "llama", "vocab_size": len(vocabulary), **TEXT},
+        image_token_id=vocabulary["<image>"],
+        scale_factor=2,
+        pad_token_id=0,
+    )
+    pictures = transformers.Idefics3ImageProcessor(
+        size={"longest_edge": 64}, max_image_size={"longest_edge": 32}
+    )
+    processor = transformers.Idefics3Processor(
+        pictures, words, image_seq_len=4, chat_template=template("<image>", "Assistant:")
+    )
+    return _saved(folder, transformers.Idefics3ForConditionalGeneration(config), processor)
+
+
+def gemma3(folder: Path) -> Path:
+    """Gemma 3: tokens of two kinds, those of a picture see each other."""
+    marks = {"image_token": "<image_soft_token>", "boi_token": "<start_of_image>",
+             "eoi_token": "<end_of_image>"}  # fmt: skip
+    plain, vocabulary = tokenizer(*marks.values())
+    words = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=plain.backend_tokenizer, pad_token="<pad>", bos_token="<s>",
+        eos_token="</s>", extra_special_tokens=marks,
+    )  # fmt: skip
+    text = {"vocab_size": len(vocabulary), "head_dim": 16, "sliding_window": 64, **TEXT}
+    config = transformers.Gemma3Config(
+        text_config=text, vision_config=TOWER, mm_tokens_per_image=4,
+        image_token_index=vocabulary[marks["image_token"]],
+        boi_token_index=vocabulary[marks["boi_token"]],
+        eoi_token_index=vocabulary[marks["eoi_token"]],
+    )  # fmt: skip
+    pictures = transformers.Gemma3ImageProcessor(size={"height": 32, "width": 32})
+    processor = transformers.Gemma3Processor(
+        pictures, words, image_seq_length=4,
+        chat_template=template(marks["boi_token"], "model\\n"),
+    )  # fmt: skip
+    return _saved(folder, transformers.Gemma3ForConditionalGeneration(config), processor)
 
 
 def _saved(folder: Path, model: Any, processor: Any) -> Path:
