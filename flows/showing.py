@@ -12,6 +12,7 @@ from varifactory import __version__, agreement
 from varifactory.calibration.kept import LATEST
 from varifactory.kappa import packed
 from varifactory.keys import digest
+from varifactory.panel import as_json
 from varifactory.stages import Row
 from varifactory.store import Manifest, StoreMissing
 
@@ -82,8 +83,13 @@ def _answers(judged: Judged) -> dict[str, Any]:
 def _keep_agreement(run: FactoryRun, made: Dataset) -> None:
     """How far the judges of a panel agree, beside the version: its card and report show it."""
     judged, confidence = made.judged, run.recipe.report.confidence
-    found = agreement.between_judges(judged.edits, judged.outcomes, confidence)
-    run.store.put_export(made.manifest.name, made.manifest.version, JUDGES, packed(found))
+    words = sorted([key, as_json(found.judgements)] for key, found in judged.outcomes.items())
+    content = {"words": digest(words), "confidence": confidence}
+    if not _is_new(run, made.manifest, JUDGES, content):
+        return
+    kappas = agreement.between_judges(judged.edits, judged.outcomes, confidence)
+    run.store.put_export(made.manifest.name, made.manifest.version, JUDGES, packed(kappas))
+    _remember(run, made.manifest, JUDGES, content)
 
 
 def _trust(run: FactoryRun, manifest: Manifest) -> list[str]:

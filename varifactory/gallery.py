@@ -19,7 +19,7 @@ from varifactory.pages import render_page
 from varifactory.records import STATUSES
 from varifactory.stages import Row
 from varifactory.thumbnails import outline, thumbnail
-from varifactory.wording import status_word, verdict_sentences
+from varifactory.wording import judges_said, status_word, verdict_sentences
 
 Read = Callable[[str], bytes]
 """Blob name -> bytes; called from several threads at a time."""
@@ -125,6 +125,7 @@ def gallery_pages(
                 picture=pictures,
                 status_word=status_word,
                 sentences=verdict_sentences,
+                judges_said=judges_said,
             ),
         )
 

@@ -1,5 +1,7 @@
 """Verdicts in plain words, the same on every page."""
 
+import json
+
 from varifactory.stages import Row
 
 LETTERS = 40
@@ -27,6 +29,16 @@ def verdict_sentences(row: Row) -> list[str]:
         said += _class(row)
     said += _feasibility(row)
     return said
+
+
+def judges_said(row: Row) -> list[str]:
+    """What every judge of a panel said of an edit; empty where one alone was asked."""
+    said = json.loads(row.get("judgements") or "{}")
+    return [
+        f"{name}: {STATUS_WORDS.get(word['status'], word['status'])}"
+        + (f", saw {word['measured_value']}" if word["measured_value"] else "")
+        for name, word in said.items()
+    ]
 
 
 def _presence(row: Row) -> list[str]:

@@ -1,6 +1,8 @@
 import pytest
 
-from varifactory.wording import status_word, verdict_sentences
+from varifactory.panel import Judgement, as_json
+from varifactory.verdicts import Decision
+from varifactory.wording import judges_said, status_word, verdict_sentences
 
 EDIT = {
     "status": "ok", "reason": "", "label": "owl", "value": "red", "feasibility": "feasible",
@@ -37,6 +39,15 @@ EDIT = {
 )  # fmt: skip
 def test_a_verdict_in_plain_words(changes: dict[str, object], said: list[str]) -> None:
     assert verdict_sentences({**EDIT, **changes}) == said
+
+
+def test_every_judges_word_is_told_where_there_are_several() -> None:
+    said = {"measured": Judgement(Decision("ok"), "v1", "red"),
+            "clip": Judgement(Decision("rejected", "class lost: cat"), "v2", "blue"),
+            "vision": Judgement(Decision("failed", "no answer"))}  # fmt: skip
+    assert judges_said({**EDIT, "judgements": as_json(said)}) == [
+        "measured: accepted, saw red", "clip: rejected, saw blue", "vision: failed"]  # fmt: skip
+    assert judges_said(EDIT) == judges_said({**EDIT, "judgements": None}) == []
 
 
 def test_a_forced_edit_is_never_called_accepted() -> None:
