@@ -69,7 +69,7 @@ class GroundingDino:
     def _seen(self, image: Pixels, words: str, boxes: list[tuple[float, Box]]) -> Shown:
         above = [one for one in boxes if one[0] > self._threshold]
         if not above:
-            best = f"; the best had {boxes[0][0]:.3f}" if boxes else ""
+            best = f"; the best had {boxes[0][0]:g}" if boxes else ""
             limit = f"masks.detector.threshold {self._threshold:g}"
             return Shown((), f"no box of {words!r} above {limit}{best}")
         kept = above[: self._max_boxes]
@@ -102,7 +102,7 @@ def _boxes(
 ) -> list[tuple[float, Box]]:
     """Score and box of every query that is a box of at least a pixel, best first."""
     inputs = processor(
-        images=[image],
+        images=[image.copy()],  # what the store decodes is read-only, which torch warns of
         text=[words],
         # Told, not guessed: a picture of three rows looks like channels first.
         images_kwargs={"input_data_format": "channels_last"},

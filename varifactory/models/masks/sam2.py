@@ -68,8 +68,9 @@ def _masks(
         asked = {"input_points": [[[list(prompt.point or ())] for prompt in shown.prompts]],
                  "input_labels": [[[1] for _ in shown.prompts]]}  # fmt: skip
     # Told, not guessed: a picture of three rows looks like channels first.
+    # Copied: what the store decodes is read-only, which torch warns of.
     inputs = processor(
-        images=[image], input_data_format="channels_last", return_tensors="pt", **asked
+        images=[image.copy()], input_data_format="channels_last", return_tensors="pt", **asked
     )
     sizes = inputs.pop("original_sizes")
     made = model(**inputs.to(place), multimask_output=multimask)

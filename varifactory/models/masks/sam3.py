@@ -85,7 +85,10 @@ def _instances(
 ) -> tuple[list[Found], str]:
     """What ``words`` name in the image, and what there is to tell of it."""
     # Told, not guessed: a picture of three rows looks like channels first.
-    pictures = processor(images=[image], input_data_format="channels_last", return_tensors="pt")
+    # Copied: what the store decodes is read-only, which torch warns of.
+    pictures = processor(
+        images=[image.copy()], input_data_format="channels_last", return_tensors="pt"
+    )
     text, note = _tokens(processor.tokenizer, words)
     made = model(
         pixel_values=pictures["pixel_values"].to(place),

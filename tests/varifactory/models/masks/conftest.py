@@ -37,10 +37,13 @@ def build() -> Build:
 
 @pytest.fixture(scope="session")
 def pictures() -> list[Pixels]:
-    """Four of three sizes; neither square nor alike."""
+    """Four of three sizes, not to be written to, as the store decodes them."""
     rng = np.random.default_rng(8)
     sizes = [(48, 80), (48, 80), (90, 60), (33, 33)]
-    return [rng.integers(0, 256, (*size, 3), np.uint8) for size in sizes]
+    made = [rng.integers(0, 256, (*size, 3), np.uint8) for size in sizes]
+    for image in made:
+        image.setflags(write=False)
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -45,7 +45,7 @@ def test_its_boxes_are_the_librarys(build, pictures, wanted, dino_folder):
 
     model = transformers.AutoModelForZeroShotObjectDetection.from_pretrained(dino_folder)
     processor = transformers.AutoProcessor.from_pretrained(dino_folder)
-    inputs = processor(images=pictures[0], text="a cup.", return_tensors="pt")
+    inputs = processor(images=pictures[0].copy(), text="a cup.", return_tensors="pt")
     with torch.inference_mode():
         made = model(**inputs)
     [seen] = processor.post_process_grounded_object_detection(

@@ -29,7 +29,9 @@ def test_it_draws_what_the_library_draws(build, pictures, sam2_folder):
 
     model = transformers.Sam2Model.from_pretrained(sam2_folder)
     processor = transformers.Sam2Processor.from_pretrained(sam2_folder)
-    inputs = processor(images=pictures[0], input_boxes=[[[8, 4, 72, 44]]], return_tensors="pt")
+    inputs = processor(
+        images=pictures[0].copy(), input_boxes=[[[8, 4, 72, 44]]], return_tensors="pt"
+    )
     with torch.inference_mode():
         made = model(**inputs, multimask_output=False)
     [masks] = processor.post_process_masks(made.pred_masks, inputs["original_sizes"])

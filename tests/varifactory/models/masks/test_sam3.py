@@ -34,7 +34,7 @@ def test_it_finds_what_the_library_finds(build, pictures, wanted, sam3_folder):
 
     model = transformers.Sam3Model.from_pretrained(sam3_folder)
     processor = transformers.Sam3Processor.from_pretrained(sam3_folder)
-    inputs = processor(images=pictures[0], text="cup", return_tensors="pt")
+    inputs = processor(images=pictures[0].copy(), text="cup", return_tensors="pt")
     with torch.inference_mode():
         made = model(**inputs)
     [seen] = processor.post_process_instance_segmentation(
