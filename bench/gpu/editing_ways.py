@@ -11,7 +11,9 @@ from PIL import Image
 from bench.figures import ROOT
 from varifactory.catalog import load_catalog
 from varifactory.edits import (
+    Edge,
     draw_edits,
+    edges_of,
     edit_spec,
     feathered,
     finish_edits,
@@ -30,6 +32,7 @@ from varifactory.store import Store
 ATTRIBUTE = "background"
 AHEAD = 2
 RUN = "bench"
+Inputs = tuple[list[Pixels], list[Region], list[Edge | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,18 +151,21 @@ class Stage:
     def inputs(self) -> list[tuple[Row, Pixels, Region]]:
         """Rows with their sources and regions, in the order in which the stage takes them."""
         region = self._catalog.attribute(ATTRIBUTE).region
-        images, masks = self._read(self.rows, self._store)
+        images, masks, _ = self._read(self.rows, self._store)
         return [
             (row, image, feathered(region_of(mask, region), self._recipe.edits.feather) > 0)
             for row, image, mask in zip(self.rows, images, masks, strict=True)
         ]
 
-    def _read(self, rows: list[Row], store: Store) -> tuple[list[Pixels], list[Region]]:
-        return images_of(store, rows, "source_blob"), masks_of(store, rows, "mask_blob")
+    def _read(self, rows: list[Row], store: Store) -> Inputs:
+        images, masks = images_of(store, rows, "source_blob"), masks_of(store, rows, "mask_blob")
+        return images, masks, edges_of(rows, masks, self._catalog, self._recipe.edits)
 
-    def _draw(self, rows: list[Row], inputs: tuple[list[Pixels], list[Region]]) -> Any:
-        images, masks = inputs
-        return draw_edits(rows, images, masks, self.inpainter, self._catalog, self._recipe.edits)
+    def _draw(self, rows: list[Row], inputs: Inputs) -> Any:
+        images, masks, edges = inputs
+        return draw_edits(
+            rows, images, masks, self.inpainter, self._catalog, self._recipe.edits, edges=edges
+        )
 
 
 class Bare:

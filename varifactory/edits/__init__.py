@@ -1,12 +1,20 @@
 """Edits: which change is asked of which image, made, pasted back, measured and gated."""
 
 from varifactory.edits.gate import gate, nearest, perceptual_hashes
-from varifactory.edits.making import Drawn, Selective, draw_edits, finish_edits, make_edits
+from varifactory.edits.making import (
+    Drawn,
+    Edge,
+    Selective,
+    draw_edits,
+    edges_of,
+    finish_edits,
+    make_edits,
+)
 from varifactory.edits.planning import SETTINGS, Wish, edit_spec, plan_edits
 from varifactory.pasting import feathered, measure, paste_back, region_of
 
 __all__ = [
-    "SETTINGS", "Drawn", "Selective", "Wish", "draw_edits", "edit_spec", "feathered",
-    "finish_edits", "gate", "make_edits", "measure", "nearest", "paste_back", "perceptual_hashes",
-    "plan_edits", "region_of",
+    "SETTINGS", "Drawn", "Edge", "Selective", "Wish", "draw_edits", "edges_of", "edit_spec",
+    "feathered", "finish_edits", "gate", "make_edits", "measure", "nearest", "paste_back",
+    "perceptual_hashes", "plan_edits", "region_of",
 ]  # fmt: skip
