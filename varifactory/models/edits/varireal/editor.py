@@ -35,8 +35,10 @@ from varifactory.recipe.varireal import VariReal
 NAME = "varireal"
 VERSION = 1
 """Raised when a recipe paints something else for the same job and weights."""
-OPERATIONS = ("background", "color", "texture")
-"""What an attribute can name under ``editors: {varireal: ...}``."""
+OPERATIONS: Mapping[str, str] = MappingProxyType(
+    {"background": "surroundings", "color": "object", "texture": "object"}
+)
+"""What an attribute can name under ``editors: {varireal: ...}``, and the region it repaints."""
 READS = "strength,steps,guidance,negative_prompt,alpha,image_scale,dilate,paint"
 DEFAULTS: Mapping[str, float] = MappingProxyType(
     {"strength": 1.0, "steps": 30, "guidance": 7.5, "alpha": 0.5, "image_scale": 0.5, "dilate": 50}
@@ -94,6 +96,10 @@ class VariRealEditor:
         """Where the weights come from."""
         return loading.sources(self._inpainting, self._key, self._parts)
 
+    @cached_property
+    def _tokenizer(self) -> Any:
+        return loading.tokenizer(self.sources)
+
     @property
     def identity(self) -> Identity:
         weights: dict[str, str] = {}
@@ -115,11 +121,16 @@ class VariRealEditor:
 
     def refusal(self, job: InpaintingJob) -> str:
         """Why a job cannot be done and what to do instead; empty where it can."""
-        operation = job.attribute.editors.get(NAME)
+        operation = job.attribute.editors.get(NAME, "")
         if operation not in OPERATIONS:
             return (
                 f"{NAME} has no operation {operation!r} (attribute {job.attribute.name!r}); it has "
                 f"{', '.join(OPERATIONS)}: name one under `editors` of the attribute"
+            )
+        if job.attribute.region != OPERATIONS[operation]:
+            return (
+                f"{NAME}'s operation {operation!r} repaints the {OPERATIONS[operation]}, attribute "
+                f"{job.attribute.name!r} has the region {job.attribute.region!r}: change either"
             )
         if job.kind != "inpaint":
             return f"{NAME} edits one region of a source: set edits.kind to inpaint"
@@ -143,8 +154,7 @@ class VariRealEditor:
         texts = [job.prompt]
         if _operation(job) != "color":
             texts.append(words_for(_operation(job), job)[0])
-        tokenizer = loading.tokenizer(self.sources)
-        tokens = max(len(tokenizer(text).input_ids) for text in texts)
+        tokens = max(len(self._tokenizer(text).input_ids) for text in texts)
         if tokens <= loading.MAX_TOKENS:
             return ""
         return (

@@ -1,7 +1,6 @@
 """From checkpoints to the three pipelines, through diffusers' own loaders."""
 
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from types import MappingProxyType, MethodType
 from typing import Any, NoReturn
@@ -157,18 +156,13 @@ def tokenizer(sources: Sources) -> Any:
     Raises:
         ModelError: the checkpoint has none.
     """
-    found = sources.found["inpainting"]
-    try:
-        return _tokenizer(str(sources.folder("inpainting") / "tokenizer"))
-    except (OSError, ValueError, TypeError) as error:
-        _refuse(found, error)
-
-
-@cache
-def _tokenizer(folder: str) -> Any:
     from transformers import CLIPTokenizer
 
-    return CLIPTokenizer.from_pretrained(folder, model_max_length=MAX_TOKENS)
+    folder = sources.folder("inpainting") / "tokenizer"
+    try:
+        return CLIPTokenizer.from_pretrained(folder, model_max_length=MAX_TOKENS)
+    except (OSError, ValueError, TypeError) as error:
+        _refuse(sources.found["inpainting"], error)
 
 
 def _loaded(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import yaml
 
+from varifactory.catalog.attribute import PLACES
 from varifactory.keys import digest
 from varifactory.models import InpaintingJob
 
@@ -40,6 +41,4 @@ def phrase_of(job: InpaintingJob) -> str:
 
 
 def _filled(template: str, places: dict[str, str]) -> str:
-    for name, words in places.items():
-        template = template.replace("{" + name + "}", words)
-    return template
+    return PLACES.sub(lambda place: places[place[1]], template)

@@ -11,9 +11,9 @@ SIDE, BATCH = 32, 2
 
 def build(weights: dict[str, str], **changed) -> VariRealEditor:
     """An editor of tiny checkpoints; ``changed`` are settings of its parts or of itself."""
-    variants = changed.pop("variants", {})
+    variants, dtype = changed.pop("variants", {}), changed.pop("dtype", "float32")
     parts = {
-        name: {"name": place, "dtype": "float32", "variant": variants.get(name, "")}
+        name: {"name": place, "dtype": dtype, "variant": variants.get(name, "")}
         for name, place in weights.items()
     }
     own = {name: changed.pop(name) for name in ("batch", "side", "device", "threads")

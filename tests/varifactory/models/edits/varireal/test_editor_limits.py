@@ -53,8 +53,10 @@ def test_what_cannot_be_done_is_refused_with_a_way_out(editor):
     assert editor.refusal(asked) == ""
     editors = {"varireal": "repaint"}
     foreign = asked.attribute.model_copy(update={"editors": editors})
+    elsewhere = asked.attribute.model_copy(update={"region": "surroundings"})
     for changed, words in (
         ({"attribute": foreign}, r"no operation 'repaint' .* background, color, texture"),
+        ({"attribute": elsewhere}, r"repaints the object, .* has the region 'surroundings'"),
         ({"kind": "text-to-image"}, "set edits.kind to inpaint"),
         ({"adapter": Weights("0" * 64, b"")}, "set adaptation.scope to none"),
         ({"value": "ruddy"}, r"no RGB is known for colour 'ruddy': give its value a `paint"),
@@ -136,3 +138,24 @@ def test_on_a_card_batch_and_threads_are_no_identity(weights):
 def test_a_side_that_latents_do_not_fill_is_refused(weights):
     with pytest.raises(ModelError, match=r"edits\.side is 100: varireal needs a multiple of 8"):
         build(weights, side=100)
+
+
+def test_half_the_bits_give_nearly_the_same_pictures(weights, editor):
+    """bfloat16, as on a card, through all three pipelines."""
+    import torch
+
+    half = build(weights, dtype="bfloat16")
+    asked = [job(2, *each) for each in ASKED]
+    for one, two, each in zip(half.inpaint(asked), editor.inpaint(asked), asked, strict=True):
+        assert np.abs(one.astype(int) - two).mean() < 8, each.attribute.name
+    with half.guide.pipeline.use() as pipeline:
+        parts = (pipeline.unet, pipeline.controlnet, pipeline.vae, pipeline.image_encoder)
+        assert {part.dtype for part in parts} == {torch.bfloat16}
+        assert {each.dtype for each in pipeline.unet.parameters()} == {torch.bfloat16}
+    assert half.identity["base_dtype"] == "bfloat16"
+
+
+def test_a_card_that_is_not_there_is_told(weights, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(ModelError, match=r"run\.device is 'cuda'"):
+        build(weights, device="cuda").inpaint([job(1, "background", "meadow")])
