@@ -74,6 +74,7 @@ class DiffusersInpainter:
             **({"scheduler": setup.schedule.name} if setup.schedule else {}),
             **(setup.distilled.identity() if setup.distilled else {}),
             **on_cpu,
+            **({"settings": ",".join(Asked.read_by(family))} if setup.second else {}),
             "reads_prompt": True,
         }
 

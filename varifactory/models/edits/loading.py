@@ -50,6 +50,9 @@ class Setup:
     offload: bool = False
     compile: bool = False
     channels_last: bool = False
+    second: bool = False
+    """Whether it makes another editor's edits once more: of their settings it reads what it has,
+    where a first editor refuses what it has not."""
 
     @property
     def padded(self) -> bool:

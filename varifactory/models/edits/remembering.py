@@ -67,7 +67,7 @@ def _hash(tensor: Any) -> Hashable:
     import torch
 
     data = tensor.detach().contiguous().cpu().view(torch.uint8).numpy()
-    return str(tensor.dtype), tuple(tensor.shape), hashlib.sha256(data.tobytes()).hexdigest()
+    return str(tensor.dtype), tuple(tensor.shape), hashlib.sha256(data).hexdigest()
 
 
 def _joined(encoded: list[Any]) -> Any:

@@ -31,6 +31,12 @@ class Asked:
             str(told.get("negative_prompt", "")),
         )
 
+    @staticmethod
+    def read_by(family: Family) -> tuple[str, ...]:
+        """Names of the settings that a family has."""
+        negative = () if family.encoding.negative == "none" else ("negative_prompt",)
+        return ("strength", "steps", "guidance", *negative)
+
     @property
     def steps_left(self) -> int:
         """Denoising steps after the skipped ones."""

@@ -15,8 +15,8 @@ EDITORS = ("compositor", "varireal", *families())
 def inpainter(recipe: Recipe, editor: str) -> Inpainter:
     """Who makes the edits of the recipe's first editor, or of the one it is compared with.
 
-    Checkpoints, schedule, side and few-step adapter are the first editor's; a second one has a
-    checkpoint of its own and its usual settings.
+    Checkpoint, schedule, side and few-step adapter are the first editor's; a second one has a
+    checkpoint of its own, and of the edits' settings it reads what it has.
 
     Raises:
         ModelError: for a name that is none of ``EDITORS``, and for a checkpoint that is not there.
@@ -75,6 +75,7 @@ def _built(name: str, edits: Edits, run: Run, prefix: str) -> Inpainter:
         kind=edits.kind, device=run.device, batch=edits.batch, threads=run.threads,
         side=edits.side, schedule=schedule_for(family, edits.scheduler), distilled=adapter,
         offload=edits.offload == "model", compile=run.compile, channels_last=run.channels_last,
+        second=prefix != "edits",
     )  # fmt: skip
     if family.built_in:
         _refuse_other_weights(family, edits, prefix)

@@ -63,6 +63,8 @@ def test_the_compared_editor_has_a_checkpoint_and_usual_settings_of_its_own(
     assert second["weights"] == find(Checkpoint(name=folders["second"]), "edits").weights
     assert second["side"] == 512  # sd15's own
     assert not {"scheduler", "distilled"} & set(second)
+    assert "settings" not in first  # it refuses what it has not
+    assert second["settings"] == "strength,steps,guidance,negative_prompt"
 
 
 def test_the_compared_editor_s_key_is_in_the_message() -> None:
