@@ -87,8 +87,7 @@ def render_card(
         limits=[*_known(items, machinery), *limits],
         judges=judges,
         people=people,
-        checked=checked_rows(people) if people else [],
-        checked_notes=checked_notes(people) if people else [],
+        **_checked(people),
         kappa_words=kappa_words,
         verdict=verdict(study) if study and study.arms else [],
         level=f"{100 * confidence:.0f}",
@@ -97,6 +96,12 @@ def render_card(
         fence=fence,
         quoted=lambda text: json.dumps(text, ensure_ascii=False),
     )
+
+
+def _checked(people: CalibrationFigures | None) -> dict[str, Any]:
+    if people is None:
+        return {}
+    return {"checked": checked_rows(people), "checked_notes": checked_notes(people)}
 
 
 def plain(text: Any) -> str:
