@@ -58,6 +58,32 @@ def test_a_pickled_ip_adapter_is_read_if_it_holds_weights_alone(weights, editor,
     assert np.array_equal(other.inpaint(asked)[0], editor.inpaint(asked)[0])
 
 
+def test_an_ip_adapter_without_a_resampler_is_read_too_and_keeps_batch_mates_apart(
+    weights, editor, tmp_path
+):
+    import numpy as np
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    plain = {name: tensor for name, tensor in load_file(
+        editor.sources.found["ip_adapter"].place).items() if name.startswith("ip_adapter.")
+    }  # fmt: skip
+    context = next(iter(plain.values())).shape[1]
+    plain |= {
+        "image_proj.proj.weight": torch.randn(4 * context, 32),
+        "image_proj.proj.bias": torch.zeros(4 * context),
+        "image_proj.norm.weight": torch.ones(context),
+        "image_proj.norm.bias": torch.zeros(context),
+    }
+    save_file(plain, tmp_path / "plain.safetensors")
+    other = build(weights | {"ip_adapter": str(tmp_path / "plain.safetensors")})
+    asked = [job(number, "color", "red") for number in (1, 2)]
+    together = other.inpaint(asked)
+    for one, each, plus in zip(together, asked, editor.inpaint(asked), strict=True):
+        assert np.array_equal(one, other.inpaint([each])[0])
+        assert not np.array_equal(one, plus)
+
+
 @pytest.mark.parametrize(
     ("part", "other", "words"),
     [
