@@ -47,6 +47,8 @@ class Sizes:
     """Edits a pass; two of each source, as both arms have them."""
     repeats: int = 2
     dtype: str = "bfloat16"
+    speedy: int = 1
+    """0 leaves the way with the speed settings out, and its copy of the weights."""
     matrix: int = 16384
     """Side of the matrices whose product tells the card's peak."""
 

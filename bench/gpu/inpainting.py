@@ -52,6 +52,8 @@ def main(figures: Figures, place: Path, sizes: Sizes) -> None:
     plain = Stage(recipe_for(folder, device, sizes), place / "plain", sizes)
     fast = Stage(recipe_for(folder, device, sizes, *SPEED), place / "fast", sizes)
     ways: dict[str, Bare | Stage] = {BARE: bare, PLAIN: plain, FAST: fast}
+    if not sizes.speedy:
+        del ways[FAST]
     plain.prepare()
     bare.take(plain)
     for name in list(ways):

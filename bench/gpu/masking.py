@@ -14,11 +14,11 @@ from bench.gpu.editing_ways import AHEAD, RUN, encoded, source
 from bench.gpu.measuring import Busy, Figures, rounds, seconds
 from varifactory.keys import item_key, spec_of
 from varifactory.loading import images_of
-from varifactory.masks import find_masks, mask_spec, plan_masks
+from varifactory.masks import Drawn, draw_masks, finish_masks, mask_spec, plan_masks
 from varifactory.models import Pixels, registry
 from varifactory.recipe import Recipe
 from varifactory.shards import plan_shards, work_shard
-from varifactory.stages import Made, Row, Work
+from varifactory.stages import Row, Work
 from varifactory.store import Store
 
 WAITING = 0.02
@@ -98,7 +98,7 @@ class Stage:
 
     def run(self) -> None:
         """Find all masks."""
-        work = Work(self._read, self._draw, lambda rows, made: made)
+        work = Work(self._read, self._draw, finish_masks)
         outcome = work_shard(self._shard, work, batch_size=self._sizes.batch, ahead=AHEAD)
         if outcome.statuses["ok"] != self._sizes.images:
             raise RuntimeError(f"masks failed: {dict(outcome.statuses)}")
@@ -112,8 +112,8 @@ class Stage:
     def _read(self, rows: list[Row], store: Store) -> list[Pixels]:
         return images_of(store, rows, "image_blob")
 
-    def _draw(self, rows: list[Row], images: list[Pixels]) -> list[Made]:
-        return find_masks(rows, images, self._segmenter, [None] * len(rows))
+    def _draw(self, rows: list[Row], images: list[Pixels]) -> list[Drawn]:
+        return draw_masks(rows, images, self._segmenter, [None] * len(rows))
 
 
 class Bare:
