@@ -22,6 +22,11 @@ def generator_adapters(run: FactoryRun, chosen: Sequence[Row]) -> dict[str, str]
     if run.recipe.adaptation.scope == "none":
         return {}
     rows = tuned_adapters(run, chosen)
+    if run.recipe.run.compile and len(rows) > 1:
+        run.notices.append(
+            "run.compile and adaptation.scope=class: every adapter compiles the generator anew; "
+            "run.compile=false or adaptation.scope=dataset may be faster"
+        )
     if bad := [row for row in rows if row["status"] == "failed"]:
         raise StageFailed(
             f"{len(bad)} of {len(rows)} adapters failed, so no edit was made; that of "

@@ -27,6 +27,8 @@ SETTINGS = TuningSettings(
     text_encoder=True, seed=2**62 + 1,
 )  # fmt: skip
 CAPTIONS = ("a photo of a dax", "a photo of a wug")
+CARD = [("cuda", dtype) for dtype in ("float32", "bfloat16", "float16")]
+NUMBERS = [("cpu", "bfloat16"), *(CARD if torch.cuda.is_available() else [])]
 GENERATORS = ("sd15 9", "sd15 4", "sdxl 9", "sdxl 4")
 
 
@@ -53,11 +55,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     return saved
 
 
-def plain(folder: Path, generator: str, dtype: str = "float32") -> Any:
+def plain(folder: Path, generator: str, dtype: str = "float32", device: str = "cpu") -> Any:
     family, channels = generator.split()
     kind = "inpaint" if channels == "9" else "text-to-image"
     found = Found("edits.checkpoint", str(folder), "", "weights", "", dtype)
-    return load_plain(families()[family], found, Setup(kind=kind))
+    return load_plain(families()[family], found, Setup(kind=kind, device=device))
 
 
 def tuner(load: Callable[[], Any]) -> LoraTuner:
@@ -221,16 +223,20 @@ def test_pictures_of_any_shape_are_taken_from_their_middle(folder):
 
 
 @pytest.mark.parametrize("generator", ["sd15 4", "sdxl 9"])
-def test_half_precision_keeps_single_precision_adapters(folder, generator):
+@pytest.mark.parametrize(("device", "dtype"), NUMBERS)
+def test_adapters_have_single_precision_whatever_the_base_has(
+    folder, tuned, device, dtype, generator
+):
     from safetensors.torch import load
 
-    pipeline = plain(folder(generator), generator, "bfloat16")
-    made = LoraTuner({"name": "tiny", "weights": "w"}, lambda: pipeline, side=SIDE, half=True).tune(
-        shots(), SETTINGS
-    )
-    assert np.isfinite(made.losses).all()
+    pipeline = plain(folder(generator), generator, dtype, device)
+    one = LoraTuner({"name": "tiny", "weights": "w"}, lambda: pipeline, side=SIDE, half=True)
+    made = one.tune(shots(), SETTINGS)
+    assert np.allclose(made.losses, tuned(generator).losses, rtol=0.05)
     assert {tensor.dtype for tensor in load(made.adapter).values()} == {torch.float32}
-    assert pipeline.unet.dtype == torch.bfloat16
+    assert pipeline.unet.dtype == pipeline.vae.dtype == getattr(torch, dtype)
+    put(pipeline, Weights("2" * 64, made.adapter))
+    assert np.isfinite(drawn(pipeline)).all()
 
 
 def test_an_adapter_of_another_base_is_refused(folder, tuned):
