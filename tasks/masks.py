@@ -7,11 +7,11 @@ from prefect.client.schemas.objects import State
 
 from tasks import policy
 from varifactory.loading import images_of, maybe_masks_of
-from varifactory.masks import find_masks
+from varifactory.masks import Drawn, draw_masks, finish_masks
 from varifactory.models import Pixels, Region, registry
 from varifactory.recipe import Recipe
 from varifactory.shards import ShardRef
-from varifactory.stages import Made, Row, Work
+from varifactory.stages import Row, Work
 from varifactory.store import Store
 
 Inputs = tuple[list[Pixels], list[Region | None]]
@@ -24,9 +24,9 @@ def mask_shard(recipe: Recipe, shard: ShardRef) -> State[Any]:
     def read(rows: list[Row], store: Store) -> Inputs:
         return images_of(store, rows, "image_blob"), maybe_masks_of(store, rows, "truth_mask_blob")
 
-    def draw(rows: list[Row], inputs: Inputs) -> list[Made]:
+    def draw(rows: list[Row], inputs: Inputs) -> list[Drawn]:
         images, truths = inputs
-        return find_masks(rows, images, registry.segmenter(recipe), truths)
+        return draw_masks(rows, images, registry.segmenter(recipe), truths)
 
-    work = Work(read, draw, lambda rows, made: made)
+    work = Work(read, draw, finish_masks)
     return policy.run_shard(shard, work, batch_size=recipe.run.batch_size, ahead=recipe.run.ahead)

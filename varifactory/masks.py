@@ -5,7 +5,7 @@ Measures are stored raw; ``gate`` reads them afresh, so another threshold finds 
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -50,25 +50,52 @@ def plan_masks(spec: str, source_rows: Sequence[Row], segmenter: Segmenter) -> l
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A mask that a segmenter gave, and what it is measured against."""
+
+    found: Segmentation
+    shape: tuple[int, ...]
+    """Height and width of its image."""
+    truth: Region | None
+    """The exact mask of a drawn image, None elsewhere."""
+
+
+def draw_masks(
+    rows: Sequence[Row],
+    images: Sequence[Pixels],
+    segmenter: Segmenter,
+    truths: Sequence[Region | None],
+) -> list[Drawn]:
+    """What the segmenter gives for planned rows: the part that needs the model."""
+    found = segmenter.segment(images, [row["label"] for row in rows])
+    return [
+        Drawn(one, image.shape[:2], truth)
+        for one, image, truth in zip(found, images, truths, strict=True)
+    ]
+
+
+def finish_masks(rows: Sequence[Row], drawn: Sequence[Drawn]) -> list[Made]:
+    """Measured and encoded: the part that needs no model."""
+    return [_made(row, one) for row, one in zip(rows, drawn, strict=True)]
+
+
 def find_masks(
     rows: Sequence[Row],
     images: Sequence[Pixels],
     segmenter: Segmenter,
     truths: Sequence[Region | None],
 ) -> list[Made]:
-    """Masks of planned rows; ``truths`` are the exact masks of drawn images, None elsewhere."""
-    found = segmenter.segment(images, [row["label"] for row in rows])
-    return [
-        _made(row, image, segmentation, truth)
-        for row, image, segmentation, truth in zip(rows, images, found, truths, strict=True)
-    ]
+    """Both parts at once."""
+    return finish_masks(rows, draw_masks(rows, images, segmenter, truths))
 
 
-def _made(row: Row, image: Pixels, found: Segmentation, truth: Region | None) -> Made:
-    if found.mask.shape != image.shape[:2]:
+def _made(row: Row, drawn: Drawn) -> Made:
+    found, truth = drawn.found, drawn.truth
+    if found.mask.shape != drawn.shape:
         reason = (
             f"the segmenter's mask is {found.mask.shape[1]} x {found.mask.shape[0]} pixels, its "
-            f"image {image.shape[1]} x {image.shape[0]}"
+            f"image {drawn.shape[1]} x {drawn.shape[0]}"
         )
         return Made({**row, "status": "failed", "reason": reason, "method": found.method})
     measured = {

@@ -90,6 +90,16 @@ def test_a_mask_is_measured_against_its_truth_and_kept_as_png() -> None:
     records.table("masks", [made.row])
 
 
+def test_drawn_and_finished_apart_is_the_same() -> None:
+    truth, segmenter = square(), Squares()
+    rows = planned(segmenter, source(), source("mug", "q" * 64))
+    images = [picture(truth), picture(square(20))]
+    drawn = masks.draw_masks(rows, images, segmenter, [truth, None])
+    whole = masks.find_masks(rows, images, segmenter, [truth, None])
+    assert masks.finish_masks(rows, drawn) == whole
+    assert [made.row["true_iou"] for made in whole] == [1, None]
+
+
 def test_a_mask_of_another_size_fails_its_item_alone() -> None:
     segmenter = Squares(mask=np.zeros((10, 20), bool))
     rows = planned(segmenter, source())

@@ -1,6 +1,7 @@
 """How a forward pass is run: one image at a time, and its encoder in the numbers asked for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from varifactory.models import accelerator
@@ -12,7 +13,21 @@ Work = TypeVar("Work")
 Result = TypeVar("Result")
 
 
-def one_by_one(work: Sequence[Work], forward: Callable[[Work], Result]) -> list[Result]:
+def prepared_ahead(
+    work: Sequence[Work], prepare: Callable[[Work], Result]
+) -> Iterator[tuple[Work, Result]]:
+    """Each with what ``prepare`` makes of it: the next one is prepared beside the one in use, so
+    that the card need not wait for pictures to be resized.
+    """
+    with ThreadPoolExecutor(1) as beside:
+        coming = [beside.submit(prepare, each) for each in work[:1]]
+        for place, each in enumerate(work):
+            ready = coming.pop().result()
+            coming += [beside.submit(prepare, later) for later in work[place + 1 : place + 2]]
+            yield each, ready
+
+
+def one_by_one(work: Iterable[Work], forward: Callable[[Work], Result]) -> list[Result]:
     """``forward`` of each, without gradients; a mask cannot depend on other images then.
 
     Raises:
@@ -22,7 +37,11 @@ def one_by_one(work: Sequence[Work], forward: Callable[[Work], Result]) -> list[
     import torch
 
     with torch.inference_mode():
-        return accelerator.halving(work, 1, lambda batch: [forward(each) for each in batch])
+        return [
+            made
+            for each in work
+            for made in accelerator.halving([each], 1, lambda alone: [forward(alone[0])])
+        ]
 
 
 def compute_in(module: Any, dtype: "torch.dtype") -> None:

@@ -11,11 +11,12 @@ from varifactory.models import Identity, Pixels, Region
 from varifactory.models.builtin.cards import check_weights, read_card
 from varifactory.models.masks.prompted import Prompted
 from varifactory.models.masks.prompting import Middle, Pointer, Prompt, Shown
-from varifactory.models.masks.running import one_by_one
+from varifactory.models.masks.running import one_by_one, prepared_ahead
 from varifactory.models.residency import Resident
 
 BUILT_IN = Path(__file__).parents[1] / "builtin" / "small-sam"
 WEIGHTS = "sam.safetensors"
+_Mask = tuple[Region, float, Prompt]
 
 
 def build_sam(config: Mapping[str, Any]) -> Any:
@@ -71,27 +72,37 @@ class Sam:
 
     def draw(
         self, images: Sequence[Pixels], shown: Sequence[Shown], *, multimask: bool
-    ) -> list[list[tuple[Region, float, Prompt]]]:
+    ) -> list[list[_Mask]]:
         if not images:
             return []
         with self.predictor.use() as predictor:
 
-            def masks(work: tuple[Pixels, Shown]) -> list[tuple[Region, float, Prompt]]:
-                image, places = work
-                predictor.set_image(image)
+            def masks(work: tuple[tuple[Pixels, Shown], Pixels]) -> list[_Mask]:
+                (image, places), resized = work
+                _set_image(predictor, resized, image.shape[:2])
                 return [
                     (mask, float(score), prompt)
                     for prompt in places.prompts
                     for mask, score in _predicted(predictor, prompt, multimask)
                 ]
 
-            return one_by_one(list(zip(images, shown, strict=True)), masks)
+            both = list(zip(images, shown, strict=True))
+            resize = predictor.transform.apply_image
+            return one_by_one(prepared_ahead(both, lambda work: resize(work[0])), masks)
 
 
 def _predictor(sam: Any) -> Any:
     from segment_anything import SamPredictor
 
     return SamPredictor(sam)
+
+
+def _set_image(predictor: Any, resized: Pixels, shape: tuple[int, ...]) -> None:
+    """``SamPredictor.set_image`` with the part done that needs no card."""
+    import torch
+
+    planes = torch.as_tensor(resized, device=predictor.device).permute(2, 0, 1).contiguous()
+    predictor.set_torch_image(planes[None], shape)
 
 
 def _predicted(predictor: Any, prompt: Prompt, multimask: bool) -> list[tuple[Region, float]]:

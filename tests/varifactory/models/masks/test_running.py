@@ -1,9 +1,11 @@
 """One image at a time, and an encoder in the numbers asked for."""
 
+import threading
+
 import pytest
 import torch
 
-from varifactory.models.masks.running import compute_in, one_by_one
+from varifactory.models.masks.running import compute_in, one_by_one, prepared_ahead
 
 
 class Encoder(torch.nn.Module):
@@ -49,3 +51,31 @@ def test_too_little_memory_for_one_image_fails_that_item_and_says_what_to_set():
     assert one_by_one([8], forward) == [8]
     with pytest.raises(MemoryError, match="too much for the memory"):
         one_by_one([8, 1 << 60], forward)
+
+
+def test_the_next_is_prepared_while_one_is_in_use_and_no_more():
+    begun: list[int] = []
+    second = threading.Event()
+
+    def prepare(number: int) -> int:
+        begun.append(number)
+        if number == 2:
+            second.set()
+        return 10 * number
+
+    pairs = prepared_ahead([1, 2, 3, 4], prepare)
+    assert next(pairs) == (1, 10)
+    assert second.wait(30)
+    assert begun == [1, 2]
+    assert list(pairs) == [(2, 20), (3, 30), (4, 40)]
+    assert list(prepared_ahead([], prepare)) == []
+
+
+def test_a_picture_that_cannot_be_prepared_raises_where_it_is_used():
+    def prepare(number: int) -> float:
+        return 1 / number
+
+    pairs = prepared_ahead([1, 0, 2], prepare)
+    assert next(pairs) == (1, 1)
+    with pytest.raises(ZeroDivisionError):
+        next(pairs)
