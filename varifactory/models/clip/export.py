@@ -17,7 +17,7 @@ from varifactory.models.clip.adapter import unpack
 from varifactory.models.clip.bases import find_base
 from varifactory.models.clip.canonical import Shape
 from varifactory.models.clip.embedder import Base
-from varifactory.models.clip.lora import own_tensor
+from varifactory.models.clip.manifest import own_tensor, refuse_other_base
 from varifactory.models.clip.pictures import Look
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def export(base: Base, folder: Path, library: str, adapter: bytes | None = None)
     told: dict[str, Any] = {"base": base.name, "weights": base.weights, "library": library}
     if adapter is not None:
         packed, manifest = unpack(adapter, "adapter")
-        _refuse_other_base(manifest, base, canonical.canonical_hash(tensors, shape))
+        refuse_other_base(manifest, base)
         tensors = merged(tensors, packed, manifest["alpha"] / manifest["rank"])
         told["adapter"] = manifest
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -82,14 +82,6 @@ def merged(
             weight = found[f"{layer}.weight"]
             found[f"{layer}.weight"] = weight + scale * (own[f"{layer}.B"] @ lowered)
     return found
-
-
-def _refuse_other_base(manifest: Mapping[str, Any], base: Base, known: str) -> None:
-    if base.weights != manifest["weights"] and known != manifest.get("canonical"):
-        raise ModelError(
-            f"the adapter was trained on {manifest['base']} (weights {manifest['weights']}), not "
-            f"on {base.name} (weights {base.weights}): name that base with --base"
-        )
 
 
 def _check(folder: Path, tensors: Mapping[str, "Tensor"], shape: Shape) -> None:

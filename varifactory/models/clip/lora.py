@@ -7,7 +7,6 @@ at each step, since the text side learns too; with one, once.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,25 +14,26 @@ from numpy.typing import NDArray
 
 from varifactory.errors import ModelError
 from varifactory.models import Identity, LoraSettings, Pixels, accelerator
-from varifactory.models.clip import canonical
 from varifactory.models.clip.adapter import pack, unpack
 from varifactory.models.clip.augmentation import augmented
 from varifactory.models.clip.bases import find_base
 from varifactory.models.clip.classifier import PLAIN, TARGETS, Classifier, Ways, base_hash
 from varifactory.models.clip.embedder import BATCH, Base, shape_identity
+from varifactory.models.clip.manifest import (
+    manifest_of,
+    own_tensor,
+    refuse_other,
+    refuse_other_base,
+    resumed,
+)
 from varifactory.models.clip.pictures import Kept, each_of, in_batches
 
 if TYPE_CHECKING:
     import torch
 
-MANIFEST_VERSION = 2
-"""2: our own names of tensors, and the hash of the base over canonical tensors."""
 MOMENTS = ("exp_avg", "exp_avg_sq")
 """What AdamW remembers of each tensor."""
 ENCODERS = ("both", "image")
-MUST_AGREE = {"weights": "", "template": "", "settings": "", "class_names": "",
-              "encoders": "both", "precision": "float32"}  # fmt: skip
-"""What a checkpoint and its training share, with the value where version 1 did not tell it."""
 
 
 class LoraClip:
@@ -175,8 +175,8 @@ class LoraClip:
         import torch
 
         packed, manifest = unpack(checkpoint, "checkpoint")
-        self._refuse_other(manifest, self._manifest("checkpoint"))
-        tensors = {_resumed(name): each for name, each in packed.items()}
+        refuse_other(manifest, self._manifest("checkpoint"))
+        tensors = {resumed(name): each for name, each in packed.items()}
         self._step, self._next = int(manifest["step"]), None
         self._random.set_state(tensors["random"])
         if self._on_card:
@@ -203,7 +203,7 @@ class LoraClip:
             ModelError: it belongs to another base, or is damaged.
         """
         packed, manifest = unpack(adapter, "adapter")
-        self._refuse_other_base(manifest)
+        refuse_other_base(manifest, self.base, self._ways.device)
         self._begin(
             LoraSettings(**manifest["settings"]), manifest["class_names"],
             manifest.get("encoders", "both"), manifest["template"],
@@ -293,53 +293,9 @@ class LoraClip:
         return value
 
     def _manifest(self, kind: str) -> dict[str, Any]:
-        import peft
-        import torch
-
-        return {
-            "manifest_version": MANIFEST_VERSION,
-            "kind": kind,
-            "base": self.base.name,
-            "library": self.base.library,
-            "weights": self.base.weights,
-            "targets": list(TARGETS),
-            **self._told,
-            "precision": self._ways.precision,
-            "rank": self._settings.rank,
-            "alpha": self._settings.alpha,
-            "class_names": self._class_names,
-            "settings": asdict(self._settings),
-            "versions": {"peft": peft.__version__, "torch": torch.__version__},
-        }
-
-    def _refuse_other(self, given: Mapping[str, Any], own: Mapping[str, Any]) -> None:
-        for field, usual in MUST_AGREE.items():
-            if given.get(field, usual) != own[field]:
-                raise ModelError(
-                    f"the checkpoint was taken with {field} {given.get(field)!r}, now "
-                    f"{own[field]!r}: start that training anew"
-                )
-
-    def _refuse_other_base(self, manifest: Mapping[str, Any]) -> None:
-        if manifest["weights"] == self.base.weights:
-            return
-        known = manifest.get("canonical")
-        if not known or known != base_hash(self.base, self._ways.device):
-            raise ModelError(
-                f"the adapter was trained on {manifest['base']} (weights {manifest['weights']}), "
-                f"not on {self.base.name} (weights "
-                f"{self.base.weights}): name that base in training.clip"
-            )
-
-
-def own_tensor(name: str) -> str:
-    """Our name of a tensor in an adapter's file; version 1 had PEFT's names of open_clip's."""
-    return canonical.adapter_name(name, "open_clip") or name
-
-
-def _resumed(name: str) -> str:
-    part, dot, rest = name.partition(".")
-    return f"{part}.{own_tensor(rest)}" if dot else name
+        precision = {"precision": self._ways.precision}
+        told = {**self._told, **precision, "class_names": self._class_names}
+        return manifest_of(kind, self.base, self._settings, told)
 
 
 def learning_rate(settings: LoraSettings, step: int) -> float:

@@ -6,7 +6,6 @@ weights.
 
 import hashlib
 import json
-import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from varifactory.errors import ModelError
 from varifactory.models import checkpoints
+from varifactory.models.clip.activation import needs_quick_gelu
 from varifactory.models.clip.embedder import Embedder
 from varifactory.models.clip.pictures import Look, in_batches, prepare, scaled
 from varifactory.models.clip.split_attention import split_attention
@@ -32,8 +32,6 @@ __all__ = [
     "BATCH", "BUILT_IN", "CONFIG", "WEIGHTS", "ClipCheckpoint", "OpenClip", "find_checkpoint",
     "in_batches", "look_of", "normalized", "prepare",
 ]  # fmt: skip
-
-log = logging.getLogger(__name__)
 
 BUILT_IN = Path(__file__).parents[1] / "builtin"
 CONFIG = "open_clip_config.json"
@@ -90,7 +88,7 @@ class ClipCheckpoint:
         try:
             model: torch.nn.Module = open_clip.create_model(
                 self._place(), pretrained=self.pretrained or None, device=device,
-                require_pretrained=True, force_quick_gelu=self._quick_gelu(),
+                require_pretrained=True, force_quick_gelu=self._needs_quick_gelu(),
             )  # fmt: skip
         except (
             OSError, RuntimeError, ValueError, KeyError, TypeError, SafetensorError,
@@ -159,24 +157,10 @@ class ClipCheckpoint:
             return self.architecture
         return f"local-dir:{_fetched(self.hub)}"
 
-    def _quick_gelu(self) -> bool:
-        """Whether the weights were trained with QuickGELU though the architecture's name does not
-        say so: open_clip only warns of that and computes something else."""
+    def _needs_quick_gelu(self) -> bool:
         if not self.pretrained:
             return False
-        import open_clip
-
-        tag = open_clip.get_pretrained_cfg(self.architecture, self.pretrained)
-        if tag:
-            return bool(tag.get("quick_gelu", False))
-        known = _published(self.weights)
-        if known is None and f"{self.architecture}-quickgelu" in open_clip.list_models():
-            log.warning(
-                "%s %r: these weights are computed with GELU, as %s says; if they were trained "
-                "with QuickGELU, as OpenAI's were, name %s-quickgelu",
-                self.key, self.name, self.architecture, self.architecture,
-            )  # fmt: skip
-        return bool(known)
+        return needs_quick_gelu(self.architecture, self.pretrained, self.weights, self.key)
 
     def _refusal(self, error: Exception) -> ModelError:
         said = " ".join(str(error).split())
@@ -212,21 +196,6 @@ def _fetched(hub: checkpoints.Found) -> Path:
             f"transformers write transformers:{hub.place}"
         )
     return folder
-
-
-def _published(sha256: str) -> bool | None:
-    """Whether published weights of this hash were trained with QuickGELU; None for others'.
-
-    open_clip knows its downloads by the hash, or the beginning of it, in their addresses.
-    """
-    from open_clip.pretrained import _PRETRAINED
-
-    for tags in _PRETRAINED.values():
-        for tag in tags.values():
-            parts = re.findall(r"[0-9a-f]{64}|(?<=-)[0-9a-f]{8}(?=\.pt)", tag.get("url", ""))
-            if any(sha256.startswith(part) for part in parts):
-                return bool(tag.get("quick_gelu", False))
-    return None
 
 
 def find_checkpoint(

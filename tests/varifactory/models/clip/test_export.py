@@ -108,7 +108,7 @@ def test_what_cannot_be_exported_says_why(trained, tmp_path, paper_like):
         export(base, tmp_path / "there", "open_clip")
     with pytest.raises(ModelError, match="'onnx': known are open_clip, transformers"):
         export(base, tmp_path / "new", "onnx")
-    with pytest.raises(ModelError, match=r"was trained on .*name that base with --base"):
+    with pytest.raises(ModelError, match=r"was trained on .*name that base in training\.clip"):
         export(find_base(str(paper_like)), tmp_path / "new", "open_clip", trained.adapter())
     with pytest.raises(ModelError, match="not a file of ours"):
         export(base, tmp_path / "new", "open_clip", b"nothing")

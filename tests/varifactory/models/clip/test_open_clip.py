@@ -15,13 +15,13 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from varifactory.errors import ModelError
+from varifactory.models.clip.activation import published
 from varifactory.models.clip.bases import find_base
 from varifactory.models.clip.embedder import Embedder
 from varifactory.models.clip.open_clip import (
     BUILT_IN,
     WEIGHTS,
     OpenClip,
-    _published,
     find_checkpoint,
     prepare,
 )
@@ -170,20 +170,20 @@ def test_openai_s_weights_get_the_activation_they_were_trained_with(
 
 
 def test_the_paper_s_checkpoint_is_computed_with_quickgelu():
-    assert find_checkpoint("ViT-B-16/openai")._quick_gelu()
-    assert find_checkpoint("ViT-L-14-quickgelu/dfn2b")._quick_gelu()
-    assert not find_checkpoint("ViT-B-16/laion2b_s34b_b88k")._quick_gelu()
+    assert find_checkpoint("ViT-B-16/openai")._needs_quick_gelu()
+    assert find_checkpoint("ViT-L-14-quickgelu/dfn2b")._needs_quick_gelu()
+    assert not find_checkpoint("ViT-B-16/laion2b_s34b_b88k")._needs_quick_gelu()
     assert find_checkpoint("ViT-B-16/openai").identity["activation"] == "of the weights"
 
 
 def test_a_file_of_published_weights_is_known_by_its_hash():
     url = _PRETRAINED["ViT-B-16"]["openai"]["url"]
-    assert _published(re.search(r"[0-9a-f]{64}", url)[0]) is True
+    assert published(re.search(r"[0-9a-f]{64}", url)[0]) is True
     url = _PRETRAINED["ViT-B-32"]["laion400m_e32"]["url"]
-    assert _published(re.search(r"-([0-9a-f]{8})\.pt", url)[1] + "0" * 56) is True
+    assert published(re.search(r"-([0-9a-f]{8})\.pt", url)[1] + "0" * 56) is True
     url = _PRETRAINED["ViT-B-16"]["laion400m_e32"]["url"]
-    assert _published(re.search(r"-([0-9a-f]{8})\.pt", url)[1] + "0" * 56) is False
-    assert _published("0" * 64) is None
+    assert published(re.search(r"-([0-9a-f]{8})\.pt", url)[1] + "0" * 56) is False
+    assert published("0" * 64) is None
 
 
 def test_an_unknown_file_says_which_activation_it_is_given(tiny_openai, paper_like, caplog):
