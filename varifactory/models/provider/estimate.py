@@ -38,18 +38,20 @@ class Estimate:
     def words(self) -> str:
         """One line for people."""
         asked = f"{self.section} by {self.model}: {self.questions:,} questions"
+        few = ""
+        if self.most_requests < self.questions:
+            few = (
+                f"; {self.section}.max_requests is {self.most_requests} and will stop it: raise it"
+            )
         if self.expected_usd is None or self.most_usd is None:
             return (
                 f"{asked}, at most {self.most_requests:,} requests; the price of {self.model} is "
                 f"unknown, so {self.section}.max_usd cannot be kept: name it in prompts.prices "
-                "(0 for a server of your own)"
+                f"(0 for a server of your own){few}"
             )
-        short = ""
         if self.expected_usd > self.max_usd:
-            short = f"; {self.section}.max_usd is {self.max_usd:g} and will stop it: raise it"
-        return (
-            f"{asked}, about {dollars(self.expected_usd)}, at most {dollars(self.most_usd)}{short}"
-        )
+            few += f"; {self.section}.max_usd is {self.max_usd:g} and will stop it: raise it"
+        return f"{asked}, about {dollars(self.expected_usd)}, at most {dollars(self.most_usd)}{few}"
 
 
 def dollars(usd: float) -> str:

@@ -1,5 +1,6 @@
 """What a run pays providers: told before it, kept to while it lasts, summed up after it."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -79,12 +80,23 @@ def _of_verdicts(recipe: Recipe, class_names: Sequence[str], pictures: int) -> E
 
     worker = judge(recipe, (), "", name="vision")
     assert isinstance(worker, VisionJudge)
-    # Of a drawn world the sources are judged too: their values are known.
-    count = pictures * (2 * recipe.edits.per_source + (recipe.sources.kind == "world"))
+    about, most = _judged(recipe, len(class_names), pictures)
     cases = [_case(recipe, attribute, class_names) for attribute in recipe.prompts.attributes]
-    first = worker.estimate([(case, count) for case in cases])
-    every = worker.estimate([(case, count * recipe.edits.attempts) for case in cases])
+    first = worker.estimate([(case, about) for case in cases])
+    every = worker.estimate([(case, most) for case in cases])
     return replace(first, most_requests=every.most_requests, most_usd=every.most_usd)
+
+
+def _judged(recipe: Recipe, classes: int, pictures: int) -> tuple[int, int]:
+    """Pictures of one attribute that are judged: in the first attempts, and at most."""
+    from varifactory.quotas import WIDEST
+
+    edits = recipe.edits
+    # Of a drawn world the sources are judged too: their values are known.
+    known = pictures if recipe.sources.kind == "world" else 0
+    made, wanted = 2 * pictures * edits.per_source, 2 * edits.exact * classes
+    further = math.ceil(edits.rounds * WIDEST * wanted)
+    return known + max(made, wanted), known + (max(made, wanted) + further) * edits.attempts
 
 
 def _case(recipe: Recipe, attribute: str, class_names: Sequence[str]) -> JudgeCase:

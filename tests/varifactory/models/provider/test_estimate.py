@@ -22,6 +22,12 @@ def test_the_budget_bounds_it_and_one_too_small_is_told() -> None:
     assert "verdicts.max_usd is 1.5 and will stop it: raise it" in found.words()
 
 
+def test_too_few_requests_are_told() -> None:
+    for rate in (Rate(1e-3, 2e-3), None):
+        found = added("verdicts", "m", rate, QUESTIONS * 10, 100.0, 4)
+        assert "verdicts.max_requests is 4 and will stop it: raise it" in found.words()
+
+
 def test_an_unknown_price_is_told_with_its_bound() -> None:
     found = added("verdicts", "m", None, QUESTIONS * 5, 1.0, 1000)
     assert (found.expected_usd, found.most_usd) == (None, None)

@@ -110,6 +110,23 @@ def test_what_a_run_will_pay_is_counted_from_its_recipe() -> None:
     assert registry.expected_costs(recipe(), ["cat"], 10) == []
 
 
+def test_rounds_towards_an_exact_number_are_in_the_bound() -> None:
+    def judging(**edits: Any) -> Any:
+        asked = Recipe.parse(
+            {"name": "x", "sources": {"kind": "folder", "uri": "/nowhere"}, "edits": edits,
+             "prompts": {"attributes": ["color"],
+                         "prices": [{"model": "m", "input": 1, "output": 1}]},
+             "verdicts": {"judge": "vision", "model": "m", "max_usd": 1e6, "max_requests": 10**6}}
+        )  # fmt: skip
+        (found,) = registry.expected_costs(asked, ["cat", "dog"], 10)
+        return found
+
+    plain = judging(per_source=1, attempts=2)
+    exact = judging(per_source=1, attempts=2, exact=30, rounds=3)
+    assert (plain.questions, exact.questions) == (20, 120)
+    assert exact.most_requests == plain.most_requests // 40 * (120 + 3 * 4 * 120) * 2
+
+
 def test_only_those_who_are_paid_are_summed_up() -> None:
     rows = [{"run": "r", "cost_usd": 0.5, "raw": "x"}, {"run": "s", "cost_usd": 9.0, "raw": "x"}]
     fields = {"judge": {"name": "vision", "model": "m"}}
