@@ -17,7 +17,7 @@ from varifactory.pages import environment
 from varifactory.report import said, verdict
 from varifactory.store import Manifest
 from varifactory.study import StudyFigures
-from varifactory.yields import edits_of, pairs, yields
+from varifactory.yields import edits_of, judge_words, pairs, yields
 
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 """Size words that data set hubs read."""
@@ -86,7 +86,7 @@ def render_card(
         seeds=_seeds(manifest.recipe),
         limits=[*_known(items, machinery), *limits],
         judges=judges,
-        people=people,
+        words=judge_words(edits, confidence),
         **_checked(people),
         kappa_words=kappa_words,
         verdict=verdict(study) if study and study.arms else [],
@@ -100,8 +100,9 @@ def render_card(
 
 def _checked(people: CalibrationFigures | None) -> dict[str, Any]:
     if people is None:
-        return {}
-    return {"checked": checked_rows(people), "checked_notes": checked_notes(people)}
+        return {"people": None}
+    rows, notes = checked_rows(people), checked_notes(people)
+    return {"people": people, "checked": rows, "checked_notes": notes}
 
 
 def plain(text: Any) -> str:

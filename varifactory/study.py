@@ -27,11 +27,13 @@ from varifactory.statistics import (
 )
 from varifactory.yields import (
     Confusion,
+    JudgeWords,
     Pairs,
     Presence,
     Yield,
     edits_of,
     feasibility_confusion,
+    judge_words,
     pairs,
     presences,
     presences_of_rates,
@@ -144,6 +146,7 @@ class StudyFigures:
     notes: tuple[str, ...] = field(default=())
     """What a reader must know of cells that are missing or were left out."""
     kappas: tuple[Kappa, ...] = ()
+    judge_words: tuple[JudgeWords, ...] = ()
     people: CalibrationFigures | None = None
 
 
@@ -196,6 +199,7 @@ def study_figures(
         confidence=confidence,
         notes=tuple(notes),
         kappas=tuple(tables.kappas),
+        judge_words=tuple(judge_words(edits, confidence)),
         people=tables.people,
     )  # fmt: skip
 

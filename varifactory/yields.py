@@ -1,5 +1,6 @@
 """What became of the edits that were asked for: counts, reasons and rates, from the items table."""
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,6 +43,17 @@ class Presence:
     judged: int
     seen: Interval
     mean_score: float
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeWords:
+    """What one judge of a panel said, by its own word alone."""
+
+    judge: str
+    statuses: dict[str, int]
+    """``failed`` and ``skipped``: no word of it was to be had."""
+    accepted: Interval | None
+    """Of those it had a word on; None without any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +136,23 @@ def presences_of_rates(
             Presence(attribute, editor, judged, proportion(seen, judged, confidence), mean)
         )
     return found
+
+
+def judge_words(edits: Iterable[Mapping[str, Any]], confidence: float = 0.95) -> list[JudgeWords]:
+    """What each judge of a panel said of the kept edits; empty where one alone was asked."""
+    counted: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in edits:
+        for name, word in json.loads(row.get("judgements") or "{}").items():
+            counted[name][word["status"]] += 1
+    return [
+        JudgeWords(
+            name,
+            {status: found[status] for status in STATUSES},
+            proportion(found["ok"], answered, confidence) if answered else None,
+        )
+        for name, found in counted.items()
+        for answered in [found["ok"] + found["rejected"]]
+    ]
 
 
 def edits_of(items: pa.Table) -> list[dict[str, Any]]:

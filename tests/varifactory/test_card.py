@@ -1,3 +1,4 @@
+import json
 import re
 from datetime import UTC, datetime
 
@@ -123,6 +124,17 @@ def test_names_are_shown_as_they_are() -> None:
     assert plain("a|b\nc *d*") == "a\\|b c \\*d\\*"
     assert fence("x ``` y") == "````"
     assert fence("x") == "```"
+
+
+def test_it_tells_what_each_judge_of_a_panel_said() -> None:
+    drawn = Drawn(classes=("owl",), sources=1)
+    words = json.dumps({"measured": {"status": "ok"}, "clip": {"status": "failed"}})
+    for row in drawn.rows:
+        row["judgements"] = words if row["kind"] == "edit" else None
+    edits = sum(row["kind"] == "edit" for row in drawn.rows)
+    text = card(drawn)
+    assert f"| measured | {edits} | 0 | 0 | 100.0 |" in text
+    assert f"| clip | 0 | 0 | {edits} |  |  |" in text
 
 
 def test_it_tells_how_far_judges_agree_and_what_people_say(drawn: Drawn) -> None:

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from tests.drawn_items import Drawn
@@ -6,6 +8,7 @@ from varifactory.yields import (
     confusion_of_counts,
     edits_of,
     feasibility_confusion,
+    judge_words,
     pairs,
     presences,
     presences_of_rates,
@@ -97,3 +100,20 @@ def test_confusion_counts_pairs_and_leaves_the_unanswered_out_of_agreement() -> 
 def test_nothing_judged_has_no_confusion() -> None:
     assert feasibility_confusion([edit(judged_feasibility=None)]) is None
     assert confusion("t", ["a"], ["not judged"]).agreement is None
+
+
+def test_each_judge_of_a_panel_is_counted_by_its_own_word() -> None:
+    said = [("ok", "ok"), ("ok", "rejected"), ("rejected", "failed"), ("ok", "skipped")]
+    edits = [{"judgements": json.dumps({"measured": {"status": a}, "clip": {"status": b}})}
+             for a, b in said]  # fmt: skip
+    measured, clip = judge_words([*edits, {"judgements": None}])
+    assert measured.statuses == {"ok": 3, "rejected": 1, "failed": 0, "skipped": 0}
+    assert measured.accepted is not None
+    assert measured.accepted.estimate == 0.75
+    assert clip.accepted is not None
+    assert (clip.accepted.estimate, clip.statuses["failed"], clip.statuses["skipped"]) == (
+        0.5,
+        1,
+        1,
+    )
+    assert judge_words([{"judgements": None}]) == []
