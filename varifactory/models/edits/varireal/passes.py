@@ -57,7 +57,7 @@ class Pass:
         self.pipeline = pipeline
         self._forward = forward
         self._side = side
-        self._batch = batch
+        self._batch = self._size = batch
         self._padded = padded
 
     def __call__(self, requests: Sequence[Request]) -> list[Pixels]:
@@ -76,7 +76,7 @@ class Pass:
         with self.pipeline.use() as pipeline:
             try:
                 return accelerator.halving(
-                    requests, self._batch, lambda some: self._pictures(pipeline, some)
+                    requests, self._size, lambda some: self._pictures(pipeline, some)
                 )
             except MemoryError as error:
                 raise ModelError(
@@ -87,8 +87,14 @@ class Pass:
     def _pictures(self, pipeline: Any, requests: Sequence[Request]) -> list[Pixels]:
         filling = self._batch - len(requests) if self._padded else 0
         full = [*requests, *[requests[-1]] * filling]
-        pictures = np.asarray(self._forward(pipeline, full, _common(full, self._side)).images)
-        return [self._checked(picture) for picture in pictures[: len(requests)]]
+        try:
+            made = np.asarray(self._forward(pipeline, full, _common(full, self._side)).images)
+        except Exception as error:
+            # Kept for later calls: a batch that is too large fails late, in decoding.
+            if accelerator.is_short(error) and len(requests) > 1:
+                self._size = max(1, len(requests) // 2)
+            raise
+        return [self._checked(picture) for picture in made[: len(requests)]]
 
     def _checked(self, picture: NDArray[np.floating[Any]]) -> Pixels:
         if not np.isfinite(picture).all():
