@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from varifactory.errors import FactoryError
+
 DRAWS = 1000
 """Resamples of an interval: its bounds then move by about 0.01 from seed to seed."""
 MOST_UNDEFINED = 0.05
@@ -116,24 +118,35 @@ def _kappa(
     return Kappa(question, raters, method, len(items), agreed, value, low, high)
 
 
-def _fleiss(ways: Codes, times: Codes) -> float | None:
-    from statsmodels.stats import inter_rater  # type: ignore[import-untyped, unused-ignore]
+def inter_rater() -> Any:
+    """The module of statsmodels that knows kappa.
 
+    Raises:
+        FactoryError: it is not installed: a reader of data sets does without.
+    """
+    try:
+        from statsmodels.stats import inter_rater
+    except ImportError as error:
+        raise FactoryError(
+            f"kappa needs statsmodels ({error}): pip install 'varifactory[run]'"
+        ) from None
+    return inter_rater
+
+
+def _fleiss(ways: Codes, times: Codes) -> float | None:
     counts = np.zeros((len(ways), int(ways.max()) + 1), int)
     np.add.at(counts, (np.arange(len(ways))[:, None], ways), 1)
     if np.count_nonzero(counts[times > 0].any(axis=0)) < 2:
         return None
-    return float(inter_rater.fleiss_kappa(np.repeat(counts, times, axis=0)))
+    return float(inter_rater().fleiss_kappa(np.repeat(counts, times, axis=0)))
 
 
 def _cohen(ways: Codes, times: Codes) -> float | None:
-    from statsmodels.stats import inter_rater
-
     table = np.zeros((int(ways.max()) + 1,) * 2)
     np.add.at(table, (ways[:, 0], ways[:, 1]), times)
     if np.count_nonzero(table.any(axis=0) | table.any(axis=1)) < 2:
         return None
-    return float(inter_rater.cohens_kappa(table, return_results=False))
+    return float(inter_rater().cohens_kappa(table, return_results=False))
 
 
 def _interval(

@@ -1,6 +1,9 @@
+import sys
+
 import numpy as np
 import pytest
 
+from varifactory.errors import FactoryError
 from varifactory.kappa import ALL_THE_SAME, NOTHING, Kappa, kappas
 
 FLEISS_1971 = """
@@ -57,6 +60,12 @@ def test_what_has_no_value_says_so() -> None:
 def test_an_interval_that_rests_on_almost_nothing_is_not_told() -> None:
     _, cohen = kappas("q", answers("y" * 30 + "n", "y" * 30 + "n"))
     assert (cohen.value, cohen.low, cohen.high) == (1.0, None, None)
+
+
+def test_without_statsmodels_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "statsmodels.stats", None)
+    with pytest.raises(FactoryError, match=r"kappa needs statsmodels .*pip install"):
+        kappas("q", answers("yn", "yy"))
 
 
 def test_items_that_one_rater_left_out_count_for_the_others() -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from math import sqrt
 from statistics import NormalDist
 
+from varifactory.kappa import inter_rater
 from varifactory.statistics import Interval
 
 COVERS = "the draw of the sample, not errors of those who labelled it"
@@ -129,9 +130,8 @@ def filter_kappa(accepted: Interval, refused: Interval, taken: float) -> Interva
 
 def _cohen(table: list[list[float]]) -> float:
     import numpy as np
-    from statsmodels.stats import inter_rater  # type: ignore[import-untyped, unused-ignore]
 
-    return float(inter_rater.cohens_kappa(np.array(table), return_results=False))
+    return float(inter_rater().cohens_kappa(np.array(table), return_results=False))
 
 
 def _joined(found: Callable[[float, float], float], good: Interval, bad: Interval) -> Interval:
