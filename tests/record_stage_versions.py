@@ -27,16 +27,21 @@ MODULES: dict[str, tuple[str, ...]] = {
     "sources": ("varifactory.sources",),
     "leakage": ("varifactory.leakage",),
     "prompts": ("varifactory.prompts", "varifactory.models.prompts.catalog"),
-    "masks": ("varifactory.masks", "varifactory.models.masks.sam", "varifactory.grabcut"),
-    "adapters": ("varifactory.adapters", "varifactory.models.adapters.tuner"),
-    "edits": ("varifactory.edits", "varifactory.compositor", "varifactory.models.edits.diffusion"),
-    "verdicts": ("varifactory.verdicts", "varifactory.judge", "varifactory.models.clip.open_clip"),
-    "training": ("varifactory.training", "varifactory.models.clip.lora"),
-    "checkpoints": ("varifactory.training", "varifactory.models.clip.lora"),
-    "predictions": ("varifactory.training", "varifactory.models.clip.lora"),
+    "masks": ("varifactory.masks", "varifactory.models.masks.*", "varifactory.grabcut"),
+    "adapters": ("varifactory.adapters", "varifactory.models.adapters.*"),
+    "edits": ("varifactory.edits", "varifactory.compositor", "varifactory.models.edits.*"),
+    "verdicts": (
+        "varifactory.verdicts",
+        "varifactory.judge",
+        "varifactory.models.verdicts.*",
+        "varifactory.models.clip.*",
+    ),
+    "training": ("varifactory.training", "varifactory.models.clip.*"),
+    "checkpoints": ("varifactory.training", "varifactory.models.clip.*"),
+    "predictions": ("varifactory.training", "varifactory.models.clip.*"),
     "items": ("varifactory.items",),
 }
-"""Stage -> what makes it: its own module, and the built-in models it is given."""
+"""Stage -> what makes it: its module, and the models it may be given; ``.*`` is a whole folder."""
 
 DATA: dict[str, tuple[str, ...]] = {
     "varifactory/prompts.py": ("varifactory/catalog/**/*.yaml",),
@@ -45,7 +50,10 @@ DATA: dict[str, tuple[str, ...]] = {
     "varifactory/models/masks/sam.py": (f"{BUILT_IN}/small-sam/*.safetensors",),
     "varifactory/models/clip/open_clip.py": (f"{BUILT_IN}/small-clip/*.safetensors",),
     "varifactory/models/edits/diffusion.py": (f"{BUILT_IN}/small-diffusion/**/*.safetensors",),
-    "varifactory/models/edits/families.py": ("varifactory/models/edits/*.yaml",),
+    "varifactory/models/edits": ("varifactory/models/edits/**/*.yaml",),
+    "varifactory/models/masks": ("varifactory/models/masks/*.yaml",),
+    "varifactory/models/verdicts": ("varifactory/models/verdicts/*.yaml",),
+    "varifactory/models/clip": ("varifactory/models/clip/*.yaml",),
 }
 """Code -> the files it reads; cards are words about weights and stay out."""
 
@@ -53,6 +61,12 @@ EXEMPT = {
     "varifactory/__init__.py": "names for users",
     "varifactory/catalog": "values, words and paints that reach a stage are fields of its keys",
     "varifactory/errors.py": "what users are told",
+    "varifactory/keeping.py": "where rows and blobs are kept",
+    "varifactory/models/accelerator.py": "what is done where memory is short or a card is lost",
+    "varifactory/models/checkpoints.py": "which weights are meant: their commit or hash is a field",
+    "varifactory/models/provider": "how a provider is asked again, and what it may cost",
+    "varifactory/models/residency.py": "what stays loaded",
+    "varifactory/models/weight_hashes.py": "hashes that are remembered",
     "varifactory/models/__init__.py": "what a model must be able to do; nothing is done there",
     "varifactory/records.py": "columns that rows are kept in",
     "varifactory/recipe/": "the settings that reach a stage are fields of its spec",
@@ -65,7 +79,7 @@ EXEMPT = {
 def files_of(stage: str) -> list[str]:
     """The code that a stage is made of, transitively, and the data that this reads."""
     found: set[str] = set()
-    waiting = [path for name in MODULES[stage] for path in _paths(name)]
+    waiting = [path for name in MODULES[stage] for path in _named(name)]
     while waiting:
         path = waiting.pop()
         if path not in found and not any(path.startswith(one) for one in EXEMPT):
@@ -75,6 +89,14 @@ def files_of(stage: str) -> list[str]:
             if any(path.startswith(code) for path in found)]  # fmt: skip
     read = {str(path.relative_to(ROOT)) for pattern in data for path in ROOT.glob(pattern)}
     return sorted(found | read)
+
+
+def _named(name: str) -> list[str]:
+    """The files of an entry of ``MODULES``."""
+    if not name.endswith(".*"):
+        return _paths(name)
+    folder = ROOT / name.removesuffix(".*").replace(".", "/")
+    return sorted(str(path.relative_to(ROOT)) for path in folder.rglob("*.py"))
 
 
 def _paths(name: str) -> list[str]:
