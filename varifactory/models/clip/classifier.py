@@ -162,9 +162,9 @@ class Classifier:
         import torch
 
         tokens = self.base.tokens(self.model, texts)
-        if tokens.shape[1] > LONGEST_KEPT and self.base.can_shorten(self.model):
-            # A text ends where its highest number first stands; the rest is padding.
-            longest = int(tokens.argmax(axis=1).max()) + 1
+        ends = self.base.ends(self.model, tokens) if tokens.shape[1] > LONGEST_KEPT else None
+        if ends is not None:
+            longest = int(ends.max()) + 1
             self.base.shorten(self.model, longest)
             tokens = tokens[:, :longest]
         return torch.from_numpy(np.ascontiguousarray(tokens)).to(self.ways.device)

@@ -146,11 +146,13 @@ class ClipCheckpoint:
         )
         text.attn_mask = text.attn_mask[:length, :length].clone()
 
-    def can_shorten(self, model: Any) -> bool:
-        """Whether its texts end at a token that sees only what is before it."""
+    def ends(self, model: Any, tokens: NDArray[np.int64]) -> NDArray[np.int64] | None:
+        """Where each text ends, at the place its features are read from; None where that place
+        sees what follows."""
         text = getattr(model, "text", model)
         pool = getattr(text, "pool_type", None) or getattr(model, "text_pool_type", "")
-        return pool == "argmax" and getattr(text, "attn_mask", None) is not None
+        causal = pool == "argmax" and getattr(text, "attn_mask", None) is not None
+        return tokens.argmax(axis=1) if causal else None
 
     def _place(self) -> str:
         if self.hub is None:

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from varifactory.models import Pixels, accelerator
+from varifactory.models.clip import naflex
 
 if TYPE_CHECKING:
     import torch
 
 Box = tuple[float, float, float, float]
-MOST_KEPT = 4 * 2**30
+MOST_KEPT = 2 * 2**30
 """Bytes of resized pictures that one training keeps; further ones are resized at each step."""
 MOST_WORKERS = 16
 
@@ -33,6 +34,10 @@ class Look:
     whole: bool = False
     """The whole picture, squeezed into the tower's shape (SigLIP), not its centre (CLIP)."""
     bilinear: bool = False
+    patch: int = 0
+    """Side of a patch of a tower that takes pictures of any shape (NaFlex); 0 of the others."""
+    patches: int = 0
+    """Most patches such a tower takes."""
 
 
 def prepare(
@@ -54,8 +59,10 @@ def prepare(
     return np.asarray(resized).transpose(2, 0, 1)
 
 
-def prepared(image: Pixels, look: Look) -> NDArray[np.uint8]:
-    """The image as ``look`` wants it, (3, h, w), 0 to 255."""
+def prepared(image: Pixels, look: Look) -> NDArray[Any]:
+    """The image as ``look`` wants it, (3, h, w), 0 to 255; or its ``naflex.patches``."""
+    if look.patch:
+        return naflex.patches(image, look.patch, look.patches)
     box = (0.0, 0.0, float(image.shape[1]), float(image.shape[0])) if look.whole else None
     return prepare(image, look.height, look.width, box, bilinear=look.bilinear)
 
@@ -88,8 +95,8 @@ def _workers() -> ThreadPoolExecutor:
 
 
 def each_of(
-    change: Callable[..., NDArray[np.uint8]], *given: Iterable[Any], together: bool
-) -> NDArray[np.uint8]:
+    change: Callable[..., NDArray[Any]], *given: Iterable[Any], together: bool
+) -> NDArray[Any]:
     """``change`` of every image, stacked; several at a time where ``together``.
 
     Beside a card alone: on a CPU its cores are the model's.
@@ -97,16 +104,19 @@ def each_of(
     return np.stack(list(_workers().map(change, *given) if together else map(change, *given)))
 
 
-def scaled(batch: NDArray[np.uint8], look: Look, device: Any) -> "torch.Tensor":
+def scaled(batch: NDArray[Any], look: Look, device: Any) -> "torch.Tensor":
     """Pictures (n, 3, h, w), 0 to 255, as the tower's input on ``device``.
 
-    To a card they travel as bytes, from pinned memory and without waiting for them.
+    To a card they travel as bytes, from pinned memory and without waiting for them. Patches stay
+    as they are: their tower's own ``encode_images`` scales them.
     """
     import torch
 
     pictures = torch.from_numpy(batch)
     if torch.device(device).type == "cuda":
         pictures = pictures.pin_memory().to(device, non_blocking=True)
+    if look.patch:
+        return pictures.to(device).float()
     mean, deviation = (
         torch.tensor(values, device=device).view(1, 3, 1, 1)
         for values in (look.mean, look.deviation)

@@ -1,7 +1,7 @@
 """CLIP and SigLIP through transformers: a hub's, or a folder that transformers itself reads.
 
-CLIP embeds and can be trained; SigLIP 1 and 2 embed alone. Of SigLIP 2 those of one picture size
-are meant (``google/siglip2-base-patch16-224``), not the NaFlex ones.
+CLIP embeds and can be trained; SigLIP 1 and 2 embed alone. SigLIP 2 of one picture size
+(``google/siglip2-base-patch16-224``) is a ``SiglipModel`` there, NaFlex a ``Siglip2Model``.
 """
 
 import json
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from varifactory.errors import ModelError
 from varifactory.models import checkpoints
+from varifactory.models.clip import naflex
 from varifactory.models.clip.pictures import Look
 from varifactory.recipe import Checkpoint
 
@@ -122,13 +123,14 @@ class TransformersClip:
     def look(self, model: Any) -> Look:
         """How its image processor would prepare pictures."""
         image = model.config.vision_config
-        if not hasattr(image, "image_size"):
-            raise ModelError(
-                f"{self.key} {self.name!r} takes pictures of any size (NaFlex), which is not known "
-                "here: take one of a fixed size, such as google/siglip2-base-patch16-224"
-            )
         given = _processor(self.folder())
         siglip = model.config.model_type != "clip"
+        if model.config.model_type == "siglip2":
+            middle = tuple(given.get("image_mean") or MIDDLE)
+            return Look(
+                0, 0, middle, tuple(given.get("image_std") or MIDDLE), patch=image.patch_size,
+                patches=given.get("max_num_patches") or image.num_patches,
+            )  # fmt: skip
         return Look(
             image.image_size, image.image_size,
             tuple(given.get("image_mean") or (MIDDLE if siglip else MEAN)),
@@ -139,7 +141,12 @@ class TransformersClip:
 
     def encode_images(self, model: Any, pictures: "torch.Tensor") -> "torch.Tensor":
         """(n, width), not yet of length 1."""
-        return _features(model.get_image_features(pixel_values=pictures))
+        if model.config.model_type != "siglip2":
+            return _features(model.get_image_features(pixel_values=pictures))
+        look = self.look(model)
+        return _features(
+            model.get_image_features(**naflex.inputs(pictures, look.mean, look.deviation))
+        )
 
     def encode_texts(self, model: Any, tokens: "torch.Tensor") -> "torch.Tensor":
         """(n, width), not yet of length 1; no mask, since both kinds were trained without."""
@@ -161,9 +168,15 @@ class TransformersClip:
         """Compute activations again in the backward pass instead of keeping them."""
         model.activation_checkpointing_enable({"use_reentrant": False})
 
-    def can_shorten(self, model: Any) -> bool:
-        """CLIP's texts end at a token that sees only what is before it."""
-        return bool(model.config.model_type == "clip")
+    def ends(self, model: Any, tokens: NDArray[np.int64]) -> NDArray[np.int64] | None:
+        """Where each text ends, at the place its features are read from; None where that place
+        sees what follows."""
+        if model.config.model_type != "clip":
+            return None
+        end = model.config.text_config.eos_token_id
+        # 2 is what old configurations say; transformers then takes the highest number.
+        place: NDArray[np.int64] = (tokens if end == 2 else tokens == end).argmax(axis=1)
+        return place
 
     def shorten(self, model: Any, length: int) -> None:
         """Nothing to change: its text tower takes texts of any length."""

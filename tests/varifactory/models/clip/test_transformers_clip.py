@@ -7,12 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from transformers import (
     AutoModel,
     AutoProcessor,
+    AutoTokenizer,
     CLIPModel,
+    Siglip2Config,
+    Siglip2ImageProcessor,
+    Siglip2Model,
+    Siglip2Processor,
     Siglip2Tokenizer,
     SiglipConfig,
     SiglipImageProcessor,
@@ -108,6 +114,42 @@ def test_siglip_embeds_and_scores_as_transformers_itself_does(siglip, images):
     logits = ours.logit_scale * stock.image_embeds.numpy() @ read.T + ours.logit_bias
     np.testing.assert_allclose(logits, stock.logits_per_image.numpy(), atol=1e-4)
     assert np.array_equal(ours.embed_texts(["dax"]), ours.embed_texts(["DAX"]))
+
+
+@pytest.fixture(scope="module")
+def naflex(tmp_path_factory, siglip) -> Path:
+    """SigLIP 2 that keeps a picture's shape, as google/siglip2-base-patch16-naflex does."""
+    folder = tmp_path_factory.mktemp("naflex")
+    tower = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
+             "num_attention_heads": 2}  # fmt: skip
+    torch.manual_seed(2)
+    Siglip2Model(Siglip2Config(
+        text_config={**tower, "vocab_size": 100, "max_position_embeddings": 64,
+                     "bos_token_id": 2, "eos_token_id": 1, "pad_token_id": 0},
+        vision_config={**tower, "num_patches": 16, "patch_size": 8},
+    )).save_pretrained(folder)  # fmt: skip
+    Siglip2Processor(
+        image_processor=Siglip2ImageProcessor(patch_size=8, max_num_patches=16),
+        tokenizer=AutoTokenizer.from_pretrained(siglip),
+    ).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("shape", [(96, 96), (96, 30), (20, 96)])
+def test_naflex_keeps_a_picture_s_shape_as_transformers_itself_does(naflex, images, shape):
+    cut = [np.ascontiguousarray(image[: shape[0], : shape[1]]) for image in images]
+    ours = Embedder(find_base(str(naflex)), batch=4)
+    model = AutoModel.from_pretrained(naflex)
+    shown = Siglip2ImageProcessor.from_pretrained(naflex)(
+        [Image.fromarray(image) for image in cut], return_tensors="pt"
+    )
+    with torch.inference_mode():
+        stock = model.get_image_features(**shown).pooler_output
+    wanted = F.normalize(stock, dim=-1).numpy()
+    assert (ours.embed_images(cut) * wanted).sum(axis=1).min() > 0.999
+    assert ours.embed_texts(TEXTS).shape == (5, 32)
+    mixed = ours.embed_images([cut[0], images[0]])
+    assert np.array_equal(mixed[0], ours.embed_images(cut)[0])
 
 
 def test_embeddings_do_not_depend_on_batch_mates_or_place(siglip, images):

@@ -1,5 +1,7 @@
 """How a training computes: encoders, precision, memory, compiling, and working ahead."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from varifactory.models import LoraSettings, accelerator
 from varifactory.models.clip.adapter import unpack
 from varifactory.models.clip.bases import find_base
 from varifactory.models.clip.classifier import Ways
+from varifactory.models.clip.export import export
 from varifactory.models.clip.lora import LoraClip
 from varifactory.models.clip.open_clip import ClipCheckpoint
 from varifactory.models.clip.pictures import Kept, Look
@@ -168,6 +171,20 @@ def test_texts_are_cut_after_their_end_where_they_are_long(paper_like, images, m
     assert cut._net._tokens.shape[1] < 20
     np.testing.assert_allclose(run(cut, images, 3), run(whole, images, 3), rtol=1e-4)
     np.testing.assert_allclose(cut.logits(images), whole.logits(images), atol=1e-3)
+
+
+def test_a_text_with_a_word_above_its_end_is_not_cut_there(tmp_path, paper_like, images):
+    """Vocabularies that were added to have numbers above the one that ends a text."""
+    folder = tmp_path / "transformers"
+    export(find_base(str(paper_like)), folder, "transformers")
+    config = json.loads((folder / "config.json").read_text())
+    config["text_config"]["eos_token_id"] = 269  # the number of a word that ends with "."
+    (folder / "config.json").write_text(json.dumps(config))
+    trainee = LoraClip(find_base(str(folder)), "a {class_name} . photo", batch=4)
+    trainee.begin(settings(), CLASSES)
+    tokens = trainee._net._tokens
+    assert (tokens == 269).sum(dim=1).tolist() == [1, 1, 1]
+    assert int((tokens[2] == 269).int().argmax()) == tokens.shape[1] - 1
 
 
 def test_a_picture_is_resized_once_until_the_memory_for_them_is_full(images):
