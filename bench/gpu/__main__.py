@@ -94,6 +94,7 @@ def _group(name: str, figures: Figures, asked: argparse.Namespace) -> bool:
     began = time.perf_counter()
     try:
         with folder() as place:
+            os.environ["VARIFACTORY_CACHE"] = str(place / "cache")
             module.main(figures, place, replace(usual, **changes(name, asked.set)))
     except Exception:
         logging.exception("%s did not end", name)
