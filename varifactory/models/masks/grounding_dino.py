@@ -9,7 +9,7 @@ from varifactory.models.checkpoints import Found
 from varifactory.models.masks.phrases import no_words, phrase
 from varifactory.models.masks.pretrained import identity_of, load
 from varifactory.models.masks.prompting import Box, Prompt, Shown
-from varifactory.models.masks.running import compute_in, one_by_one
+from varifactory.models.masks.running import compute_in, one_by_one, prepared_ahead
 from varifactory.models.residency import Resident
 
 if TYPE_CHECKING:
@@ -57,21 +57,28 @@ class GroundingDino:
     def show(self, images: Sequence[Pixels], class_names: Sequence[str]) -> list[Shown]:
         with self.model.use() as (model, processor, place):
 
-            def one(work: tuple[Pixels, str]) -> Shown:
-                image, name = work
+            def one(work: tuple[tuple[Pixels, str], Any]) -> Shown:
+                (image, name), planes = work
                 words = sentence(self._template, name)
                 if not words:
                     return Shown((), no_words(name))
-                return self._seen(image, words, _boxes(model, processor, place, image, words))
+                text = _tokens(processor.tokenizer, words, model.config.max_text_len).to(place)
+                made = model(**planes.to(place), **text)
+                size = [image.shape[:2]]
+                [seen] = processor.post_process_grounded_object_detection(
+                    made, text["input_ids"], threshold=self._threshold, target_sizes=size
+                )
+                boxes = _boxes(seen["scores"].tolist(), seen["boxes"].tolist(), image)
+                return self._shown(words, boxes, float(made.logits.sigmoid().max()))
 
-            return one_by_one(list(zip(images, class_names, strict=True)), one)
+            both = list(zip(images, class_names, strict=True))
+            pictures = processor.image_processor
+            return one_by_one(prepared_ahead(both, lambda work: _planes(pictures, work[0])), one)
 
-    def _seen(self, image: Pixels, words: str, boxes: list[tuple[float, Box]]) -> Shown:
-        above = [one for one in boxes if one[0] > self._threshold]
+    def _shown(self, words: str, above: list[tuple[float, Box]], best: float) -> Shown:
         if not above:
-            best = f"; the best had {boxes[0][0]:g}" if boxes else ""
             limit = f"masks.detector.threshold {self._threshold:g}"
-            return Shown((), f"no box of {words!r} above {limit}{best}")
+            return Shown((), f"no box of {words!r} above {limit}; the best had {best:g}")
         kept = above[: self._max_boxes]
         left_out = f"{len(above) - len(kept)} more left out by masks.detector.max_boxes"
         return Shown(
@@ -97,32 +104,31 @@ def sentence(template: str, class_name: str) -> str:
     return f"{words}." if words else ""
 
 
-def _boxes(
-    model: Any, processor: Any, place: "torch.device", image: Pixels, words: str
-) -> list[tuple[float, Box]]:
-    """Score and box of every query that is a box of at least a pixel, best first."""
-    inputs = processor(
-        images=[image.copy()],  # what the store decodes is read-only, which torch warns of
-        text=[words],
-        # Told, not guessed: a picture of three rows looks like channels first.
-        images_kwargs={"input_data_format": "channels_last"},
-        return_tensors="pt",
+def _planes(pictures: Any, image: Pixels) -> Any:
+    # Told, not guessed: a picture of three rows looks like channels first.
+    # Copied: what the store decodes is read-only, which torch warns of.
+    return pictures(images=[image.copy()], input_data_format="channels_last", return_tensors="pt")
+
+
+def _tokens(tokenizer: Any, words: str, longest: int) -> Any:
+    """As the model's processor makes them; never beside another use of the same tokenizer."""
+    return tokenizer(
+        [words],
+        return_token_type_ids=True,
         truncation=True,
-        max_length=model.config.max_text_len,
-    ).to(place)
-    made = model(**inputs)
-    [seen] = processor.post_process_grounded_object_detection(
-        made, inputs["input_ids"], threshold=0.0, target_sizes=[image.shape[:2]]
+        max_length=longest,
+        return_tensors="pt",
     )
-    found = [
-        (float(score), _inside(box, image))
-        for score, box in zip(seen["scores"], seen["boxes"], strict=True)
-    ]
+
+
+def _boxes(scores: list[float], boxes: list[list[float]], image: Pixels) -> list[tuple[float, Box]]:
+    """Those of at least a pixel with their scores, best first."""
+    found = [(score, _inside(box, image)) for score, box in zip(scores, boxes, strict=True)]
     real = [one for one in found if one[1][0] < one[1][2] and one[1][1] < one[1][3]]
     return sorted(real, key=lambda one: -one[0])
 
 
-def _inside(box: Any, image: Pixels) -> Box:
-    left, top, right, bottom = (round(float(edge)) for edge in box)
+def _inside(box: Sequence[float], image: Pixels) -> Box:
+    left, top, right, bottom = (round(edge) for edge in box)
     height, width = image.shape[:2]
     return max(0, left), max(0, top), min(width, right), min(height, bottom)

@@ -8,7 +8,7 @@ from varifactory.models.accelerator import ready
 from varifactory.models.checkpoints import Found
 from varifactory.models.masks.pretrained import identity_of, load
 from varifactory.models.masks.prompting import Prompt, Shown
-from varifactory.models.masks.running import compute_in, one_by_one
+from varifactory.models.masks.running import compute_in, one_by_one, prepared_ahead
 from varifactory.models.residency import Resident
 
 if TYPE_CHECKING:
@@ -40,9 +40,13 @@ class Sam2:
         if not images:
             return []
         with self.model.use() as (model, processor, place):
+            both = list(zip(images, shown, strict=True))
+            ahead = prepared_ahead(both, lambda work: _inputs(processor, *work))
             return one_by_one(
-                list(zip(images, shown, strict=True)),
-                lambda work: _masks(model, processor, place, *work, multimask),
+                ahead,
+                lambda work: _masks(
+                    model, processor, work[0][1], work[1].to(place), multimask=multimask
+                ),
             )
 
     def _load(self) -> tuple[Any, Any, "torch.device"]:
@@ -52,14 +56,7 @@ class Sam2:
         return model.to(place), processor, place
 
 
-def _masks(
-    model: Any,
-    processor: Any,
-    place: "torch.device",
-    image: Pixels,
-    shown: Shown,
-    multimask: bool,
-) -> list[tuple[Region, float, Prompt]]:
+def _inputs(processor: Any, image: Pixels, shown: Shown) -> Any:
     """All prompts of an image are boxes, or it has one point."""
     asked: dict[str, Any]
     if shown.prompts[0].box is not None:
@@ -69,15 +66,20 @@ def _masks(
                  "input_labels": [[[1] for _ in shown.prompts]]}  # fmt: skip
     # Told, not guessed: a picture of three rows looks like channels first.
     # Copied: what the store decodes is read-only, which torch warns of.
-    inputs = processor(
+    return processor(
         images=[image.copy()], input_data_format="channels_last", return_tensors="pt", **asked
     )
-    sizes = inputs.pop("original_sizes")
-    made = model(**inputs.to(place), multimask_output=multimask)
-    [masks] = processor.post_process_masks(made.pred_masks.cpu(), sizes)
-    scores = made.iou_scores[0].cpu()
+
+
+def _masks(
+    model: Any, processor: Any, shown: Shown, inputs: Any, *, multimask: bool
+) -> list[tuple[Region, float, Prompt]]:
+    asked = {name: one for name, one in inputs.items() if name != "original_sizes"}
+    made = model(**asked, multimask_output=multimask)
+    [masks] = processor.post_process_masks(made.pred_masks, inputs["original_sizes"])
+    masks, scores = masks.cpu(), made.iou_scores[0].tolist()
     return [
-        (masks[at, which].numpy(), float(scores[at, which]), prompt)
+        (masks[at, which].numpy(), scores[at][which], prompt)
         for at, prompt in enumerate(shown.prompts)
         for which in range(masks.shape[1])
     ]

@@ -10,7 +10,7 @@ from varifactory.models.masks.choosing import Found, chosen, nothing
 from varifactory.models.masks.phrases import no_words, phrase
 from varifactory.models.masks.pretrained import identity_of, load
 from varifactory.models.masks.prompting import Box
-from varifactory.models.masks.running import compute_in, one_by_one
+from varifactory.models.masks.running import compute_in, one_by_one, prepared_ahead
 from varifactory.models.residency import Resident
 
 if TYPE_CHECKING:
@@ -55,18 +55,21 @@ class Sam3:
     def segment(self, images: Sequence[Pixels], class_names: Sequence[str]) -> list[Segmentation]:
         with self.model.use() as (model, processor, place):
 
-            def one(work: tuple[Pixels, str]) -> Segmentation:
-                image, name = work
+            def one(work: tuple[tuple[Pixels, str], Any]) -> Segmentation:
+                (image, name), planes = work
                 words = phrase(self._template, name)
                 if not words:
                     return nothing(image.shape, METHOD, no_words(name))
-                found, note = _instances(model, processor, place, image, words, self._threshold)
+                text, note = _tokens(processor.tokenizer, words)
+                made = model(pixel_values=planes.to(place), **text.to(place))
+                found = _instances(processor, made, image, self._threshold)
                 if not found:
                     why = f"no mask of {words!r} above masks.threshold {self._threshold:g}"
                     return nothing(image.shape, METHOD, why)
                 return chosen(found, self._rule, METHOD, note)
 
-            return one_by_one(list(zip(images, class_names, strict=True)), one)
+            both = list(zip(images, class_names, strict=True))
+            return one_by_one(prepared_ahead(both, lambda work: _planes(processor, work[0])), one)
 
     def _load(self) -> tuple[Any, Any, "torch.device"]:
         place, dtype = ready(self._device, self._found.dtype, self._found.key)
@@ -75,34 +78,24 @@ class Sam3:
         return model.to(place), processor, place
 
 
-def _instances(
-    model: Any,
-    processor: Any,
-    place: "torch.device",
-    image: Pixels,
-    words: str,
-    threshold: float,
-) -> tuple[list[Found], str]:
-    """What ``words`` name in the image, and what there is to tell of it."""
+def _planes(processor: Any, image: Pixels) -> Any:
     # Told, not guessed: a picture of three rows looks like channels first.
     # Copied: what the store decodes is read-only, which torch warns of.
-    pictures = processor(
-        images=[image.copy()], input_data_format="channels_last", return_tensors="pt"
-    )
-    text, note = _tokens(processor.tokenizer, words)
-    made = model(
-        pixel_values=pictures["pixel_values"].to(place),
-        input_ids=text["input_ids"].to(place),
-        attention_mask=text["attention_mask"].to(place),
-    )
+    return processor(images=[image.copy()], input_data_format="channels_last", return_tensors="pt")[
+        "pixel_values"
+    ]
+
+
+def _instances(processor: Any, made: Any, image: Pixels, threshold: float) -> list[Found]:
     [seen] = processor.post_process_instance_segmentation(
         made, threshold=threshold, mask_threshold=EDGE, target_sizes=[image.shape[:2]]
     )
+    masks, scores = seen["masks"].bool().cpu(), seen["scores"].tolist()
     return [
         # The score says that it is the object; of the mask's edge SAM 3 has no estimate.
-        Found(mask.bool().cpu().numpy(), METHOD, None, float(score), _inside(box, image))
-        for mask, score, box in zip(seen["masks"], seen["scores"], seen["boxes"], strict=True)
-    ], note
+        Found(mask.numpy(), METHOD, None, score, _inside(box, image))
+        for mask, score, box in zip(masks, scores, seen["boxes"].tolist(), strict=True)
+    ]
 
 
 def _tokens(tokenizer: Any, words: str) -> tuple[Any, str]:
@@ -114,7 +107,7 @@ def _tokens(tokenizer: Any, words: str) -> tuple[Any, str]:
     return made, cut
 
 
-def _inside(box: Any, image: Pixels) -> Box:
-    left, top, right, bottom = (round(float(edge)) for edge in box)
+def _inside(box: Sequence[float], image: Pixels) -> Box:
+    left, top, right, bottom = (round(edge) for edge in box)
     height, width = image.shape[:2]
     return max(0, left), max(0, top), min(width, right), min(height, bottom)

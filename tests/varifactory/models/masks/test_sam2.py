@@ -111,6 +111,30 @@ def test_it_is_loaded_once_and_again_after_it_was_given_up(build, pictures, sam2
     assert np.array_equal(first.mask, again.mask)
 
 
+def test_a_picture_that_was_short_of_memory_once_is_drawn_again(build, pictures, sam2_folder):
+    """An idle model is given up for it, as on a card that others share."""
+    segmenter = build(**wanted(sam2_folder))
+    [plain] = segmenter.segment(pictures[:1], [""])
+    idle = residency.Resident("idle", lambda: "weights")
+    with idle.use():
+        pass
+    calls = []
+
+    def short_once(*_: object) -> None:
+        calls.append(len(calls))
+        if len(calls) == 1:
+            raise MemoryError("out of memory")
+
+    with segmenter._model.model.use() as (model, _, _):
+        handle = model.mask_decoder.register_forward_pre_hook(short_once)
+    try:
+        [again] = segmenter.segment(pictures[:1], [""])
+    finally:
+        handle.remove()
+    assert calls == [0, 1]
+    assert np.array_equal(again.mask, plain.mask)
+
+
 def test_the_fields_of_its_identity(build, sam2_folder):
     on_cpu = build(**wanted(sam2_folder), threads=2).identity
     assert on_cpu["name"] == "sam2"
