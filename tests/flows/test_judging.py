@@ -1,5 +1,6 @@
 """A panel in a flow: each judge in a spec of its own, their words on every item and on the card."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,9 @@ from typing import Any
 import pytest
 
 from tests.flows.conftest import Generate, Make
+from tests.servers.chat import ChatServer, Response, says, sees
 from varifactory.datasets import open_dataset
+from varifactory.panel import NO_WORD
 from varifactory.store import Store
 
 Ran = tuple[dict[str, Any], Store]
@@ -72,3 +75,38 @@ def test_another_rule_asks_no_judge_again(ran: Ran, generate: Generate, tiny: Ma
     assert stage["reused"] == stage["items"] > 0
     alone = generate(tiny(), Path(ran[1].url))["stages"]["verdicts"]
     assert alone["reused"] == alone["items"] == stage["items"] / 2
+
+
+# litellm's own models and its background work warn while they are built and torn down.
+@pytest.mark.filterwarnings("ignore::UserWarning:pydantic")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:unclosed event loop:ResourceWarning")
+def test_a_run_whose_judge_was_disturbed_ends_as_one_that_was_not(
+    generate: Generate, tiny: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUDGE_TEST_KEY", "sk-test-0123456789abcdef")
+    sulking = [True]
+
+    def answer(request: dict[str, Any]) -> Response:
+        picture = hashlib.sha256(json.dumps(request["messages"]).encode()).digest()
+        if sulking[0] and picture[0] < 77:
+            return says(None, refusal="I would rather not")
+        return sees("none of these", possible_percent=picture[1] % 101)
+
+    with ChatServer(answer).running() as server:
+        recipe = tiny(
+            verdicts__panel=["clip", "vision"], verdicts__decision="majority",
+            verdicts__model="openai/some-model-of-ours", verdicts__base_url=server.url,
+            verdicts__key_variable="JUDGE_TEST_KEY",
+        )  # fmt: skip
+        disturbed = generate(recipe, tmp_path / "disturbed")
+        waiting = open_dataset(str(tmp_path / "disturbed"), "tiny").table(status="skipped")
+        reasons = {row["reason"].partition(":")[0] for row in waiting.to_pylist()}
+        assert reasons == {NO_WORD}
+        sulking[0] = False
+        asked = len(server.requests)
+        healed = generate(recipe, tmp_path / "disturbed")
+        again = len(server.requests) - asked
+        calm = generate(recipe, tmp_path / "calm")
+    assert healed["dataset_hash"] == calm["dataset_hash"] != disturbed["dataset_hash"]
+    assert 0 < again < asked / 2
