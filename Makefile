@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo photos test test-full check bench models lock clean
+.PHONY: help install demo photos test test-full check bench bench-gpu models lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -56,6 +56,9 @@ check: $(VENV)/.ready ## Lint, format and types alone
 
 bench: $(VENV)/.ready ## Print every figure as one JSON object a line
 	@$(BIN)/python -m bench
+
+bench-gpu: $(VENV)/.ready ## Print the figures of large models on a card; says so where there is none
+	@$(BIN)/python -m bench.gpu
 
 models: $(VENV)/.ready ## Train the built-in models again, seeded (about an hour on one core)
 	@for name in small_sam small_clip small_diffusion; do \

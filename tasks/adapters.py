@@ -29,4 +29,7 @@ def adapter_shard(recipe: Recipe, shard: ShardRef) -> State[Any]:
             recipe.adaptation,
         )  # fmt: skip
 
-    return policy.run_shard(shard, make, batch_size=1)
+    def where() -> str:
+        return registry.where(recipe, registry.tuner(recipe))
+
+    return policy.run_shard(shard, make, batch_size=1, where=where)

@@ -35,4 +35,7 @@ def edit_shard(recipe: Recipe, shard: ShardRef, editor: str) -> State[Any]:
         return draw_edits(rows, images, masks, inpainter, catalog, recipe.edits, weights, edges)
 
     work = Work(read, draw, finish_edits)
-    return policy.run_shard(shard, work, batch_size=recipe.run.batch_size, ahead=recipe.run.ahead)
+    return policy.run_shard(
+        shard, work, batch_size=recipe.run.batch_size, ahead=recipe.run.ahead,
+        where=lambda: registry.where(recipe, registry.inpainter(recipe, editor)),
+    )  # fmt: skip

@@ -29,4 +29,7 @@ def mask_shard(recipe: Recipe, shard: ShardRef) -> State[Any]:
         return draw_masks(rows, images, registry.segmenter(recipe), truths)
 
     work = Work(read, draw, finish_masks)
-    return policy.run_shard(shard, work, batch_size=recipe.run.batch_size, ahead=recipe.run.ahead)
+    return policy.run_shard(
+        shard, work, batch_size=recipe.run.batch_size, ahead=recipe.run.ahead,
+        where=lambda: registry.where(recipe, registry.segmenter(recipe)),
+    )  # fmt: skip

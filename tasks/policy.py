@@ -1,6 +1,7 @@
 """What every task shares: caching, retries, names, tags, and how a result is reported."""
 
-from collections.abc import Mapping
+import platform
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from prefect.cache_policies import NO_CACHE
@@ -57,14 +58,16 @@ def run_shard(
     batch_size: int,
     ahead: int = 0,
     spec_fields: Mapping[str, Any] | None = None,
+    where: Callable[[], str] = platform.machine,
 ) -> State[Any]:
     """Work a shard off and report it as a state: ``Cached`` when the store had all of it."""
     if not shard.missing:
         return Completed(name="Cached", message=f"{shard.items} items in the store", data={})
     again = (task_run.run_count or 1) > 1
     outcome = work_shard(
-        shard, work, batch_size=batch_size, ahead=ahead, again=again, spec_fields=spec_fields
-    )
+        shard, work, batch_size=batch_size, ahead=ahead, again=again, spec_fields=spec_fields,
+        where=where,
+    )  # fmt: skip
     counts = dict(outcome.statuses)
     data = {"made": outcome.made, "counts": counts, "lost_blobs": outcome.lost_blobs}
     said = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))

@@ -28,7 +28,10 @@ def training_shard(recipe: Recipe, shard: ShardRef, dataset: str, version: int) 
             _train(row, recipe, shard, store, items_of(store, dataset, version)) for row in rows
         ]
 
-    return policy.run_shard(shard, make, batch_size=1)
+    def where() -> str:
+        return registry.where(recipe, registry.trainee(recipe))
+
+    return policy.run_shard(shard, make, batch_size=1, where=where)
 
 
 def _train(row: Row, recipe: Recipe, shard: ShardRef, store: Store, items: list[Row]) -> Made:

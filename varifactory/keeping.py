@@ -12,6 +12,10 @@ from varifactory import records
 from varifactory.stages import Made
 from varifactory.store import Store
 
+LIBRARIES = ("varifactory", "torch", "diffusers", "transformers", "segment-anything",
+             "open_clip_torch", "peft", "numpy", "pillow")  # fmt: skip
+"""Whose versions are kept with every row."""
+
 
 def keep_rows(
     store: Store,
@@ -21,17 +25,19 @@ def keep_rows(
     batch: Sequence[Made],
     seconds: float = 0.0,
     spec_fields: Mapping[str, Any] | None = None,
+    device: str = "",
 ) -> str:
     """Keep a batch, blobs before the rows that name them; the name of the new part.
 
-    ``seconds`` is the batch's wall time, shared out among its rows.
+    ``seconds`` is the batch's wall time, shared out among its rows; ``device`` is where its model
+    computed, by default this machine's processor.
     """
     named = _put_blobs(store, batch)
     shared = {
         "made_at": datetime.now(UTC),
         "run": run,
         "seconds": seconds / max(1, len(batch)),
-        "device": platform.machine(),
+        "device": device or platform.machine(),
         "versions": _versions(),
     }
     rows = [
@@ -58,7 +64,7 @@ def _extension(column: str) -> str:
 @cache
 def _versions() -> str:
     found = {}
-    for name in ("varifactory", "torch", "diffusers", "open_clip_torch", "numpy", "pillow"):
+    for name in LIBRARIES:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

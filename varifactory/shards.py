@@ -6,6 +6,7 @@ most one), what is **scheduled** is a shard, what is **reported** is a stage.
 
 import io
 import logging
+import platform
 import threading
 import time
 import traceback
@@ -143,11 +144,13 @@ def work_shard(
     ahead: int = 0,
     again: bool = False,
     spec_fields: Mapping[str, Any] | None = None,
+    where: Callable[[], str] = platform.machine,
 ) -> Outcome:
     """Make a shard's missing items batch by batch: blobs first, then a part of rows, then a fold.
 
     ``again`` (a retried task) looks first for what an earlier attempt has already written. With
-    ``ahead`` that many batches are read before and kept after the one that is made.
+    ``ahead`` that many batches are read before and kept after the one that is made. ``where`` names
+    the device of the model, once it was used.
 
     Raises:
         Interrupted: the process was asked to stop; finished batches are kept.
@@ -160,7 +163,7 @@ def work_shard(
     if again:
         done = finished(store, ref.stage, ref.spec)
         rows = [row for row in rows if row["key"] not in done]
-    bench = _Bench(ref, store, _in_steps(work), spec_fields or {})
+    bench = _Bench(ref, store, _in_steps(work), spec_fields or {}, where)
     pieces = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
     with Lane[Any](ahead) as reading, Lane[str](ahead) as keeping:
         kept = []
@@ -200,6 +203,7 @@ class _Bench:
     store: Store
     work: Work[Any, Any]
     spec_fields: Mapping[str, Any]
+    where: Callable[[], str]
     outcome: Outcome = field(default_factory=Outcome)
 
     def read(self, rows: list[Row]) -> Any:
@@ -217,7 +221,9 @@ class _Bench:
         batch = self._finished(rows, drawn)
         seconds = time.perf_counter() - began
         ref = self.ref
-        part = keep_rows(self.store, ref.stage, ref.spec, ref.run, batch, seconds, self.spec_fields)
+        part = keep_rows(
+            self.store, ref.stage, ref.spec, ref.run, batch, seconds, self.spec_fields, self.where()
+        )
         self.outcome.made += len(batch)
         self.outcome.statuses.update(made.row["status"] for made in batch)
         return part

@@ -1,9 +1,12 @@
 """What every task shares: which errors are worth another try, and how a shard is reported."""
 
+import platform
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
@@ -19,6 +22,8 @@ from tasks.training import training_shard
 from tasks.verdicts import verdict_shard
 from varifactory.errors import ModelError, RecipeError
 from varifactory.keys import item_key, spec_of
+from varifactory.models import registry
+from varifactory.recipe import Recipe
 from varifactory.shards import Plan, plan_shards
 from varifactory.stages import Made, Row
 from varifactory.store import Store, StoreFull
@@ -119,3 +124,34 @@ def test_a_retry_goes_on_where_the_first_attempt_broke_off(
     assert one_shard()["made"] == 4  # of six: the attempt that broke off kept a batch
     assert batches == [2, 2, 2, 2]
     assert len(store.rows("masks", SPEC)) == 6
+
+
+@dataclass
+class Named:
+    identity: dict[str, Any]
+
+
+def test_a_row_tells_where_its_model_computed() -> None:
+    """Built-in models stay on the processor, whatever the recipe says of large ones."""
+    recipe = Recipe.parse({"name": "any", "sources": {"kind": "world"}, "run": {"device": "cuda"}})
+    for small in ({"name": "compositor"}, {"name": "sam", "dtype": "float32", "threads": 1}):
+        assert registry.where(recipe, Named(small)) == platform.machine()
+    large = Named({"name": "sdxl", "dtype": "bfloat16"})
+    if torch.cuda.is_available():
+        assert registry.where(recipe, large) == torch.cuda.get_device_name()
+    else:
+        with pytest.raises((AssertionError, RuntimeError), match=r"CUDA|NVIDIA"):
+            registry.where(recipe, large)
+
+
+def test_the_device_is_a_column_of_what_was_made(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    store.prepare()
+    store.write_run("run", {})
+    rows = [{"key": item_key(SPEC, n=1), "label": "x"}]
+    (shard,) = plan_shards(store, "run", "masks", SPEC, rows, size=1).shards
+    policy.run_shard(
+        shard, lambda batch, _: [Made({**row, "status": "ok"}) for row in batch], batch_size=1,
+        where=lambda: "a card",
+    )  # fmt: skip
+    assert store.rows("masks", SPEC)["device"].to_pylist() == ["a card"]

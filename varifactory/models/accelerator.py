@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from varifactory.errors import ModelError
 
@@ -158,7 +158,7 @@ def release() -> None:
         torch.cuda.empty_cache()
 
 
-def description(device: str) -> Any:
+def description(device: str) -> str:
     """The device's name for provenance."""
     import platform
 
@@ -166,4 +166,4 @@ def description(device: str) -> Any:
         return platform.machine()
     import torch
 
-    return torch.cuda.get_device_name()
+    return str(torch.cuda.get_device_name())
