@@ -243,7 +243,9 @@ def _channels_last(pipeline: Any) -> None:
     import torch
 
     for name in ("unet", "vae"):
-        if part := getattr(pipeline, name, None):
+        part = getattr(pipeline, name, None)
+        # Qwen-Image's autoencoder is one of videos, whose weights have no such order.
+        if part is not None and all(weights.dim() < 5 for weights in part.parameters()):
             part.to(memory_format=torch.channels_last)
 
 
