@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ GOALS = {"cold": 120.0, "again": 30.0}
 """Seconds on 2 cores, the start of Prefect's temporary server apart."""
 
 
-def run(place: Path) -> dict[str, Any]:
+def run(place: Path, flow: str = "flows.study", settings: Sequence[str] = ()) -> dict[str, Any]:
     """What one run says of itself, with the wall time of its whole command."""
-    command = [sys.executable, "-m", "flows.study", QUICKSTART, "--json", "--store", str(place)]
+    command = [sys.executable, "-m", flow, QUICKSTART, "--json", "--store", str(place)]
+    command += [word for setting in settings for word in ("--set", setting)]
     began = time.perf_counter()
     answer = subprocess.run(
         command, cwd=ROOT, env={**os.environ, "PREFECT_HOME": str(place / "prefect")},
