@@ -111,7 +111,8 @@ class DiffusersInpainter:
         try:
             made = accelerator.halving(filled, self._size, partial(self._forward, alike))
         except MemoryError:
-            raise ModelError(
+            # Of one image, not of the model: the shard's others may be smaller.
+            raise MemoryError(
                 f"{self._family.name}: one image of {alike[0][0]} x {alike[0][1]} pixels is too "
                 "much for the memory there is: set a smaller edits.side, edits.offload=model, "
                 f"another {self._found.key}.dtype or a smaller checkpoint"

@@ -260,7 +260,7 @@ def test_memory_too_short_for_one_image_names_the_settings(build, job) -> None:
         short.vae.decode = lambda latents, *rest, **options: short._hungry(
             latents.repeat(9, 1, 1, 1), *rest, **options
         )
-        with pytest.raises(ModelError, match=r"one image of 32 x 32 pixels .* smaller edits.side"):
+        with pytest.raises(MemoryError, match=r"one image of 32 x 32 pixels .* smaller edits.side"):
             editor.inpaint([job()])
     assert editor.inpaint([job()])[0].shape == (32, 32, 3)
 

@@ -79,7 +79,7 @@ class Pass:
                     requests, self._size, lambda some: self._pictures(pipeline, some)
                 )
             except MemoryError as error:
-                raise ModelError(
+                raise MemoryError(
                     f"{self.pipeline.name}: {error}: set a smaller edits.side, "
                     "edits.offload=model, or dtypes of fewer bits"
                 ) from None

@@ -105,7 +105,7 @@ def test_a_picture_too_large_for_the_memory_names_the_settings(weights, editor):
         raise MemoryError
 
     editor.fill._forward = short
-    with pytest.raises(ModelError, match=r"inpainting\): one image .* smaller edits\.side"):
+    with pytest.raises(MemoryError, match=r"inpainting\): one image .* smaller edits\.side"):
         editor.inpaint([job(1, "background", "meadow")])
 
 
