@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests import tiny_segmenters
+from tests.tiny_segmenters import DECODER, saved
 from varifactory.models import Pixels, Segmenter, registry
 from varifactory.recipe import Recipe
 
@@ -20,7 +22,6 @@ MEMORY = {
     "memory_fuser_intermediate_dim": 32, "memory_fuser_num_layers": 1,
 }  # fmt: skip
 """Sizes of what a video model has beside the image model."""
-DECODER = {"hidden_size": 32, "mlp_dim": 32, "num_attention_heads": 2, "iou_head_hidden_dim": 32}
 
 
 @pytest.fixture(scope="session")
@@ -48,35 +49,7 @@ def pictures() -> list[Pixels]:
 
 @pytest.fixture(scope="session")
 def sam2_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    import torch
-    import transformers
-
-    backbone = transformers.Sam2HieraDetConfig(
-        hidden_size=8, image_size=[64, 64], blocks_per_stage=[1, 1, 2, 1],
-        embed_dim_per_stage=[8, 16, 32, 64], num_attention_heads_per_stage=[1, 1, 2, 2],
-        window_size_per_stage=[4, 4, 4, 2], global_attention_blocks=[3],
-        window_positional_embedding_background_size=[4, 4],
-    )  # fmt: skip
-    vision = transformers.Sam2VisionConfig(
-        backbone_config=backbone, backbone_channel_list=[64, 32, 16, 8],
-        backbone_feature_sizes=[[16, 16], [8, 8], [4, 4]], fpn_hidden_size=32,
-    )  # fmt: skip
-    config = transformers.Sam2Config(
-        vision_config=vision,
-        prompt_encoder_config={
-            "hidden_size": 32, "image_size": 64, "patch_size": 16, "mask_input_channels": 4
-        },
-        mask_decoder_config=DECODER,
-    )  # fmt: skip
-    pictures = transformers.Sam2ImageProcessor(
-        size={"height": 64, "width": 64}, mask_size={"height": 16, "width": 16}
-    )
-    torch.manual_seed(0)
-    return _saved(
-        tmp_path_factory.mktemp("sam2"),
-        transformers.Sam2Model(config),
-        transformers.Sam2Processor(pictures, target_size=64),
-    )
+    return tiny_segmenters.sam2(tmp_path_factory.mktemp("sam2"))
 
 
 @pytest.fixture(scope="session")
@@ -113,7 +86,7 @@ def sam3_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     tokenizer = transformers.CLIPTokenizer.from_pretrained(folder, model_max_length=32)
     torch.manual_seed(0)
-    return _saved(
+    return saved(
         folder,
         transformers.Sam3Model(config),
         transformers.Sam3Processor(pictures, tokenizer),
@@ -134,7 +107,7 @@ def sam2_video_folder(sam2_folder: Path, tmp_path_factory: pytest.TempPathFactor
         image_size=64, memory_attention_rope_feat_sizes=[4, 4], **MEMORY,
     )  # fmt: skip
     torch.manual_seed(1)
-    return _saved(
+    return saved(
         tmp_path_factory.mktemp("sam2-video"),
         transformers.Sam2VideoModel(config),
         transformers.Sam2Processor.from_pretrained(sam2_folder),
@@ -158,7 +131,7 @@ def sam3_video_folder(sam3_folder: Path, tmp_path_factory: pytest.TempPathFactor
     }  # fmt: skip
     config = transformers.Sam3VideoConfig(detector_config=image.to_dict(), tracker_config=tracker)
     torch.manual_seed(1)
-    return _saved(
+    return saved(
         tmp_path_factory.mktemp("sam3-video"),
         transformers.Sam3VideoModel(config),
         transformers.Sam3Processor.from_pretrained(sam3_folder),
@@ -167,51 +140,12 @@ def sam3_video_folder(sam3_folder: Path, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture(scope="session")
 def dino_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _dino(tmp_path_factory.mktemp("dino"), "GroundingDino")
+    return tiny_segmenters.grounding_dino(tmp_path_factory.mktemp("dino"))
 
 
 @pytest.fixture(scope="session")
 def mm_dino_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _dino(tmp_path_factory.mktemp("mm-dino"), "MMGroundingDino")
-
-
-def _dino(folder: Path, family: str) -> Path:
-    import torch
-    import transformers
-
-    letters = [chr(code) for code in range(ord("a"), ord("z") + 1)]
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", "?", "-", "/", *"0123456789"]
-    tokens = [*words, *letters, *(f"##{letter}" for letter in letters)]
-    (folder / "vocab.txt").write_text("\n".join(tokens), encoding="utf-8")
-    heads = {"encoder_attention_heads": 2, "decoder_attention_heads": 2}
-    config = getattr(transformers, f"{family}Config")(
-        backbone_config=transformers.SwinConfig(
-            image_size=64, embed_dim=8, depths=[1, 1, 1, 1], num_heads=[1, 1, 2, 2], window_size=4,
-            out_features=["stage2", "stage3", "stage4"],
-        ),
-        text_config=transformers.BertConfig(
-            vocab_size=len(tokens), hidden_size=32, num_hidden_layers=1, num_attention_heads=2,
-            intermediate_size=32,
-        ),
-        num_queries=10, d_model=64, encoder_layers=1, encoder_ffn_dim=32, decoder_layers=2,
-        decoder_ffn_dim=32, **heads,
-    )  # fmt: skip
-    pictures = transformers.GroundingDinoImageProcessor(
-        size={"shortest_edge": 64, "longest_edge": 96}
-    )
-    tokenizer = transformers.BertTokenizerFast(str(folder / "vocab.txt"))
-    torch.manual_seed(0)
-    return _saved(
-        folder,
-        getattr(transformers, f"{family}ForObjectDetection")(config),
-        transformers.GroundingDinoProcessor(pictures, tokenizer),
-    )
-
-
-def _saved(folder: Path, model: Any, processor: Any) -> Path:
-    model.save_pretrained(folder)
-    processor.save_pretrained(folder)
-    return folder
+    return tiny_segmenters.grounding_dino(tmp_path_factory.mktemp("mm-dino"), "MMGroundingDino")
 
 
 def _write_clip_vocabulary(folder: Path) -> int:
