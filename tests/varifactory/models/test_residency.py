@@ -89,13 +89,14 @@ def test_an_error_while_in_use_leaves_it_usable() -> None:
 
 
 def test_a_model_that_nobody_knows_any_more_is_not_kept() -> None:
-    resident = Resident("painter", Model)
+    resident = Resident("a painter of this test alone", Model)
     with resident.use() as model:
         kept = weakref.ref(model)
+    assert resident in residency._resident
     del model, resident
     gc.collect()
     assert kept() is None
-    assert not list(residency._resident)
+    assert "a painter of this test alone" not in {each.name for each in residency._resident}
 
 
 def test_short_memory_gives_up_the_longest_unused_first() -> None:
