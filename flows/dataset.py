@@ -17,12 +17,7 @@ from varifactory.keys import spec_of
 from varifactory.models import registry
 from varifactory.shards import finished
 from varifactory.stages import Row, accepted
-from varifactory.store import (
-    Manifest,
-)
-
-JUDGE_EXAMPLES = 32
-"""Real training images a class that a judge learns its class from: more changes little."""
+from varifactory.store import Manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +29,17 @@ class Dataset:
     judged: Judged
 
 
-def make_dataset(run: FactoryRun) -> Dataset:
-    """Every stage from the sources to the published version."""
+def make_dataset(run: FactoryRun, *, trains: bool = False) -> Dataset:
+    """Every stage from the sources to the published version.
+
+    Args:
+        run: its recipe names the models, which are all found before the first stage.
+        trains: whether the run trains on it afterwards.
+
+    Raises:
+        ModelError: a model is not there, or not what the recipe says it is.
+    """
+    registry.find_all(run.recipe, trains=trains)
     chosen = source_images(run)
     training = [row for row in chosen if row["split"] == "train"]
     labels = {row["label"] for row in training}

@@ -55,7 +55,12 @@ def _topped_up(work: "_Work") -> Mapping[str, items.Outcome]:
         if not wanted:
             break
         work.attempts(1 + number, wanted)
-    work.run.notices += quotas.shortfalls(work.made, work.found, recipe)
+    work.run.notices += quotas.shortfalls(
+        work.made,
+        work.found,
+        recipe,
+        {row["label"] for row in work.chosen if row["split"] == "train"},
+    )
     return quotas.trimmed(work.made, work.found, recipe)
 
 

@@ -1,7 +1,7 @@
 """What every task shares: caching, retries, names, tags, and how a result is reported."""
 
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from prefect.cache_policies import NO_CACHE
@@ -57,7 +57,6 @@ def run_shard(
     *,
     batch_size: int,
     ahead: int = 0,
-    spec_fields: Mapping[str, Any] | None = None,
     where: Callable[[], str] = platform.machine,
 ) -> State[Any]:
     """Work a shard off and report it as a state: ``Cached`` when the store had all of it."""
@@ -65,7 +64,7 @@ def run_shard(
         return Completed(name="Cached", message=f"{shard.items} items in the store", data={})
     again = (task_run.run_count or 1) > 1
     outcome = work_shard(
-        shard, work, batch_size=batch_size, ahead=ahead, again=again, spec_fields=spec_fields,
+        shard, work, batch_size=batch_size, ahead=ahead, again=again,
         where=where,
     )  # fmt: skip
     counts = dict(outcome.statuses)

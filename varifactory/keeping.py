@@ -2,11 +2,10 @@
 
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
-from typing import Any
 
 from varifactory import records
 from varifactory.stages import Made
@@ -24,7 +23,6 @@ def keep_rows(
     run: str,
     batch: Sequence[Made],
     seconds: float = 0.0,
-    spec_fields: Mapping[str, Any] | None = None,
     device: str = "",
 ) -> str:
     """Keep a batch, blobs before the rows that name them; the name of the new part.
@@ -44,7 +42,7 @@ def keep_rows(
         {"reason": "", **made.row, **shared, **blobs}
         for made, blobs in zip(batch, named, strict=True)
     ]
-    return store.append(stage, spec, records.table(stage, rows), spec_fields=spec_fields).name
+    return store.append(stage, spec, records.table(stage, rows)).name
 
 
 def _put_blobs(store: Store, batch: Sequence[Made]) -> list[dict[str, str]]:

@@ -222,23 +222,3 @@ def read_pictures(data: bytes) -> tuple[list[Row], list[Row]]:
     """Training and test images of ``pictures``."""
     train, test = json.loads(data)
     return train, test
-
-
-def reject_leaks(rows: Sequence[Row], leaks: Sequence[Leak]) -> list[Row]:
-    """The rows, with each training source that leaks as ``rejected``; the test set stays whole."""
-    why: dict[str, Leak] = {}
-    for leak in leaks:
-        why.setdefault(leak.train_key, leak)
-    uris = {str(row["key"]): row.get("uri") or row["key"] for row in rows}
-    return [
-        {
-            **row,
-            "status": "rejected",
-            "reason": f"{why[row['key']].how} of test image "
-            f"{uris.get(why[row['key']].test_key, why[row['key']].test_key)} "
-            f"(correlation {why[row['key']].score:.2f})",
-        }
-        if row["key"] in why
-        else row
-        for row in rows
-    ]

@@ -65,7 +65,7 @@ def _tried(
 def further(
     edits: Sequence[Row], found: Mapping[str, Outcome], masks: Sequence[Row], recipe: Recipe
 ) -> set[Wish]:
-    """The edits to ask for next; empty where every quota is filled.
+    """The edits to ask for next; empty where pairs alone fill every quota: arms train on pairs.
 
     As many pairs as the share of good ones so far makes likely to fill the gap, over the class's
     sources in turn.
@@ -131,17 +131,34 @@ def _good(one: _Tried, found: Mapping[str, Outcome], only: str = "") -> list[str
     ]
 
 
-def shortfalls(edits: Sequence[Row], found: Mapping[str, Outcome], recipe: Recipe) -> list[str]:
-    """A line for every quota that was not filled."""
-    lines = []
-    for quota, tried in sorted(_tried(edits, found, recipe).items()):
-        whole = sum(one.whole for one in tried)
-        for side in FEASIBILITIES:
-            have = whole + sum(not one.whole and side in one.good for one in tried)
-            if have < recipe.edits.exact:
-                lines.append(
-                    f"{quota.label}, {quota.attribute}, {side}: {have} of {recipe.edits.exact} "
-                    f"accepted edits, of {len(tried)} that were tried; loosen edits.gate or "
-                    "verdicts, raise edits.rounds or edits.attempts, or add sources"
-                )
-    return lines
+def shortfalls(
+    edits: Sequence[Row], found: Mapping[str, Outcome], recipe: Recipe, labels: Iterable[str]
+) -> list[str]:
+    """A line for every quota that was not filled.
+
+    Args:
+        labels: all classes that edits were wanted of, those without a single one included.
+    """
+    tried = _tried(edits, found, recipe)
+    wanted = [Quota(label, name) for label in sorted(labels) for name in recipe.prompts.attributes]
+    return [
+        _told(quota, side, have, len(tried.get(quota, ())), recipe.edits.exact)
+        for quota in wanted
+        for side in FEASIBILITIES
+        for have in [_filled(tried.get(quota, ()), side)]
+        if have < recipe.edits.exact
+    ]
+
+
+def _filled(tried: Sequence[_Tried], side: str) -> int:
+    return sum(one.whole or side in one.good for one in tried)
+
+
+def _told(quota: Quota, side: str, have: int, tried: int, exact: int) -> str:
+    what = f"{quota.label}, {quota.attribute}, {side}: {have} of {exact} accepted edits"
+    if not tried:
+        return f"{what}: none was tried, for want of an accepted mask or of prompts of the class"
+    return (
+        f"{what}, of {tried} that were tried; loosen edits.gate or verdicts, raise edits.rounds "
+        "or edits.attempts, or add sources"
+    )

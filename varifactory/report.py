@@ -170,22 +170,6 @@ def _numbers(interval: Interval) -> list[Any]:
     return [interval.estimate, interval.low, interval.high, interval.confidence, interval.covers]
 
 
-def arms_table(figures: StudyFigures) -> list[dict[str, str]]:
-    """The arms as a small table of texts, for places that show tables and no pages."""
-    against = {found.arm: found for found in figures.differences if found.other == "real"}
-    return [
-        {
-            "arm": arm.arm,
-            "top-1": percent(arm.top1),
-            "interval": said(arm.top1),
-            "minus real": points(against[arm.arm].interval) if arm.arm in against else "",
-            "interval of it": said(against[arm.arm].interval, True) if arm.arm in against else "",
-            "verdict": against[arm.arm].winner if arm.arm in against else "",
-        }
-        for arm in figures.arms
-    ]
-
-
 def _plots(figures: StudyFigures) -> dict[str, Markup]:
     if not (figures.arms or figures.yields or figures.masks):
         return {}

@@ -11,7 +11,7 @@ import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -143,7 +143,6 @@ def work_shard(
     batch_size: int,
     ahead: int = 0,
     again: bool = False,
-    spec_fields: Mapping[str, Any] | None = None,
     where: Callable[[], str] = platform.machine,
 ) -> Outcome:
     """Make a shard's missing items batch by batch: blobs first, then a part of rows, then a fold.
@@ -163,7 +162,7 @@ def work_shard(
     if again:
         done = finished(store, ref.stage, ref.spec)
         rows = [row for row in rows if row["key"] not in done]
-    bench = _Bench(ref, store, _in_steps(work), spec_fields or {}, where)
+    bench = _Bench(ref, store, _in_steps(work), where)
     pieces = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
     with Lane[Any](ahead) as reading, Lane[str](ahead) as keeping:
         kept = []
@@ -202,7 +201,6 @@ class _Bench:
     ref: ShardRef
     store: Store
     work: Work[Any, Any]
-    spec_fields: Mapping[str, Any]
     where: Callable[[], str]
     outcome: Outcome = field(default_factory=Outcome)
 
@@ -221,9 +219,7 @@ class _Bench:
         batch = self._finished(rows, drawn)
         seconds = time.perf_counter() - began
         ref = self.ref
-        part = keep_rows(
-            self.store, ref.stage, ref.spec, ref.run, batch, seconds, self.spec_fields, self.where()
-        )
+        part = keep_rows(self.store, ref.stage, ref.spec, ref.run, batch, seconds, self.where())
         self.outcome.made += len(batch)
         self.outcome.statuses.update(made.row["status"] for made in batch)
         return part

@@ -6,7 +6,7 @@ from PIL import Image
 from skimage import data as photographs
 
 from varifactory.decoding import decode_image
-from varifactory.leakage import Leak, Pixels, find_leaks, near_copies, reject_leaks
+from varifactory.leakage import Pixels, find_leaks, near_copies
 from varifactory.world import load_world, render, sample_scene
 
 
@@ -91,10 +91,3 @@ def _png(pixels: Pixels) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, "PNG")
     return stream.getvalue()
-
-
-def test_a_leaking_training_source_is_rejected_and_says_of_what() -> None:
-    rows = [{"key": key, "uri": f"/set/{key}.png", "status": "ok"} for key in ("a", "b", "t")]
-    left = reject_leaks(rows, [Leak("a", "t", "near copy", 0.97)])
-    assert [row["status"] for row in left] == ["rejected", "ok", "ok"]
-    assert left[0]["reason"] == "near copy of test image /set/t.png (correlation 0.97)"

@@ -1,6 +1,5 @@
 """Exactly n accepted edits: what is asked for next, what is left out, and what is told."""
 
-import itertools
 from typing import Any
 
 import pytest
@@ -17,7 +16,12 @@ MASKS = [{"source_key": f"s{number}", "label": "apple"} for number in range(3)]
 
 def recipe(exact: int, **edits: Any) -> Recipe:
     return Recipe.parse(
-        {"name": "small", "sources": {"kind": "world"}, "edits": {"exact": exact, **edits}}
+        {
+            "name": "small",
+            "sources": {"kind": "world"},
+            "edits": {"exact": exact, **edits},
+            "prompts": {"attributes": ["color"]},
+        }
     )
 
 
@@ -116,10 +120,19 @@ def test_single_sides_fill_only_what_pairs_leave_open() -> None:
 
 def test_what_was_not_reached_is_told_with_its_numbers() -> None:
     edits = first_round()
-    lines = quotas.shortfalls(edits, ended(edits, {"0-0-infeasible-0"}), recipe(3))
+    lines = quotas.shortfalls(edits, ended(edits, {"0-0-infeasible-0"}), recipe(3), ["apple"])
     assert len(lines) == 1
     assert lines[0].startswith("apple, color, infeasible: 2 of 3 accepted edits, of 3 that were")
-    assert quotas.shortfalls(edits, ended(edits), recipe(3)) == []
+    assert quotas.shortfalls(edits, ended(edits), recipe(3), ["apple"]) == []
+
+
+def test_a_class_without_a_single_edit_is_told_too() -> None:
+    edits = first_round()
+    lines = quotas.shortfalls(edits, ended(edits), recipe(3), ["apple", "pear"])
+    assert [line.split(":")[0] for line in lines] == [
+        "pear, color, feasible", "pear, color, infeasible"
+    ]  # fmt: skip
+    assert all("none was tried, for want of an accepted mask" in line for line in lines)
 
 
 def test_rounds_reach_the_number_at_any_rate_in_a_simulation() -> None:
@@ -134,4 +147,7 @@ def test_rounds_reach_the_number_at_any_rate_in_a_simulation() -> None:
             wishes, key=lambda w: (w.source_key, w.index, w.feasibility))]  # fmt: skip
     assert len({row["key"] for row in edits}) == len(edits), "nothing was asked for twice"
     assert len(edits) < 2 * 20 * 4
-    assert list(itertools.islice(quotas.shortfalls(edits, ended(edits, refused), plan), 1)) == []
+    assert (
+        list(itertools.islice(quotas.shortfalls(edits, ended(edits, refused), plan, ["apple"]), 1))
+        == []
+    )

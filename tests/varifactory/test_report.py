@@ -15,7 +15,6 @@ from varifactory.calibration.sampling import Kind, Sample
 from varifactory.kappa import kappas
 from varifactory.report import (
     MACHINERY,
-    arms_table,
     is_plain_address,
     render_report,
     scope,
@@ -145,14 +144,6 @@ def test_the_same_figures_give_the_same_page(page: str, figures: StudyFigures) -
         provenance={"data set hash": "a81b" * 16},
     ).decode()  # fmt: skip
     assert again == page
-
-
-def test_a_table_of_texts_for_other_places(figures: StudyFigures) -> None:
-    table = arms_table(figures)
-    assert [row["arm"] for row in table] == list(SHARES)
-    assert table[-1]["verdict"] == "above"
-    assert table[-1]["minus real"].startswith("+")
-    assert table[1]["verdict"] == ""
 
 
 def test_several_seeds_say_what_they_cover() -> None:
