@@ -19,8 +19,8 @@ Drawn = TypeVar("Drawn")
 class Work(Generic[Read, Drawn]):
     """How a batch is made, in the three steps that may overlap with those of other batches.
 
-    Only ``draw`` may use a model. It is called in order by one thread; where ``finish`` failed, once
-    more item by item by the thread that keeps.
+    Only ``draw`` may use a model. It is called in order by one thread; where ``finish`` failed,
+    once more item by item by the thread that keeps.
     """
 
     read: "Callable[[list[Row], Store], Read]"
