@@ -1,6 +1,8 @@
 """Verdicts: one shard of edits."""
 
 import json
+import threading
+from collections.abc import Sequence
 from typing import Any
 
 from prefect import task
@@ -8,7 +10,7 @@ from prefect.client.schemas.objects import State
 
 from tasks import policy
 from varifactory.catalog import load_catalog
-from varifactory.loading import images_of, masks_of
+from varifactory.loading import images_of, maybe_masks_of
 from varifactory.models import Judge, Pixels, Region, registry
 from varifactory.recipe import Recipe
 from varifactory.shards import ShardRef
@@ -22,37 +24,64 @@ CHOICES = "choices.json"
 """Run object: what all edits of the run may show (``verdicts.Choices``)."""
 
 
-Inputs = tuple[list[Pixels], list[Region], Judge, Choices]
+Inputs = tuple[list[Pixels], Sequence[Region | None]]
 
 
 @task(**policy.stage("verdicts", gpu=True))
 def verdict_shard(recipe: Recipe, shard: ShardRef, judge_name: str) -> State[Any]:
     """Let one judge of the recipe judge the missing edits of a shard."""
     catalog = load_catalog(recipe.prompts.catalog)
-
-    def asked(store: Store) -> Judge:
-        exemplars = json.loads(store.get_run_object(shard.run, EXEMPLARS))
-        judge = registry.judge(
-            recipe, tuple(tuple(one) for one in exemplars), shard.store, name=judge_name,
-            run=shard.run,
-        )  # fmt: skip
-        if getattr(judge, "budget", None):
-            paid = store.rows("verdicts", shard.spec, columns=["run", "cost_usd"])
-            registry.known_spent(judge, paid.to_pylist(), shard.run)
-        return judge
+    asked = _Asked(recipe, shard, judge_name)
 
     def read(rows: list[Row], store: Store) -> Inputs:
-        images, masks = images_of(store, rows, "image_blob"), masks_of(store, rows, "mask_blob")
-        shown = json.loads(store.get_run_object(shard.run, CHOICES))
-        values = {name: tuple(found) for name, found in shown["values"].items()}
-        return images, masks, asked(store), Choices(values, tuple(shown["class_names"]))
+        # Before the first picture: a judge that cannot be built should cost no download.
+        asked.found()
+        return images_of(store, rows, "image_blob"), maybe_masks_of(store, rows, "mask_blob")
 
     def draw(rows: list[Row], inputs: Inputs) -> list[Made]:
-        images, masks, judge, choices = inputs
+        images, masks = inputs
+        judge, choices = asked.found()
         return judge_edits(rows, images, masks, judge, catalog, read_by(judge, choices))
 
     work = Work(read, draw, lambda rows, made: made)
     return policy.run_shard(
         shard, work, batch_size=recipe.run.batch_size, ahead=recipe.run.ahead,
-        where=lambda: registry.where(recipe, asked(Store(shard.store))),
+        where=lambda: registry.where(recipe, asked.found()[0]),
     )  # fmt: skip
+
+
+class _Asked:
+    """Who judges a shard, and what its answers may be: looked up once, whoever asks first.
+
+    Batches are read by several threads. Nothing is looked up for a shard that has no work.
+    """
+
+    def __init__(self, recipe: Recipe, shard: ShardRef, name: str) -> None:
+        self._recipe, self._shard, self._name = recipe, shard, name
+        self._found: tuple[Judge, Choices] | None = None
+        self._lock = threading.Lock()
+
+    def found(self) -> tuple[Judge, Choices]:
+        """The judge, told what the run has paid so far, and the choices of the whole run."""
+        with self._lock:
+            if self._found is None:
+                store = Store(self._shard.store)
+                self._found = self._judge(store), self._choices(store)
+            return self._found
+
+    def _judge(self, store: Store) -> Judge:
+        run, spec = self._shard.run, self._shard.spec
+        exemplars = json.loads(store.get_run_object(run, EXEMPLARS))
+        judge = registry.judge(
+            self._recipe, tuple(tuple(one) for one in exemplars), self._shard.store,
+            name=self._name, run=run,
+        )  # fmt: skip
+        if getattr(judge, "budget", None):
+            paid = store.rows("verdicts", spec, columns=["run", "cost_usd"])
+            registry.known_spent(judge, paid.to_pylist(), run)
+        return judge
+
+    def _choices(self, store: Store) -> Choices:
+        shown = json.loads(store.get_run_object(self._shard.run, CHOICES))
+        values = {name: tuple(found) for name, found in shown["values"].items()}
+        return Choices(values, tuple(shown["class_names"]))

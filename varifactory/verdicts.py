@@ -26,6 +26,9 @@ OTHER_FEASIBILITY = "other feasibility"
 UNJUDGED = "feasibility not judged"
 """How a reason of ``decide`` begins, up to its colon: what a report groups by."""
 
+UNPLACED = "unplaced"
+"""Stands in a verdict's key for the mask of an edit that is judged without one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -89,14 +92,28 @@ def plan_verdicts(
     planned: dict[str, Row] = {}
     for edit in edit_rows:
         key = _key(spec, edit, seen[edit["attribute"]])
-        planned.setdefault(key, {
-            "key": key,
-            "label": edit["label"],
-            "edit_key": edit["key"],
-            **{name: edit[name] for name in
-               ("pixel_sha256", "mask_sha256", "image_blob", "mask_blob", "attribute")},
-        })  # fmt: skip
+        planned.setdefault(
+            key,
+            {
+                "key": key,
+                "label": edit["label"],
+                "edit_key": edit["key"],
+                **{name: edit[name] for name in ("pixel_sha256", "image_blob", "attribute")},
+                **{
+                    name: edit[name] if placed(edit) else None
+                    for name in ("mask_sha256", "mask_blob")
+                },
+            },
+        )
     return list(planned.values())
+
+
+def placed(edit: Row) -> bool:
+    """Whether the object still lies where its source's mask says.
+
+    An edit that is no inpainting is a new picture as a whole. What was never edited is in place.
+    """
+    return edit.get("kind") in (None, "inpaint")
 
 
 def by_edit(
@@ -143,7 +160,7 @@ def _key(spec: str, edit: Row, shown: str) -> str:
     return keys.item_key(
         spec,
         pixels=edit["pixel_sha256"],
-        mask=edit["mask_sha256"],
+        mask=edit["mask_sha256"] if placed(edit) else UNPLACED,
         attribute=edit["attribute"],
         shown=shown,
     )
@@ -152,7 +169,7 @@ def _key(spec: str, edit: Row, shown: str) -> str:
 def judge_edits(
     rows: Sequence[Row],
     images: Sequence[Pixels],
-    masks: Sequence[Region],
+    masks: Sequence[Region | None],
     judge: Judge,
     catalog: Catalog,
     read: Choices | None = None,

@@ -91,6 +91,26 @@ def test_the_key_is_what_the_judge_sees_and_nothing_else():
     assert len({first["key"], *other}) == 4
 
 
+@pytest.mark.parametrize("kind", ["text-to-image", "image-to-image"])
+def test_a_picture_made_anew_is_planned_without_its_sources_mask(kind: str):
+    inpainted = edit(kind="inpaint")
+    (placed,) = plan_verdicts("s", [inpainted], CATALOG)
+    assert placed["key"] == plan_verdicts("s", [edit()], CATALOG)[0]["key"]
+    assert (placed["mask_sha256"], placed["mask_blob"]) == ("m1", "m.png")
+    anew = [edit(kind=kind), edit(key="e2", kind=kind, mask_sha256="m2", mask_blob="n.png")]
+    rows = plan_verdicts("s", anew, CATALOG)
+    assert [(row["mask_sha256"], row["mask_blob"]) for row in rows] == [(None, None)]
+    assert rows[0]["key"] != placed["key"]
+    assert set(by_edit("s", anew, rows, CATALOG)) == {"e1", "e2"}
+
+
+def test_the_key_of_an_inpainted_edit_stays():
+    (row,) = plan_verdicts("s", [edit(kind="inpaint")], CATALOG)
+    shown = keys.digest({"measure": "color", "values": {
+        "red": {"rgb": [207, 42, 39]}, "blue": {"rgb": [43, 87, 196]}}})  # fmt: skip
+    assert row["key"] == keys.item_key("s", pixels="p1", mask="m1", attribute="color", shown=shown)
+
+
 def test_edits_that_look_the_same_share_a_verdict_and_find_it():
     twins = [edit(), edit(key="e2"), edit(key="e3", pixel_sha256="p3")]
     rows = plan_verdicts("s", twins, CATALOG)

@@ -15,6 +15,11 @@ from varifactory.models import Answer, Identity, JudgeCase, Region
 VERSION = 1
 """Raised when a description or a score changes for the same picture and references."""
 
+UNPLACED = (
+    "the whole picture was made anew: without its object's place neither the object's surface nor "
+    "its surroundings can be told"
+)
+
 Measured = tuple[Mapping[str, float], Mapping[str, Any]]
 
 
@@ -43,7 +48,11 @@ class MeasuredJudge:
         }
 
     def judge(self, cases: Sequence[JudgeCase]) -> list[Answer]:
-        """Scores of values and classes; empty where nothing can be said, with the reason in raw."""
+        """Scores of values and classes; empty where nothing can be said, with the reason in raw.
+
+        Of a case without a mask no value is said, and a class only by prototypes that compare
+        whole pictures.
+        """
         classes: Sequence[Mapping[str, float]] = [{}] * len(cases)
         if self._prototypes and cases:
             classes = self._prototypes.classify(
@@ -57,9 +66,11 @@ class MeasuredJudge:
         attribute = case.attribute
         if attribute.measure == "none":
             return _nothing("the catalog names no measure for the attribute")
+        if case.object_mask is None:
+            return _nothing(UNPLACED)
         reference = self._reference(attribute)
         if attribute.measure == "surroundings":
-            return _surroundings(case, reference)
+            return _surroundings(case, case.object_mask, reference)
         square = object_square(case.image, case.object_mask)
         if square is None:
             return _nothing("the object is too small to be measured")
@@ -91,8 +102,8 @@ def _known(reference: Reference | None, attribute: Attribute) -> list[str]:
     return [value for value in attribute.values if reference and value in reference.values]
 
 
-def _surroundings(case: JudgeCase, reference: Reference | None) -> Measured:
-    descriptor = surroundings.describe(case.image, case.object_mask)
+def _surroundings(case: JudgeCase, mask: Region, reference: Reference | None) -> Measured:
+    descriptor = surroundings.describe(case.image, mask)
     if descriptor is None:
         return _nothing("the object leaves too little of its surroundings to be seen")
     return _by_reference(reference, descriptor, case.attribute, {})

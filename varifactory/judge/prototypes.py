@@ -68,17 +68,31 @@ class Prototypes:
         examples = digest([list(one) for one in self._examples])
         return {**of_clip, "by_form": self._by_form, "examples": examples}
 
-    def classify(self, images: Sequence[Pixels], masks: Sequence[Region]) -> list[dict[str, float]]:
-        """Probability of every class for each image; empty with fewer than two classes."""
+    def classify(
+        self, images: Sequence[Pixels], masks: Sequence[Region | None]
+    ) -> list[dict[str, float]]:
+        """Probability of every class for each image; empty with fewer than two classes.
+
+        Empty, too, for an image without a mask where forms are compared: a whole picture is far
+        from every form, and the nearest would mean nothing.
+        """
         with self._lock:
             if self._known is None:
                 self._known = self._learn()
             known = self._known
         if len(known.names) < 2:
             return [{} for _ in images]
-        shown = (
-            [form(*pair) for pair in zip(images, masks, strict=True)] if self._by_form else images
-        )
+        shown = {
+            place: form(image, mask) if self._by_form and mask is not None else image
+            for place, (image, mask) in enumerate(zip(images, masks, strict=True))
+            if mask is not None or not self._by_form
+        }
+        chances = dict(zip(shown, self._chances(list(shown.values()), known), strict=True))
+        return [chances.get(place, {}) for place in range(len(images))]
+
+    def _chances(self, shown: Sequence[Pixels], known: _Known) -> list[dict[str, float]]:
+        if not shown:
+            return []
         embedded = self._clip.embed_images(shown).astype(np.float64)
         logits = (embedded @ known.weights.T + known.offsets) / known.temperature
         chances = np.exp(logits - logits.max(axis=1, keepdims=True))

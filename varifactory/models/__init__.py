@@ -171,7 +171,8 @@ class JudgeCase:
     """All a judge may see: never the value, the feasibility or the class that was asked for."""
 
     image: Pixels
-    object_mask: Region
+    object_mask: Region | None
+    """None where the whole picture was made anew: its object lies where nobody knows."""
     attribute: Attribute
     values: tuple[str, ...] = ()
     """Values that the run's edits of this attribute may show, of all classes, both feasibilities

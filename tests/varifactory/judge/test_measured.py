@@ -102,6 +102,32 @@ def test_photographs_have_colors_measured_by_the_catalog_and_nothing_else():
     assert all(answer.raw["by"] == "nothing" for answer in answers[1:])
 
 
+@pytest.mark.parametrize("name", list(MEASURES))
+@pytest.mark.parametrize("references", [None, load_references()])
+def test_nothing_is_measured_in_a_picture_made_anew(name: str, references: Any):
+    image = np.random.default_rng(1).integers(0, 256, (96, 96, 3), dtype=np.uint8)
+    (answer,) = MeasuredJudge(references).judge([JudgeCase(image, None, attribute(name))])
+    assert (answer.values, answer.classes) == ({}, {})
+    assert "made anew" in answer.raw["why"]
+
+
+def test_the_class_of_a_picture_made_anew_is_said_by_whole_pictures_alone():
+    found = examples()
+    whole = [(key, label) for key, (label, _) in found.items()]
+    by_form = [(*pair, "mask") for pair in whole]
+    red = np.full((8, 8, 3), (200, 40, 40), np.uint8)
+    case = JudgeCase(red, None, attribute("color"))
+    said = Prototypes(MeanColor(), whole, lambda key: found[key][1])
+    (answer,) = MeasuredJudge(None, said).judge([case])
+    assert answer.classes["tomato"] > answer.classes["whale"]
+    formed = Prototypes(MeanColor(), by_form, lambda key: found[key][1], lambda _: WHOLE)
+    placed = JudgeCase(red, WHOLE, attribute("color"))
+    unsaid, told = MeasuredJudge(None, formed).judge([case, placed])
+    assert unsaid.classes == {}
+    assert set(told.classes) == {"tomato", "whale"}
+    assert MeasuredJudge(None, formed).judge([case])[0].classes == {}
+
+
 @pytest.mark.parametrize("name", ["lighting", "color", "background"])
 def test_what_cannot_be_measured_says_why(name: str):
     image = np.zeros((96, 96, 3), np.uint8)

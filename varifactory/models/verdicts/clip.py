@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from varifactory.catalog import Attribute
 from varifactory.models import Answer, ClipModel, Identity, JudgeCase, Pixels
-from varifactory.models.verdicts.questions import object_box
+from varifactory.models.verdicts.questions import Box, object_box
 
 VERSION = 1
 """Raised when what is compared with which words changes."""
@@ -25,7 +25,8 @@ class ClipJudge:
 
     Scores are a softmax of cosines times the model's own logit scale, the temperature it was
     trained with. Classes are told from the whole picture and ``template``; values from the
-    attribute's templates, averaged, and for the object's own attributes from its crop. A posterior
+    attribute's templates, averaged, and for the object's own attributes from its crop, or the whole
+    picture where the object's place is not known. A posterior
     has no "none of these": what is shown is taken for the likest choice.
     """
 
@@ -58,15 +59,14 @@ class ClipJudge:
 
     def _near(self, cases: Sequence[JudgeCase]) -> dict[int, Vectors]:
         """Place -> vector of the object's crop, for attributes of the object."""
-        places = [
-            place
+        crops = {
+            place: object_crop(case.image, box)
             for place, case in enumerate(cases)
-            if case.attribute.region == "object" and case.object_mask.any()
-        ]
-        if not places:
+            if case.attribute.region == "object" and (box := object_box(case.object_mask))
+        }
+        if not crops:
             return {}
-        vectors = self._clip.embed_images([object_crop(cases[place]) for place in places])
-        return dict(zip(places, vectors, strict=True))
+        return dict(zip(crops, self._clip.embed_images(list(crops.values())), strict=True))
 
     def _answer(self, case: JudgeCase, whole: Vectors, near: Vectors) -> Answer:
         scale = self._clip.logit_scale
@@ -108,15 +108,15 @@ class ClipJudge:
             return self._known[key]
 
 
-def object_crop(case: JudgeCase) -> Pixels:
-    """The square around the object with a little room, as far as the picture goes."""
-    height, width = case.image.shape[:2]
-    left, top, right, bottom = object_box(case.object_mask)
+def object_crop(image: Pixels, box: Box) -> Pixels:
+    """The square around the object's box with a little room, as far as the picture goes."""
+    height, width = image.shape[:2]
+    left, top, right, bottom = box
     side = min(round(max(right - left, bottom - top) * (1 + 2 * ROOM)), height, width)
     x = min(max(0, (left + right - side) // 2), width - side)
     y = min(max(0, (top + bottom - side) // 2), height - side)
     # An object longer than the picture's short side is cut alike at both ends, as CLIP's own crop.
-    return np.ascontiguousarray(case.image[y : y + side, x : x + side])
+    return np.ascontiguousarray(image[y : y + side, x : x + side])
 
 
 def softmax(logits: NDArray[np.floating]) -> list[float]:

@@ -27,6 +27,9 @@ LINES = 2
 MARGIN = 0.02
 """Between object and frame, of the longest side: the frame should hide nothing of the object."""
 
+Box = tuple[int, int, int, int]
+"""Left, top, right, bottom; right and bottom are beyond it."""
+
 
 @cache
 def words() -> Mapping[str, Any]:
@@ -63,7 +66,7 @@ def belongs_to(case: JudgeCase) -> str:
 
 def pointer_words(case: JudgeCase, pointer: str) -> str:
     """How this case's picture shows which object is meant."""
-    return str(words()["pointer"][pointer if case.object_mask.any() else "none"])
+    return str(words()["pointer"]["none" if object_box(case.object_mask) is None else pointer])
 
 
 def picture(case: JudgeCase, side: int, pointer: str) -> Image.Image:
@@ -77,13 +80,14 @@ def picture(case: JudgeCase, side: int, pointer: str) -> Image.Image:
     if scale < 1:
         size = (max(1, round(shown.width * scale)), max(1, round(shown.height * scale)))
         shown = shown.resize(size, Image.Resampling.LANCZOS)
-    if pointer == "box" and case.object_mask.any():
-        _frame(shown, case)
+    box = object_box(case.object_mask)
+    if pointer == "box" and box is not None:
+        _frame(shown, case, box)
     return shown
 
 
-def _frame(shown: Image.Image, case: JudgeCase) -> None:
-    left, top, right, bottom = object_box(case.object_mask)
+def _frame(shown: Image.Image, case: JudgeCase, box: Box) -> None:
+    left, top, right, bottom = box
     across, down = shown.width / case.image.shape[1], shown.height / case.image.shape[0]
     gap = max(LINES + 1, round(MARGIN * max(shown.size)))
     outer = (
@@ -98,8 +102,10 @@ def _frame(shown: Image.Image, case: JudgeCase) -> None:
     draw.rectangle(inner, outline="white")
 
 
-def object_box(mask: Region) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom of a mask that is not empty; right and bottom are beyond it."""
+def object_box(mask: Region | None) -> Box | None:
+    """Of the object; None where a mask is missing or empty, so that nobody knows its place."""
+    if mask is None or not mask.any():
+        return None
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 

@@ -7,6 +7,7 @@ from varifactory.catalog import load_catalog
 from varifactory.models import JudgeCase
 from varifactory.models.clip.open_clip import OpenClip
 from varifactory.models.verdicts.clip import ClipJudge, object_crop, softmax
+from varifactory.models.verdicts.questions import object_box
 from varifactory.world import load_world, render, sample_scene
 
 WORLD = load_world()
@@ -74,7 +75,7 @@ def test_a_value_is_compared_in_all_templates_without_the_class(
     case = drawn(1)[0][1]
     (answer,) = judge.judge([case])
     entry = CATALOG.attribute("color")
-    crop = clip.embed_images([object_crop(case)])[0]
+    crop = clip.embed_images([object_crop(case.image, object_box(case.object_mask))])[0]
     cosines = []
     for value in COLORS:
         words = [entry.render(index, "object", entry.values[value].phrase)
@@ -117,14 +118,24 @@ def test_words_are_embedded_once(clip: OpenClip) -> None:
 
 def test_the_crop_holds_the_object_and_stays_inside() -> None:
     image = np.zeros((60, 90, 3), np.uint8)
-    mask = np.zeros((60, 90), bool)
-    mask[40:60, 70:90] = True
-    image[mask] = 200
-    crop = object_crop(JudgeCase(image, mask, CATALOG.attribute("color")))
+    image[40:60, 70:90] = 200
+    crop = object_crop(image, (70, 40, 90, 60))
     assert crop.shape == (26, 26, 3)
     assert (crop == 200).all(axis=2).sum() == 400
-    mask[:, 5:85] = True
-    assert object_crop(JudgeCase(image, mask, CATALOG.attribute("color"))).shape == (60, 60, 3)
+    assert object_crop(image, (5, 0, 85, 60)).shape == (60, 60, 3)
+
+
+def test_a_picture_made_anew_is_compared_as_a_whole(judge: ClipJudge) -> None:
+    case = drawn(1)[0][1]
+    corner = np.zeros((96, 96), bool)
+    corner[:20, :20] = True
+    case = JudgeCase(case.image, corner, case.attribute, COLORS, CLASSES)
+    anew = JudgeCase(case.image, None, case.attribute, COLORS, CLASSES)
+    empty = JudgeCase(case.image, np.zeros((96, 96), bool), case.attribute, COLORS, CLASSES)
+    framed, whole, seen = judge.judge([case, anew, empty])
+    assert whole.values != framed.values
+    assert whole.values == seen.values
+    assert whole.classes == framed.classes
 
 
 def test_unknown_words_and_no_classes_are_no_trouble(judge: ClipJudge) -> None:

@@ -134,6 +134,14 @@ def test_without_a_pointer_or_an_object_the_picture_is_the_edit_to_the_pixel(sta
         assert "main one" in asked.asked[0]["pointer"]
 
 
+def test_a_picture_made_anew_has_no_frame_and_no_words_of_one(start: Start) -> None:
+    judge, server = start(sees("red"))
+    judge.judge([JudgeCase(case().image, None, case().attribute, VALUES)])
+    assert np.array_equal(np.asarray(server.pictures[0]), case().image)
+    assert "frame" not in server.asked[0]["pointer"]
+    assert "main one" in server.asked[0]["pointer"]
+
+
 def test_a_large_picture_is_made_smaller_and_a_small_one_stays(start: Start) -> None:
     judge, server = start(sees("red"), side=100)
     judge.judge([case(side=200)])
