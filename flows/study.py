@@ -24,7 +24,7 @@ def study(recipe: Recipe, store: str = "./.varifactory") -> dict[str, Any]:
         store: folder or s3:// address that keeps every artifact.
     """
     with FactoryRun.begin("study", recipe, store) as run:
-        made = make_dataset(run)
+        made = make_dataset(run, trains=True)
         gallery = show_dataset(run, made)
         cells = train_cells(run, made.manifest)
         report = show_study(run, made, cells)

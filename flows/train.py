@@ -38,7 +38,7 @@ def train(recipe: Recipe, store: str = "./.varifactory") -> dict[str, Any]:
             "--set training.arms='[real]'; flows.study trains them all"
         )
     with FactoryRun.begin("train", recipe, store) as run:
-        made = make_dataset(run)
+        made = make_dataset(run, trains=True)
         cells = train_cells(run, made.manifest)
         return announce(
             run, summary(run, made.manifest) | {"cells": [_shown(cell) for cell in cells]}

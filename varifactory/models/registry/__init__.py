@@ -17,7 +17,8 @@ from varifactory.recipe import Recipe
 
 __all__ = [
     "EDITORS", "JUDGES", "PAID", "SEGMENTERS", "Exemplar", "cards", "clip", "expected_costs",
-    "inpainter", "judge", "known_spent", "paid", "segmenter", "trainee", "tuner", "where", "writer",
+    "find_all", "inpainter", "judge", "known_spent", "paid", "segmenter", "trainee", "tuner",
+    "where", "writer",
 ]  # fmt: skip
 
 
@@ -28,17 +29,51 @@ class HasIdentity(Protocol):
     def identity(self) -> Identity: ...
 
 
+def find_all(recipe: Recipe, *, trains: bool) -> None:
+    """Find every model that a recipe names; nothing is loaded.
+
+    Asked before a run makes anything, so that a wrong name in its last stage costs no hours.
+
+    Args:
+        recipe: of the run.
+        trains: whether ``training.clip`` is trained, too.
+
+    Raises:
+        ModelError: the first that is not there, or not what the recipe says it is.
+    """
+    edits, verdicts = recipe.edits, recipe.verdicts
+    writer(recipe)
+    segmenter(recipe)
+    if recipe.adaptation.scope != "none":
+        tuner(recipe)
+    for editor in (edits.editor, *([edits.compare.editor] if edits.compare.count else [])):
+        inpainter(recipe, editor)
+    for name in (verdicts.judge, *verdicts.panel):
+        if name != "none":
+            judge(recipe, (), "", name=name)
+    if trains:
+        trainee(recipe)
+
+
 BUILT_IN = Path(__file__).parents[1] / "builtin"
 
 
 def where(recipe: Recipe, model: HasIdentity) -> str:
-    """The device a model computes on, by name: large ones follow ``run.device``.
+    """The device a model computes on, by name; of several parts the card's, if any has one."""
+    return accelerator.description("cuda" if on_card(recipe, model) else "cpu")
 
-    What computes on a CPU has its threads in its identity; what has a dtype and none is on a card.
+
+def on_card(recipe: Recipe, model: HasIdentity) -> bool:
+    """Whether any part of a model computes on a card.
+
+    Of every part with weights the identity has a dtype (``dtype``, ``clip_dtype``, ``fallback 1
+    dtype``), and the threads under the same words in front if it computes on a CPU.
     """
-    identity = model.identity
-    on_card = "dtype" in identity and "threads" not in identity
-    return accelerator.description(recipe.run.device if on_card else "cpu")
+    if recipe.run.device != "cuda":
+        return False
+    told = model.identity
+    parts = [name.removesuffix("dtype") for name in told if name.endswith("dtype")]
+    return any(f"{part}threads" not in told for part in parts)
 
 
 def cards(names: Sequence[str]) -> list[dict[str, Any]]:

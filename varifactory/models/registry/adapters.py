@@ -6,6 +6,7 @@ from typing import Any
 from varifactory.errors import ModelError
 from varifactory.models import checkpoints
 from varifactory.models.edits.families import Family, families
+from varifactory.models.registry.local_weights import local_weights
 from varifactory.models.tuning import Tuner
 from varifactory.recipe import Checkpoint, Recipe
 
@@ -31,13 +32,18 @@ def tuner(recipe: Recipe) -> Tuner:
             f"{', '.join(family.kinds)}, or edits.editor to another"
         )
     device = "cpu" if family.built_in else run.device
-    return _tuner(family.name, edits.kind, edits.checkpoint, edits.side, device, run.threads)
+    return _tuner(
+        family.name, edits.kind, edits.checkpoint, edits.side, device, run.threads,
+        local_weights(edits.checkpoint),
+    )  # fmt: skip
 
 
 @cache
 def _tuner(
-    name: str, kind: str, checkpoint: Checkpoint, side: int, device: str, threads: int
-) -> Tuner:
+    name: str, kind: str, checkpoint: Checkpoint, side: int, device: str, threads: int,
+    weights: tuple[str, ...],
+) -> Tuner:  # fmt: skip
+    del weights  # another tuner where other weights lie there
     from varifactory.models.adapters.tuner import LoraTuner
     from varifactory.models.edits.loading import Setup, load_plain
     from varifactory.models.edits.sizes import working_size

@@ -4,12 +4,12 @@ from functools import cache
 
 from varifactory.errors import ModelError
 from varifactory.models import ClipModel, Trainee
+from varifactory.models.registry.local_weights import local_weights
 from varifactory.recipe import Recipe
 
 COMPILER = "inductor"
 
 
-@cache
 def clip(
     name: str, threads: int, *, device: str = "cpu", dtype: str = "float32", revision: str = "",
     sha256: str = "", key: str = "training.clip",
@@ -28,9 +28,18 @@ def clip(
     Raises:
         ModelError: no such checkpoint; the message says what to give.
     """
+    return _clip(name, threads, device, dtype, revision, sha256, key, local_weights(name))
+
+
+@cache
+def _clip(
+    name: str, threads: int, device: str, dtype: str, revision: str, sha256: str, key: str,
+    weights: tuple[str, ...],
+) -> ClipModel:  # fmt: skip
     from varifactory.models.clip.bases import find_base, is_built_in
     from varifactory.models.clip.embedder import Embedder
 
+    del weights  # another model where other weights lie there
     if is_built_in(name):
         device, dtype = "cpu", "float32"
     base = find_base(name, revision=revision, sha256=sha256, key=key)

@@ -5,6 +5,7 @@ from functools import cache
 from varifactory.errors import ModelError
 from varifactory.models import Inpainter, checkpoints
 from varifactory.models.edits.families import Family, families, schedule_for
+from varifactory.models.registry.local_weights import local_weights
 from varifactory.models.registry.naming import unknown
 from varifactory.recipe import Checkpoint, Edits, Recipe, Run
 from varifactory.recipe.varireal import VariReal
@@ -57,11 +58,12 @@ def _diffusers(family: Family, edits: Edits, run: Run, prefix: str) -> Inpainter
     driving = Run.model_validate(
         run.model_dump(include={"device", "threads", "compile", "channels_last"})
     )
-    return _built(family.name, loading, driving, prefix)
+    return _built(family.name, loading, driving, prefix, local_weights(loading))
 
 
 @cache
-def _built(name: str, edits: Edits, run: Run, prefix: str) -> Inpainter:
+def _built(name: str, edits: Edits, run: Run, prefix: str, weights: tuple[str, ...]) -> Inpainter:
+    del weights  # another model where other weights lie there
     from varifactory.models.edits.diffusion import DiffusersInpainter, small_diffusion
     from varifactory.models.edits.loading import Distilled, Setup
 
@@ -106,14 +108,16 @@ def _varireal(recipe: Recipe) -> Inpainter:
     return _recipes_of_the_paper(
         named, edits.varireal, edits.side if first else 0, edits.batch, edits.offload == "model",
         run.device, run.threads, "edits.checkpoint" if first else "edits.compare.checkpoint",
+        local_weights(named, edits.varireal),
     )  # fmt: skip
 
 
 @cache
 def _recipes_of_the_paper(
     inpainting: Checkpoint, parts: VariReal, side: int, batch: int, offload: bool, device: str,
-    threads: int, key: str,
+    threads: int, key: str, weights: tuple[str, ...],
 ) -> Inpainter:  # fmt: skip
+    del weights  # as above
     from varifactory.models.edits.varireal.editor import VariRealEditor
 
     return VariRealEditor(

@@ -6,6 +6,7 @@ from varifactory.images import decode_mask, decode_png
 from varifactory.models import ClipModel, Judge
 from varifactory.models.provider.budget import shared
 from varifactory.models.registry.clips import clip, training_clip
+from varifactory.models.registry.local_weights import local_weights
 from varifactory.models.registry.naming import unknown
 from varifactory.recipe import Checkpoint, Recipe, Verdicts
 from varifactory.recipe.prompts import Price
@@ -48,8 +49,9 @@ def judge(
         return _vision(settings, recipe.prompts.prices, run)
     if name == "vision-local":
         return _vision_local(
-            settings.checkpoint, settings.side, settings.pointer, run_on.device, run_on.threads
-        )
+            settings.checkpoint, settings.side, settings.pointer, run_on.device, run_on.threads,
+            local_weights(settings.checkpoint),
+        )  # fmt: skip
     raise unknown("verdicts.judge", name, JUDGES)
 
 
@@ -103,8 +105,10 @@ def _vision(settings: Verdicts, prices: tuple[Price, ...], run: str) -> Judge:
 
 @cache
 def _vision_local(
-    checkpoint: Checkpoint, side: int, pointer: str, device: str, threads: int
-) -> Judge:
+    checkpoint: Checkpoint, side: int, pointer: str, device: str, threads: int,
+    weights: tuple[str, ...],
+) -> Judge:  # fmt: skip
+    del weights  # another judge where other weights lie there
     from varifactory.models.verdicts.local import LocalVision
 
     return LocalVision(checkpoint, side=side, pointer=pointer, device=device, threads=threads)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 from varifactory.errors import ModelError
 from varifactory.models import Segmenter
 from varifactory.models.checkpoints import find
+from varifactory.models.registry.local_weights import local_weights
 from varifactory.models.registry.naming import unknown
 from varifactory.recipe import MaskGate, Masks, Recipe
 
@@ -27,11 +28,12 @@ def segmenter(recipe: Recipe) -> Segmenter:
     """
     # The gate is no part of a segmenter: two recipes that differ in it share the loaded model.
     masks = recipe.masks.model_copy(update={"gate": MaskGate()})
-    return _segmenter(masks, recipe.run.device, recipe.run.threads)
+    return _segmenter(masks, recipe.run.device, recipe.run.threads, local_weights(masks))
 
 
 @cache
-def _segmenter(masks: Masks, device: str, threads: int) -> Segmenter:
+def _segmenter(masks: Masks, device: str, threads: int, weights: tuple[str, ...]) -> Segmenter:
+    del weights  # another model where other weights lie there
     first = _named(masks, masks.segmenter, "masks.segmenter", device, threads)
     if not masks.fallbacks:
         return first
@@ -101,11 +103,16 @@ def _prompted(masks: Masks, name: str, prompt: str, device: str, threads: int) -
 def _promptable(masks: Masks, name: str, device: str, threads: int) -> "Promptable":
     """The model alone, one for a segmenter and its fallbacks."""
     fields = masks.model_dump(include={"checkpoint", "file", "architecture"})
-    return _model(Masks.model_validate(fields), name, device, threads)
+    return _model(
+        Masks.model_validate(fields), name, device, threads, local_weights(masks.checkpoint)
+    )
 
 
 @cache
-def _model(masks: Masks, name: str, device: str, threads: int) -> "Promptable":
+def _model(
+    masks: Masks, name: str, device: str, threads: int, weights: tuple[str, ...]
+) -> "Promptable":
+    del weights  # as above
     if name == "small-sam":
         from varifactory.models.masks.sam import built_in_sam
 
