@@ -22,11 +22,14 @@ def local_weights(*named: Part | str) -> tuple[str, ...]:
 
 
 def _places(part: Part | str) -> Iterator[Path]:
-    if isinstance(part, str):
+    if isinstance(part, Checkpoint):
+        yield Path(part.name).expanduser()
+    elif isinstance(part, str):
+        yield Path(part).expanduser()
         # Of open_clip a file of weights stands behind its architecture.
-        yield from (Path(name).expanduser() for name in (part, part.partition("/")[2]) if name)
-    elif isinstance(part, Checkpoint):
-        yield from _places(part.name)
+        behind = Path(part.partition("/")[2]).expanduser()
+        if behind.is_file():
+            yield behind
     else:
         for name in type(part).model_fields:
             inner = getattr(part, name)
@@ -36,6 +39,7 @@ def _places(part: Part | str) -> Iterator[Path]:
 
 def _hash(place: Path) -> str:
     try:
-        return files_hash(place.resolve()) if place.exists() else ""
+        named = place != Path()
+        return files_hash(place.resolve()) if named and place.exists() else ""
     except (ModelError, OSError):
         return ""
