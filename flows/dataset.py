@@ -1,5 +1,6 @@
 """Sources to verdicts, one stage after the other, and the data set version they end in."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -113,6 +114,17 @@ def object_masks(run: FactoryRun, training: Sequence[Row]) -> list[Row]:
     fields = masks.mask_spec(run.recipe, segmenter)
     planned = masks.plan_masks(spec_of("masks", fields), training, segmenter)
     found = run.stage(mask_shard, "masks", fields, planned)
+    if told := _by_fallbacks(found):
+        run.notices.append(told)
     gate = run.recipe.masks.gate
     reasons = {row["key"]: masks.gate(row, gate) for row in found if row["status"] == "ok"}
     return run.decided("masks", items.refused(found, reasons))
+
+
+def _by_fallbacks(found: Sequence[Row]) -> str:
+    """How many masks another way than the first found; empty where the first found all."""
+    fallen = Counter(
+        row["method"] for row in found if (row.get("choice") or "").startswith("fallback")
+    )
+    ways = ", ".join(f"{count} by {method}" for method, count in sorted(fallen.items()))
+    return f"masks by masks.fallbacks, {fallen.total()} of {len(found)}: {ways}" if fallen else ""

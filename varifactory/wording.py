@@ -13,6 +13,8 @@ def status_word(row: Row) -> str:
     """What became of an edit, in a word or two."""
     if row.get("forced"):
         return "taken although rejected"
+    if row["status"] == "skipped" and row.get("image_blob"):
+        return "left out"  # it was made: its picture stands beside the word
     return STATUS_WORDS.get(str(row["status"]), str(row["status"]))
 
 

@@ -122,6 +122,7 @@ def test_a_study_of_large_models_ends_with_a_trained_arm(studied: Ran) -> None:
 def test_a_mask_tells_that_no_box_was_found_and_who_drew_it_then(studied: Ran) -> None:
     masks = rows(studied, "masks")
     assert len(masks) == 2 * 2
+    assert "masks by masks.fallbacks, 4 of 4: 4 by saliency+grabcut" in studied[1]["notices"]
     for mask in masks:
         assert mask["method"] == "saliency+grabcut"
         assert mask["choice"].startswith("fallback, after grounding-dino: no box of 'a ")

@@ -56,6 +56,11 @@ def test_a_forced_edit_is_never_called_accepted() -> None:
     assert status_word({**EDIT, "status": "skipped"}) == "not made"
 
 
+def test_what_was_made_and_left_out_is_not_called_unmade() -> None:
+    left_out = {**EDIT, "status": "skipped", "image_blob": "00.png"}
+    assert status_word(left_out) == "left out"
+
+
 def test_a_long_name_is_cut_in_a_sentence() -> None:
     long = "x" * 300
     assert max(map(len, verdict_sentences({**EDIT, "label": long, "measured_class": long}))) < 60
