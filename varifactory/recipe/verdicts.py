@@ -44,6 +44,10 @@ class Verdicts(Part):
     )
     checkpoint: Checkpoint = Field(Checkpoint(), description="of the judge vision-local")
     clip: str = Field("", description="of the judge clip; empty: that of training.clip")
+    clip_revision: str = Field("", description="commit, tag or branch of that clip on a hub")
+    clip_sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = Field(
+        "", description="of a local clip's weights; another hash is refused; empty: any"
+    )
 
     @model_validator(mode="after")
     def _judges_are_several_and_distinct(self) -> "Verdicts":
@@ -63,4 +67,14 @@ class Verdicts(Part):
     def _the_one_who_is_asked_is_named(self) -> "Verdicts":
         if "vision" in (self.judge, *self.panel) and not self.model:
             raise ValueError("the judge vision needs verdicts.model: any litellm name that sees")
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_fixed_is_named(self) -> "Verdicts":
+        for name in ("clip_revision", "clip_sha256"):
+            if getattr(self, name) and not self.clip:
+                raise ValueError(
+                    f"verdicts.{name} is of verdicts.clip, which is empty: name that, or set "
+                    f"training.{name}, since training.clip judges"
+                )
         return self

@@ -3,7 +3,7 @@ import numpy as np
 from varifactory.images import pixel_hash
 from varifactory.judge import Prototypes
 from varifactory.judge.measure_references import spoil
-from varifactory.models.clip.open_clip import OpenClip
+from varifactory.models.registry.clips import clip
 from varifactory.world import load_world, render, sample_scene
 
 WORLD = load_world()
@@ -19,7 +19,7 @@ def test_a_dozen_examples_teach_the_class_in_any_color_texture_and_place():
         names = (pixel_hash(drawn.image), scene.class_name, pixel_hash(mask))
         pictures[names[0]], masks[names[2]] = drawn.image, mask
         examples.append(names)
-    judge = Prototypes(OpenClip(), examples, pictures.__getitem__, masks.__getitem__)
+    judge = Prototypes(clip("small-clip", 1), examples, pictures.__getitem__, masks.__getitem__)
     scores = {}
     for share in (0.0, 1.0):
         scenes = [

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from varifactory.keys import digest, seed_from
 from varifactory.models.builtin.cards import world_hash
-from varifactory.models.clip.open_clip import prepare
+from varifactory.models.clip.pictures import prepare
 from varifactory.world import Scene, World, render
 
 MASTER = 96

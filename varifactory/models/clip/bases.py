@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from varifactory.errors import ModelError
 from varifactory.models.clip import open_clip, transformers_clip
 from varifactory.models.clip.embedder import Base
 
@@ -15,23 +14,16 @@ def find_base(
     Args:
         name: a built-in model; a folder of either library; ``<architecture>/<tag or file>`` of
             open_clip; ``hf-hub:org/name`` of open_clip; ``transformers:org/name`` or a folder.
-        revision: of a hub's; a branch or tag is pinned to the commit it means now.
-        sha256: of local weights; others are refused; empty for any.
+        revision: of a hub's alone; a branch or tag is pinned to the commit it means now.
+        sha256: of local weights alone; others are refused; empty for any.
         key: where the recipe has the name, for messages.
 
     Raises:
-        ModelError: it cannot be found; the message says what to give.
+        ModelError: it cannot be found, or has no revision or hash to be given; the message says so.
     """
-    try:
-        if name.startswith(transformers_clip.PREFIX) or _is_folder_of_transformers(Path(name)):
-            return transformers_clip.find_transformers(
-                name, revision=revision, sha256=sha256, key=key
-            )
-        return open_clip.find_checkpoint(name, revision=revision, sha256=sha256, key=key)
-    except ModelError as error:
-        # A hub's checkpoint is a group of keys elsewhere; here its name stands by itself.
-        said = str(error).replace(f"{key}.name", key).replace(f"{key}.sha256", f"{key}_sha256")
-        raise ModelError(said) from None
+    if name.startswith(transformers_clip.PREFIX) or _is_folder_of_transformers(Path(name)):
+        return transformers_clip.find_transformers(name, revision=revision, sha256=sha256, key=key)
+    return open_clip.find_checkpoint(name, revision=revision, sha256=sha256, key=key)
 
 
 def is_built_in(name: str) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from varifactory.errors import ModelError
-from varifactory.models import LoraSettings
+from varifactory.models import LoraSettings, accelerator, residency
 from varifactory.models.clip import canonical
 from varifactory.models.clip.adapter import seed_adapter, seed_dropout
 from varifactory.models.clip.embedder import Base, ready, stock
@@ -118,7 +118,7 @@ class Classifier:
         from peft import LoraConfig, inject_adapter_in_model
 
         with stock(self.base, self.ways.device).use() as shared:
-            clip = copy.deepcopy(shared)
+            clip = _copied(shared, self.base)
         targets = self._targets(clip, encoders)
         model = inject_adapter_in_model(
             LoraConfig(
@@ -194,6 +194,31 @@ class Classifier:
         times: torch.Tensor = self.model.logit_scale.exp() * images @ texts.T
         bias = getattr(self.model, "logit_bias", None)
         return times if bias is None else times + bias
+
+
+def _copied(shared: Any, base: Base) -> Any:
+    """A model of its own; where memory is short after idle ones are given up.
+
+    Raises:
+        ModelError: there is room for the shared one alone.
+        CardLost: the card is gone.
+    """
+    while True:
+        try:
+            return copy.deepcopy(shared)
+        except Exception as error:
+            if accelerator.is_lost(error):
+                raise accelerator.lost(error) from error
+            if not accelerator.is_short(error):
+                raise
+        # The error is gone by now, and with it its frames, which hold half a copy.
+        accelerator.release()
+        if not residency.drop_all(but_newest=True):
+            raise ModelError(
+                f"{base.key} {base.name!r} fits into memory once, and a training needs a copy of "
+                "its own: take a smaller one, set run.workers lower, so that fewer cells train "
+                "side by side, or take a machine with more"
+            )
 
 
 def _compiled(encode: Any, compiler: str) -> Any:

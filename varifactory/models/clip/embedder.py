@@ -1,8 +1,10 @@
 """A CLIP for embeddings, of either library: images and texts as unit vectors in one space."""
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     import torch
 
 BATCH = 32
+"""Images or texts of one forward pass; on a CPU short batches are padded, so that an embedding is
+the same to the bit whatever its batch mates."""
 
 
 class Base(Protocol):
@@ -83,6 +87,8 @@ class Embedder:
         self.base = base
         self._batch, self._threads, self._device, self._dtype = batch, threads, device, dtype
         self._resident = Resident(f"{base.key} {base.name!r}", self._load)
+        self._counting, self._users = threading.Lock(), 0
+        self._lease, self._model = ExitStack(), cast(Any, None)
 
     @property
     def identity(self) -> Identity:
@@ -94,41 +100,40 @@ class Embedder:
 
     def embed_images(self, images: Sequence[Pixels]) -> NDArray[np.float32]:
         """(n, width) unit vectors."""
-        model = self._loaded()
-        look = self.base.look(model)
         if not images:
             return np.zeros((0, 0), np.float32)
-        pictures = each_of(
-            lambda image: prepared(image, look), images, together=self._device != "cpu"
-        )
-        return self._in_batches(
-            list(pictures),
-            lambda batch: self.base.encode_images(
-                model, scaled(batch, look, self._device).to(_kind(model))
-            ),
-        )
+        with self._lent() as model:
+            look = self.base.look(model)
+            pictures = each_of(
+                lambda image: prepared(image, look), images, together=self._device != "cpu"
+            )
+            return self._in_batches(
+                list(pictures),
+                lambda batch: self.base.encode_images(
+                    model, scaled(batch, look, self._device).to(_kind(model))
+                ),
+            )
 
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(n, width) unit vectors."""
-        model = self._loaded()
-        tokens = list(self.base.tokens(model, texts)) if texts else []
+        if not texts:
+            return np.zeros((0, 0), np.float32)
         import torch
 
-        return self._in_batches(
-            tokens,
-            lambda batch: self.base.encode_texts(model, torch.from_numpy(batch).to(self._device)),
-        )
+        with self._lent() as model:
+            tokens = list(self.base.tokens(model, texts))
+            return self._in_batches(
+                tokens,
+                lambda batch: self.base.encode_texts(
+                    model, torch.from_numpy(batch).to(self._device)
+                ),
+            )
 
     @property
     def logit_scale(self) -> float:
         """What cosines are multiplied with before the softmax; loads the model."""
-        return float(self._loaded().logit_scale.float().exp())
-
-    @property
-    def logit_bias(self) -> float:
-        """What is added after that (SigLIP's, for its sigmoid); 0 of a CLIP; loads the model."""
-        bias = getattr(self._loaded(), "logit_bias", None)
-        return 0.0 if bias is None else float(bias)
+        with self._lent() as model:
+            return float(model.logit_scale.float().exp())
 
     def _in_batches(
         self, rows: Sequence[NDArray[Any]], forward: Callable[[NDArray[Any]], "torch.Tensor"]
@@ -147,10 +152,27 @@ class Embedder:
                 f"{self.base.key} {self.base.name!r}: {error}; take a smaller model"
             ) from None
 
-    def _loaded(self) -> Any:
-        # Not kept for this thread alone: an embedding leaves no trace in a CLIP.
-        with self._resident.use() as model:
-            return model
+    @contextmanager
+    def _lent(self) -> Iterator[Any]:
+        """The loaded model, to several threads at once: an embedding leaves no trace in a CLIP.
+
+        The first of them takes it and the last gives it back: in between it cannot be given up.
+        No thread waits for another one's embedding, so none can wait for itself.
+        """
+        with self._counting:
+            if not self._users:
+                self._model = self._lease.enter_context(self._resident.use())
+            self._users += 1
+            model = self._model
+        try:
+            yield model
+        finally:
+            del model
+            with self._counting:
+                self._users -= 1
+                if not self._users:
+                    self._model = None
+                    self._lease.close()
 
     def _load(self) -> Any:
         device, dtype = ready(self._device, self._dtype, self.base, f"{self.base.key}'s dtype")

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from varifactory.errors import ModelError
-from varifactory.models import Identity, LoraSettings, Pixels, accelerator
+from varifactory.models import Identity, LoraSettings, Pixels, accelerator, residency
 from varifactory.models.clip.adapter import pack, unpack
 from varifactory.models.clip.augmentation import augmented
 from varifactory.models.clip.bases import find_base
@@ -243,38 +243,42 @@ class LoraClip:
     def _backward(
         self, pictures: NDArray[np.uint8], labels: Sequence[int], weights: Sequence[float]
     ) -> "torch.Tensor":
-        """Gradients of the loss; where memory is short, of its parts one after another."""
+        """Gradients of the loss; where memory is short, idle models are given up, then it is that
+        of its parts one after another."""
+        spared = False
         while True:
             self._optimizer.zero_grad(set_to_none=True)
-            cuts = np.array_split(np.arange(len(labels)), self._parts)
             try:
-                first, *others = [
-                    self._net.backward(
-                        pictures[cut], [labels[at] for at in cut], [weights[at] for at in cut]
-                    )
-                    for cut in cuts
-                ]
-                return sum(others, first)
+                return self._in_parts(pictures, labels, weights)
             except Exception as error:
-                self._give_way(error, len(labels))
+                _refuse_unless_short(error)
+            # The error is gone by now, and with it its frames, which hold the activations.
+            self._optimizer.zero_grad(set_to_none=True)
+            accelerator.release()
+            if not spared and residency.drop_all(but_newest=True):
+                spared = True
+            else:
+                self._halve(len(labels))
 
-    def _give_way(self, error: Exception, count: int) -> None:
-        """Halve the parts of a batch after an error that says memory is short; raise others."""
-        if accelerator.is_lost(error):
-            raise accelerator.CardLost(
-                f"the card stopped answering ({str(error)[:200]}): see its driver's log, start the "
-                "worker again; the cell goes on from its last checkpoint"
-            ) from error
-        if not accelerator.is_short(error):
-            raise error
+    def _in_parts(
+        self, pictures: NDArray[np.uint8], labels: Sequence[int], weights: Sequence[float]
+    ) -> "torch.Tensor":
+        first, *others = [
+            self._net.backward(
+                pictures[cut], [labels[at] for at in cut], [weights[at] for at in cut]
+            )
+            for cut in np.array_split(np.arange(len(labels)), self._parts)
+        ]
+        return sum(others, first)
+
+    def _halve(self, count: int) -> None:
         if self._parts >= count:
             raise ModelError(
                 "one image alone is too much for the memory there is: set training.recompute=true, "
                 "training.encoders=image or training.precision=bfloat16, or take a smaller "
                 "training.clip"
-            ) from error
+            )
         self._parts = min(count, 2 * self._parts)
-        accelerator.release()
 
     def _update(self) -> None:
         for group in self._optimizer.param_groups:
@@ -296,6 +300,17 @@ class LoraClip:
         precision = {"precision": self._ways.precision}
         told = {**self._told, **precision, "class_names": self._class_names}
         return manifest_of(kind, self.base, self._settings, told)
+
+
+def _refuse_unless_short(error: Exception) -> None:
+    """Raise again whatever does not say that memory is short."""
+    if accelerator.is_lost(error):
+        raise accelerator.CardLost(
+            f"the card stopped answering ({str(error)[:200]}): see its driver's log, start the "
+            "worker again; the cell goes on from its last checkpoint"
+        ) from error
+    if not accelerator.is_short(error):
+        raise error
 
 
 def learning_rate(settings: LoraSettings, step: int) -> float:

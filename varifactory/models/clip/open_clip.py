@@ -17,21 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from varifactory.errors import ModelError
-from varifactory.models import checkpoints
+from varifactory.keys import digest
+from varifactory.models import accelerator, checkpoints
+from varifactory.models.clip import places
 from varifactory.models.clip.activation import needs_quick_gelu
-from varifactory.models.clip.embedder import Embedder
-from varifactory.models.clip.pictures import Look, in_batches, prepare, scaled
+from varifactory.models.clip.pictures import Look, scaled
 from varifactory.models.clip.split_attention import split_attention
 from varifactory.models.weight_hashes import files_hash
-from varifactory.recipe import Checkpoint
 
 if TYPE_CHECKING:
     import torch
-
-__all__ = [
-    "BATCH", "BUILT_IN", "CONFIG", "WEIGHTS", "ClipCheckpoint", "OpenClip", "find_checkpoint",
-    "in_batches", "look_of", "normalized", "prepare",
-]  # fmt: skip
 
 BUILT_IN = Path(__file__).parents[1] / "builtin"
 CONFIG = "open_clip_config.json"
@@ -40,9 +35,6 @@ OTHER_WEIGHTS = ("open_clip_pytorch_model.safetensors", "open_clip_pytorch_model
 """What hubs call them; in the order in which open_clip itself takes them."""
 HUB = "hf-hub:"
 TEXT_FILES = ["*.json", "*.txt", "*.model"]
-BATCH = 32
-"""Images or texts of one forward pass; short batches are padded, so that an embedding is the same
-to the bit whatever its batch mates."""
 LIBRARY = "open_clip"
 
 
@@ -60,14 +52,19 @@ class ClipCheckpoint:
     key: str = "training.clip"
     """Key of the recipe that named it, for messages."""
     config: str = ""
-    """Hash of a local folder's configuration; the weights' hash says nothing of it."""
+    """Hash of a local folder's configuration, and of its own tokenizer; the weights' hash says
+    nothing of them."""
+    is_local: bool = False
+    """Its weights are a file of the user's: the name holds a path, which is no identity."""
     hub: checkpoints.Found | None = None
     library: str = LIBRARY
 
     @property
     def identity(self) -> dict[str, str]:
         """What of a model's identity the checkpoint decides."""
-        found = {"name": self.name, "weights": self.weights}
+        found = {"name": LIBRARY if self.is_local else self.name, "weights": self.weights}
+        if self.is_local and self.pretrained:
+            found["architecture"] = self.architecture
         if self.config:
             found["config"] = self.config
         if self.pretrained:
@@ -94,6 +91,8 @@ class ClipCheckpoint:
             OSError, RuntimeError, ValueError, KeyError, TypeError, SafetensorError,
             pickle.UnpicklingError,
         ) as error:  # fmt: skip
+            if accelerator.is_short(error) or accelerator.is_lost(error):
+                raise  # no fault of the checkpoint: whoever loads it makes room, or gives up
             raise self._refusal(error) from error
         return model.eval().requires_grad_(False)
 
@@ -189,12 +188,12 @@ def _tokenizer(open_clip: Any, architecture: str) -> Any:
 
 @cache
 def _fetched(hub: checkpoints.Found) -> Path:
-    folder = checkpoints.local_folder(hub, [*TEXT_FILES, WEIGHTS, OTHER_WEIGHTS[0]])
+    folder = places.fetched(hub, [*TEXT_FILES, WEIGHTS, OTHER_WEIGHTS[0]])
     if not any((folder / name).is_file() for name in (WEIGHTS, OTHER_WEIGHTS[0])):
-        folder = checkpoints.local_folder(hub, [*TEXT_FILES, OTHER_WEIGHTS[1]])
+        folder = places.fetched(hub, [*TEXT_FILES, OTHER_WEIGHTS[1]])
     if not (folder / CONFIG).is_file():
         raise ModelError(
-            f"{hub.key}.name {hub.place!r} is no open_clip model (it has no {CONFIG}): for one of "
+            f"{hub.key} {hub.place!r} is no open_clip model (it has no {CONFIG}): for one of "
             f"transformers write transformers:{hub.place}"
         )
     return folder
@@ -210,19 +209,20 @@ def find_checkpoint(
 
     Args:
         name: as above.
-        revision: on the hub; a branch or tag is pinned to the commit it means now.
-        sha256: of local weights; others are refused; empty for any.
+        revision: on the hub alone; a branch or tag is pinned to the commit it means now.
+        sha256: of local weights alone; others are refused; empty for any.
         key: where the recipe has the name, for messages.
 
     Raises:
-        ModelError: no such built-in model or folder, the folder lacks a file, or another hash.
+        ModelError: no such built-in model or folder, the folder lacks a file, another hash, or a
+            revision or hash of what has none.
     """
     if name.startswith(HUB):
-        place = Checkpoint(name=name.removeprefix(HUB), revision=revision, dtype="float32")
-        hub = checkpoints.find(place, key)
-        return ClipCheckpoint(name, name, "", hub.weights, key, hub=hub)
+        return _on_hub(name, revision, sha256, key)
     for folder in (BUILT_IN / name, Path(name)):
         if (folder / CONFIG).is_file():
+            what = "built in" if folder.parent == BUILT_IN else "a folder"
+            places.refuse_revision(revision, name, what, key)
             return _checked(_in_folder(name, folder, key), sha256)
     architecture, slash, pretrained = name.partition("/")
     if not slash or not architecture or not pretrained or Path(name).is_dir():
@@ -234,9 +234,33 @@ def find_checkpoint(
         )
     file = Path(pretrained)
     if not file.is_file():
-        return ClipCheckpoint(name, architecture, pretrained, name, key)
+        return _tagged(name, architecture, pretrained, revision, sha256, key)
+    places.refuse_revision(revision, name, "a file", key)
     weights = files_hash(file.resolve())
-    return _checked(ClipCheckpoint(name, architecture, pretrained, weights, key), sha256)
+    found = ClipCheckpoint(name, architecture, pretrained, weights, key, is_local=True)
+    return _checked(found, sha256)
+
+
+def _on_hub(name: str, revision: str, sha256: str, key: str) -> ClipCheckpoint:
+    place = name.removeprefix(HUB)
+    if Path(place).expanduser().exists():
+        raise ModelError(
+            f"{key} {name!r} is of a hub, and {place!r} lies here: for that write it without {HUB}"
+        )
+    hub = places.find(place, revision, sha256, key)
+    return ClipCheckpoint(name, name, "", hub.weights, key, hub=hub)
+
+
+def _tagged(
+    name: str, architecture: str, tag: str, revision: str, sha256: str, key: str
+) -> ClipCheckpoint:
+    if sha256:
+        raise ModelError(
+            f"{key}_sha256 is of local weights, and {name!r} is a tag of open_clip's: "
+            f"leave it empty, or name a file as {architecture}/<path of the file>"
+        )
+    places.refuse_revision(revision, name, "a tag of open_clip", key)
+    return ClipCheckpoint(name, architecture, tag, name, key)
 
 
 def _in_folder(name: str, folder: Path, key: str) -> ClipCheckpoint:
@@ -247,8 +271,18 @@ def _in_folder(name: str, folder: Path, key: str) -> ClipCheckpoint:
     if folder.parent == BUILT_IN:
         card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
         return ClipCheckpoint(name, place, "", card["sha256"], key)
-    config = hashlib.sha256((folder / CONFIG).read_bytes()).hexdigest()
-    return ClipCheckpoint(name, place, "", files_hash(found[0].resolve()), key, config=config)
+    weights = files_hash(found[0].resolve())
+    return ClipCheckpoint(name, place, "", weights, key, config=_config(folder), is_local=True)
+
+
+def _config(folder: Path) -> str:
+    """Hash of a folder's configuration; with its tokenizer's files where it names one."""
+    read = (folder / CONFIG).read_bytes()
+    own = hashlib.sha256(read).hexdigest()
+    if b"hf_tokenizer_name" not in read:
+        return own
+    files = sorted(each for pattern in TEXT_FILES for each in folder.glob(pattern))
+    return digest({each.name: files_hash(each) for each in files})
 
 
 def _checked(found: ClipCheckpoint, sha256: str) -> ClipCheckpoint:
@@ -259,16 +293,6 @@ def _checked(found: ClipCheckpoint, sha256: str) -> ClipCheckpoint:
             "hash if it is meant"
         )
     return found
-
-
-class OpenClip(Embedder):
-    """A ``ClipModel`` of open_clip."""
-
-    def __init__(
-        self, name: str = "small-clip", *, batch: int = BATCH, threads: int = 1, device: str = "cpu"
-    ) -> None:
-        super().__init__(find_checkpoint(name), batch=batch, threads=threads, device=device)
-        self.checkpoint = self.base
 
 
 def look_of(model: Any) -> Look:

@@ -15,10 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from varifactory.errors import ModelError
-from varifactory.models import checkpoints
-from varifactory.models.clip import naflex
+from varifactory.models import accelerator, checkpoints
+from varifactory.models.clip import naflex, places
 from varifactory.models.clip.pictures import Look
-from varifactory.recipe import Checkpoint
 
 if TYPE_CHECKING:
     import torch
@@ -76,6 +75,8 @@ class TransformersClip:
                 use_safetensors=True, output_loading_info=True, ignore_mismatched_sizes=True,
             )  # fmt: skip
         except (OSError, RuntimeError, ValueError, KeyError, TypeError, SafetensorError) as error:
+            if accelerator.is_short(error) or accelerator.is_lost(error):
+                raise  # no fault of the checkpoint: whoever loads it makes room, or gives up
             raise ModelError(
                 f"{self.key} {self.name!r} cannot be loaded by transformers: "
                 f"{type(error).__name__}: {str(error)[:600]}"
@@ -201,9 +202,7 @@ def find_transformers(
     place = name.removeprefix(PREFIX)
     if (Path(place) / CONFIG).is_file():
         _kind(Path(place), name, key)
-    wanted = Checkpoint(name=place, revision=revision, sha256=sha256, dtype="float32")
-    found = checkpoints.find(wanted, key)
-    return TransformersClip(name, found)
+    return TransformersClip(name, places.find(place, revision, sha256, key))
 
 
 def _kind(folder: Path, name: str, key: str) -> str:
@@ -222,8 +221,8 @@ def _kind(folder: Path, name: str, key: str) -> str:
 
 @cache
 def _folder(found: checkpoints.Found) -> Path:
-    folder = checkpoints.local_folder(found, PATTERNS)
-    checkpoints.refuse_pickles(folder, found.key)
+    folder = places.fetched(found, PATTERNS)
+    places.refuse_pickles(folder, found.key)
     return folder
 
 

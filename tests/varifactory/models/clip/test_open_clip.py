@@ -18,21 +18,20 @@ from varifactory.errors import ModelError
 from varifactory.models.clip.activation import published
 from varifactory.models.clip.bases import find_base
 from varifactory.models.clip.embedder import Embedder
-from varifactory.models.clip.open_clip import (
-    BUILT_IN,
-    WEIGHTS,
-    OpenClip,
-    find_checkpoint,
-    prepare,
-)
+from varifactory.models.clip.open_clip import BUILT_IN, WEIGHTS, find_checkpoint
+from varifactory.models.clip.pictures import prepare
 from varifactory.world import load_world, render, sample_scene
 
 FOLDER = BUILT_IN / "small-clip"
 
 
 @pytest.fixture(scope="module")
-def clip() -> OpenClip:
-    return OpenClip(batch=4)
+def clip() -> Embedder:
+    return Embedder(find_base("small-clip"), batch=4)
+
+
+def embedder(name) -> Embedder:
+    return Embedder(find_base(str(name)))
 
 
 def test_the_shipped_weights_are_those_of_the_card_and_small():
@@ -44,8 +43,9 @@ def test_the_shipped_weights_are_those_of_the_card_and_small():
 
 def test_the_identity_is_known_without_loading_anything():
     code = (
-        "import sys; from varifactory.models.clip.open_clip import OpenClip; "
-        "print(OpenClip(threads=3).identity['weights']); "
+        "import sys; from varifactory.models.clip.bases import find_base; "
+        "from varifactory.models.clip.embedder import Embedder; "
+        "print(Embedder(find_base('small-clip'), threads=3).identity['weights']); "
         "sys.exit(bool({'torch', 'open_clip'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -113,12 +113,12 @@ def test_preparing_takes_the_largest_centred_part_of_any_shape():
 def test_a_folder_of_ones_own_is_named_by_its_hash(tmp_path, images, clip):
     for name in ("open_clip_config.json", WEIGHTS):
         shutil.copy(FOLDER / name, tmp_path)
-    own = OpenClip(str(tmp_path), batch=4)
+    own = Embedder(find_base(str(tmp_path)), batch=4)
     assert own.identity["weights"] == clip.identity["weights"]
     assert np.array_equal(own.embed_images(images[:1]), clip.embed_images(images[:1]))
     (tmp_path / WEIGHTS).unlink()
     with pytest.raises(ModelError, match="has no open_clip_model"):
-        OpenClip(str(tmp_path))
+        find_base(str(tmp_path))
 
 
 def test_unknown_names_say_what_is_known(tmp_path):
@@ -163,10 +163,10 @@ def test_openai_s_weights_get_the_activation_they_were_trained_with(
     ours = find_checkpoint(f"{tiny_openai}/openai")
     assert activations(ours.build()) == {"QuickGELU"}
     assert activations(find_checkpoint(f"{tiny_openai}/laion").build()) == {"GELU"}
-    right = OpenClip(str(paper_like)).embed_images(images)
-    found = OpenClip(f"{tiny_openai}/openai").embed_images(images)
+    right = embedder(paper_like).embed_images(images)
+    found = embedder(f"{tiny_openai}/openai").embed_images(images)
     assert np.array_equal(found, right)
-    assert not np.allclose(OpenClip(f"{tiny_openai}/laion").embed_images(images), right, atol=1e-4)
+    assert not np.allclose(embedder(f"{tiny_openai}/laion").embed_images(images), right, atol=1e-4)
 
 
 def test_the_paper_s_checkpoint_is_computed_with_quickgelu():
@@ -242,7 +242,7 @@ def test_a_hub_s_model_is_pinned_and_read_from_the_local_cache(
     base = find_base("hf-hub:lab/tiny")
     assert base.identity == {"name": "hf-hub:lab/tiny", "weights": f"lab/tiny@{commit}"}
     assert np.array_equal(
-        Embedder(base).embed_images(images), OpenClip(str(paper_like)).embed_images(images)
+        Embedder(base).embed_images(images), embedder(paper_like).embed_images(images)
     )
     with pytest.raises(ModelError, match=r"training\.clip 'lab/none' .*not in the local cache"):
         find_base("hf-hub:lab/none")
@@ -257,4 +257,3 @@ def test_embeddings_in_bfloat16_are_near_and_say_so(clip, images):
 def test_the_temperature_is_the_checkpoint_s(clip):
     stored = load_file(FOLDER / WEIGHTS)["logit_scale"]
     assert clip.logit_scale == pytest.approx(float(stored.float().exp()))
-    assert clip.logit_bias == 0.0

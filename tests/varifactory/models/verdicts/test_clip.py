@@ -5,7 +5,8 @@ import pytest
 
 from varifactory.catalog import load_catalog
 from varifactory.models import JudgeCase
-from varifactory.models.clip.open_clip import OpenClip
+from varifactory.models.clip.bases import find_base
+from varifactory.models.clip.embedder import Embedder
 from varifactory.models.verdicts.clip import ClipJudge, object_crop, softmax
 from varifactory.models.verdicts.questions import object_box
 from varifactory.world import load_world, render, sample_scene
@@ -18,12 +19,12 @@ COLORS = tuple(sorted(CATALOG.attribute("color").values))
 
 
 @pytest.fixture(scope="module")
-def clip() -> OpenClip:
-    return OpenClip()
+def clip() -> Embedder:
+    return Embedder(find_base("small-clip"))
 
 
 @pytest.fixture(scope="module")
-def judge(clip: OpenClip) -> ClipJudge:
+def judge(clip: Embedder) -> ClipJudge:
     return ClipJudge(clip, TEMPLATE)
 
 
@@ -58,7 +59,7 @@ def test_scores_are_posteriors_over_what_may_be_shown(judge: ClipJudge) -> None:
     assert answer.cost_usd is None
 
 
-def test_the_temperature_is_the_models_own(judge: ClipJudge, clip: OpenClip) -> None:
+def test_the_temperature_is_the_models_own(judge: ClipJudge, clip: Embedder) -> None:
     case = drawn(1)[0][1]
     (answer,) = judge.judge([case])
     image = clip.embed_images([case.image])[0]
@@ -70,7 +71,7 @@ def test_the_temperature_is_the_models_own(judge: ClipJudge, clip: OpenClip) -> 
 
 
 def test_a_value_is_compared_in_all_templates_without_the_class(
-    judge: ClipJudge, clip: OpenClip
+    judge: ClipJudge, clip: Embedder
 ) -> None:
     case = drawn(1)[0][1]
     (answer,) = judge.judge([case])
@@ -98,7 +99,7 @@ def test_an_answer_does_not_depend_on_its_batch(judge: ClipJudge) -> None:
     assert judge.judge([]) == []
 
 
-def test_words_are_embedded_once(clip: OpenClip) -> None:
+def test_words_are_embedded_once(clip: Embedder) -> None:
     asked = []
 
     class Counting:
@@ -146,7 +147,7 @@ def test_unknown_words_and_no_classes_are_no_trouble(judge: ClipJudge) -> None:
     assert answer.classes == {}
 
 
-def test_identity_holds_clip_and_words(judge: ClipJudge, clip: OpenClip) -> None:
+def test_identity_holds_clip_and_words(judge: ClipJudge, clip: Embedder) -> None:
     identity = dict(judge.identity)
     assert identity["reads_choices"] is True
     assert identity["clip_weights"] == clip.identity["weights"]
