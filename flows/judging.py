@@ -35,7 +35,7 @@ def edit_verdicts(
     run.store.put_run_object(run.id, CHOICES, json.dumps(asdict(choices)).encode())
     said: dict[str, dict[str, Row]] = defaultdict(dict)
     for name in names:
-        judge = registry.judge(run.recipe, exemplars, run.store.url, name=name)
+        judge = registry.judge(run.recipe, exemplars, run.store.url, name=name, run=run.id)
         read = verdicts.read_by(judge, choices)
         fields = verdicts.verdict_spec(run.recipe, judge)
         spec = spec_of("verdicts", fields)

@@ -65,8 +65,7 @@ class LitellmWriter:
     """Meets ``varifactory.models.Writer``. Built without importing anything; the key of the
     provider is read from ``key_variable`` at the first question and kept nowhere.
 
-    ``base_url`` is the address of a server of one's own; it is not part of the identity, since
-    where a model runs is not what it is.
+    ``base_url`` is the address of a server of one's own; a hash of it is part of the identity.
     """
 
     def __init__(
@@ -97,7 +96,7 @@ class LitellmWriter:
         words = _writing()
         return {
             "name": "litellm",
-            "model": self._provider.model,
+            **self._provider.identity,
             "version": VERSION,
             "instructions": digest([words["instructions"], words["not_valid"], words["too_few"]]),
             "schema": digest(words["schema"]),

@@ -13,6 +13,7 @@ from typing import Any
 from varifactory.errors import ModelError
 from varifactory.models import NoAnswer
 from varifactory.models.provider import prices
+from varifactory.models.provider.address import server_of
 from varifactory.models.provider.budget import Budget
 from varifactory.models.provider.trouble import (
     NO_CHOICES,
@@ -113,6 +114,11 @@ class Provider:
                 raise ModelError(self._stopped)
             worst = self._worst([*messages, {"content": json.dumps(schema)}], pictures)
             return self._patiently(messages, {**self._options, "response_format": form}, worst)
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What of a provider decides an answer: the model, and the server if it is one's own."""
+        return {"model": self.model, **server_of(self._base_url)}
 
     def rate(self) -> prices.Rate | None:
         """Price of a token: the recipe's, else that of litellm's own table; None if neither."""

@@ -72,8 +72,17 @@ class Budget:
             self._own += cost_usd or 0.0
 
 
-@cache
+_OPENING = threading.Lock()
+
+
 def shared(run: str, section: str, max_usd: float, max_requests: int) -> Budget:
     """The one budget that all writers (``prompts``) or judges (``verdicts``) of a run share in
     this process."""
+    # A cache alone lets two threads that ask first at once open two budgets.
+    with _OPENING:
+        return _opened(run, section, max_usd, max_requests)
+
+
+@cache
+def _opened(run: str, section: str, max_usd: float, max_requests: int) -> Budget:
     return Budget(max_usd=max_usd, max_requests=max_requests, section=section)

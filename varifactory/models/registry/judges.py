@@ -1,5 +1,6 @@
 """From ``recipe.verdicts`` to who judges."""
 
+import threading
 from functools import cache
 
 from varifactory.images import decode_mask, decode_png
@@ -15,6 +16,8 @@ JUDGES = ("measured", "clip", "vision", "vision-local")
 
 Exemplar = tuple[str, str, str, str, str]
 """Of a real training image: pixel hash, class name, mask hash, image blob, mask blob."""
+
+_BUILDING = threading.Lock()
 
 
 def judge(
@@ -32,12 +35,20 @@ def judge(
         exemplars: real training images.
         store: where these lie.
         name: one of ``JUDGES``; empty: the first of the recipe.
-        run: whose budget is spent; all judges of a run share it.
+        run: whose budget is spent; all judges of a run share it, and each is one object, which
+            knows for all threads when its provider has stopped.
 
     Raises:
         ModelError: for a name that is none of ``JUDGES``.
     """
-    name = name or recipe.verdicts.judge
+    # A cache alone lets threads that ask first at once build two.
+    with _BUILDING:
+        return _named(recipe, exemplars, store, name or recipe.verdicts.judge, run)
+
+
+def _named(
+    recipe: Recipe, exemplars: tuple[Exemplar, ...], store: str, name: str, run: str
+) -> Judge:
     settings, run_on = recipe.verdicts, recipe.run
     if name == "measured":
         world = recipe.sources.kind == "world"
@@ -56,10 +67,13 @@ def judge(
 
 
 def _judging_clip(recipe: Recipe) -> ClipModel:
-    name = recipe.verdicts.clip
-    if not name:
+    verdicts = recipe.verdicts
+    if not verdicts.clip:
         return training_clip(recipe)
-    return clip(name, recipe.run.threads, device=recipe.run.device, key="verdicts.clip")
+    return clip(
+        verdicts.clip, recipe.run.threads, device=recipe.run.device,
+        revision=verdicts.clip_revision, sha256=verdicts.clip_sha256, key="verdicts.clip",
+    )  # fmt: skip
 
 
 @cache

@@ -1,5 +1,6 @@
 """From ``recipe.prompts`` to who writes the prompts."""
 
+import threading
 from functools import cache
 
 from varifactory.catalog import load_catalog, load_taxonomy
@@ -7,13 +8,17 @@ from varifactory.models import Writer
 from varifactory.models.provider.budget import shared
 from varifactory.recipe import Prompts, Recipe
 
+_BUILDING = threading.Lock()
+
 
 def writer(recipe: Recipe, *, run: str = "") -> Writer:
     """Who writes the prompts: the catalog itself, or a language model by its litellm name.
 
     ``run`` names whose budget is spent; all writers of a run share it.
     """
-    return _writer(recipe.prompts, run)
+    # One object a run, as of judges: a cache alone lets threads that ask first at once build two.
+    with _BUILDING:
+        return _writer(recipe.prompts, run)
 
 
 @cache

@@ -92,7 +92,7 @@ class VisionJudge:
     def identity(self) -> Identity:
         return {
             "name": "vision",
-            "model": self._provider.model,
+            **self._provider.identity,
             "version": VERSION,
             "questions": questions.words_hash("instructions", "belongs_to", "pointer"),
             "side": self._side,

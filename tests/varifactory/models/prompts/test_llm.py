@@ -342,13 +342,14 @@ def test_a_model_that_obeys_an_injection_writes_nothing(start: Start) -> None:
         writer.write(request())
 
 
-def test_identity_holds_model_and_words_but_no_place() -> None:
+def test_identity_holds_model_server_and_words_but_no_limits() -> None:
     here, there = (
-        LitellmWriter("openai/a", base_url="http://127.0.0.1:1/v1"),
+        LitellmWriter("openai/a"),
         LitellmWriter("openai/a", max_usd=5.0, key_variable="K"),
     )
     assert here.identity == there.identity
     assert here.identity != LitellmWriter("openai/b").identity
+    assert here.identity != LitellmWriter("openai/a", base_url="http://127.0.0.1:1/v1").identity
     assert not here.known_ahead
 
 

@@ -1,12 +1,19 @@
 """Judges by name, as a recipe and its panel want them."""
 
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import pytest
 
 from varifactory.errors import ModelError, RecipeError
 from varifactory.models import registry
+from varifactory.models.prompts.llm import LitellmWriter
+from varifactory.models.provider.budget import Budget, shared
 from varifactory.models.registry import costs
+from varifactory.models.verdicts.vision import VisionJudge
 from varifactory.recipe import Recipe
 
 
@@ -53,6 +60,40 @@ def test_judges_of_one_run_share_a_budget_and_runs_do_not() -> None:
     later: Any = registry.judge(asked, (), "", run="two")
     assert first.budget is other.budget
     assert first.budget is not later.budget
+
+
+def at_once(ask: Callable[[], Any], count: int = 4) -> list[Any]:
+    """What several threads get that ask in the same moment."""
+    ready = Barrier(count)
+
+    def asked(_: int) -> Any:
+        ready.wait(10)
+        return ask()
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(asked, range(count)))
+
+
+@pytest.mark.parametrize("slow", [VisionJudge, LitellmWriter, Budget])
+def test_threads_that_ask_first_at_once_get_one_worker_and_one_budget(
+    slow: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = slow.__init__
+
+    def slowly(self: Any, *given: Any, **named: Any) -> None:
+        time.sleep(0.05)
+        begin(self, *given, **named)
+
+    monkeypatch.setattr(slow, "__init__", slowly)
+    asked = Recipe.parse({"name": "x", "sources": {"kind": "world"},
+                          "prompts": {"writer": "openai/x"},
+                          "verdicts": {"judge": "vision", "model": "openai/x"}})  # fmt: skip
+    run = f"at once {slow.__name__}"
+    judges = at_once(lambda: registry.judge(asked, (), "", run=run))
+    writers = at_once(lambda: registry.writer(asked, run=run))
+    budgets = at_once(lambda: shared(f"{run} alone", "verdicts", 1.0, 1))
+    for found in (judges, writers, budgets):
+        assert len({id(one) for one in found}) == 1
 
 
 def test_rows_of_the_run_count_for_its_budget() -> None:

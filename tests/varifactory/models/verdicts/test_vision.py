@@ -364,9 +364,9 @@ def test_the_cost_is_told_before(start: Start) -> None:
     assert "prompts.prices" in words
 
 
-def test_identity_holds_what_the_model_sees_but_no_place(start: Start) -> None:
+def test_identity_holds_what_the_model_sees_but_no_limits(start: Start) -> None:
     budget = Budget(max_usd=1, max_requests=1)
-    here = VisionJudge("openai/a", base_url="http://127.0.0.1:1/v1", budget=budget, at_once=2)
+    here = VisionJudge("openai/a", budget=budget, at_once=2)
     there = VisionJudge("openai/a", key_variable="K", budget=budget, max_tokens=99)
     assert here.identity == there.identity
     assert here.identity["reads_choices"] is True
@@ -374,6 +374,7 @@ def test_identity_holds_what_the_model_sees_but_no_place(start: Start) -> None:
         VisionJudge("openai/b", budget=budget),
         VisionJudge("openai/a", budget=budget, side=512),
         VisionJudge("openai/a", budget=budget, pointer="none"),
+        VisionJudge("openai/a", budget=budget, base_url="http://127.0.0.1:1/v1"),
     ):
         assert other.identity != here.identity
 
