@@ -53,12 +53,14 @@ class Pass:
         self, pipeline: Resident[Any], forward: Forward, *, side: int, batch: int,
         padded: bool,
     ) -> None:  # fmt: skip
-        """``padded``: fill every batch up to ``batch``, so that its shape is always the same."""
+        """``padded``: fill every batch up to ``batch``, so that its shape is always the same; where
+        memory is short, up to the part of it that fits."""
         self.pipeline = pipeline
         self._forward = forward
         self._side = side
         self._batch = self._size = batch
         self._padded = padded
+        self._too_large = 0
 
     def __call__(self, requests: Sequence[Request]) -> list[Pixels]:
         """One picture a request, in order, whatever its batch mates.
@@ -73,11 +75,15 @@ class Pass:
         return [made[place] for place in range(len(requests))]
 
     def _batches(self, requests: Sequence[Request]) -> list[Pixels]:
+        # Filled up before it is cut: the halves of a batch that is too large stay halves.
+        spare = -len(requests) % self._size if self._padded else 0
+        full = [*requests, *[requests[-1]] * spare]
         with self.pipeline.use() as pipeline:
             try:
-                return accelerator.halving(
-                    requests, self._size, lambda some: self._pictures(pipeline, some)
+                made = accelerator.halving(
+                    full, self._size, lambda some: self._pictures(pipeline, some)
                 )
+                return made[: len(requests)]
             except MemoryError as error:
                 raise MemoryError(
                     f"{self.pipeline.name}: {error}: set a smaller edits.side, "
@@ -85,16 +91,18 @@ class Pass:
                 ) from None
 
     def _pictures(self, pipeline: Any, requests: Sequence[Request]) -> list[Pixels]:
-        filling = self._batch - len(requests) if self._padded else 0
-        full = [*requests, *[requests[-1]] * filling]
         try:
-            made = np.asarray(self._forward(pipeline, full, _common(full, self._side)).images)
+            common = _common(requests, self._side)
+            made = np.asarray(self._forward(pipeline, requests, common).images)
         except Exception as error:
-            # Kept for later calls: a batch that is too large fails late, in decoding.
-            if accelerator.is_short(error) and len(requests) > 1:
-                self._size = max(1, len(requests) // 2)
+            if accelerator.is_short(error):
+                self._too_large = len(requests)
             raise
-        return [self._checked(picture) for picture in made[: len(requests)]]
+        if len(requests) < self._too_large:
+            # Kept for later calls: a batch that is too large fails late, in decoding.
+            self._size = self._too_large // 2
+        self._too_large = 0
+        return [self._checked(picture) for picture in made]
 
     def _checked(self, picture: NDArray[np.floating[Any]]) -> Pixels:
         if not np.isfinite(picture).all():

@@ -98,6 +98,54 @@ def test_memory_that_is_short_halves_the_batch_and_changes_nothing(weights, edit
         assert np.abs(one.astype(int) - two).max() <= 2  # another shape, another order of sums
 
 
+@pytest.mark.parametrize("jobs", [4, 3, 1])
+def test_on_a_cpu_smaller_batches_are_run_where_memory_is_short(weights, editor, jobs):
+    """Halves are not filled up to the declared batch again, which was too large."""
+    plain, narrow = (like(editor, weights, batch=4) for _ in range(2))
+    asked = [job(number, "background", "meadow") for number in range(jobs)]
+    own, run = narrow.fill._forward, []
+
+    def short(pipeline, requests, common):
+        run.append(len(requests))
+        if len(requests) > 2:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        return own(pipeline, requests, common)
+
+    narrow.fill._forward = short
+    made = narrow.inpaint(asked)
+    assert run in ([4, 2, 2], [4, 4, 2, 2])  # once more after idle models were given up
+    run.clear()
+    again = narrow.inpaint(asked)
+    assert run == [2] * (1 if jobs < 3 else 2)
+    for one, two, three in zip(plain.inpaint(asked), made, again, strict=True):
+        assert np.abs(one.astype(int) - two).max() <= 2  # another shape, another order of sums
+        assert np.array_equal(two, three)
+
+
+def test_a_batch_that_fits_after_idle_models_were_given_up_is_kept(weights, editor):
+    from varifactory.models import residency
+
+    narrow = like(editor, weights, batch=4)
+    asked = [job(number, "background", "meadow") for number in range(4)]
+    own, run = narrow.fill._forward, []
+
+    def short_once(pipeline, requests, common):
+        run.append(len(requests))
+        if len(run) == 1:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return own(pipeline, requests, common)
+
+    idle = residency.Resident("idle", lambda: "held")
+    with idle.use():
+        pass
+    with narrow.fill.pipeline.use():
+        pass  # the newest, which is not given up
+    narrow.fill._forward = short_once
+    narrow.inpaint(asked)
+    narrow.inpaint(asked)
+    assert run == [4, 4, 4]
+
+
 def test_a_picture_too_large_for_the_memory_names_the_settings(weights, editor):
     editor = like(editor, weights)
 
