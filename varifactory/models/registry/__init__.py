@@ -17,8 +17,8 @@ from varifactory.recipe import Recipe
 
 __all__ = [
     "EDITORS", "JUDGES", "PAID", "SEGMENTERS", "Exemplar", "cards", "clip", "expected_costs",
-    "find_all", "inpainter", "judge", "known_spent", "paid", "segmenter", "trainee", "tuner",
-    "where", "writer",
+    "find_all", "inpainter", "judge", "known_spent", "on_card", "paid", "segmenter", "trainee",
+    "tuner", "where", "writer",
 ]  # fmt: skip
 
 
