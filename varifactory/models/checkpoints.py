@@ -89,16 +89,20 @@ def is_commit(revision: str) -> bool:
 
 
 def _local(checkpoint: Checkpoint, key: str, path: Path) -> Found:
-    try:
-        sha = files_hash(path.resolve())
-    except ModelError as error:
-        raise ModelError(f"{key}.name: {error}") from None
+    sha = _local_hash(key, path)
     if checkpoint.sha256 and checkpoint.sha256 != sha:
         raise ModelError(
             f"{key}.sha256 is {checkpoint.sha256}, what lies at {path} has {sha}: it is another "
             "checkpoint; correct the path, or the hash if it is meant"
         )
     return Found(key, str(path), "", sha, checkpoint.variant, checkpoint.dtype)
+
+
+def _local_hash(key: str, path: Path) -> str:
+    try:
+        return files_hash(path.resolve())
+    except ModelError as error:
+        raise ModelError(f"{key}.name: {error}") from None
 
 
 @cache
@@ -152,10 +156,11 @@ def local_folder(found: Found, patterns: list[str] | None = None) -> Path:
     """The folder or file with the weights on this machine; a hub's are downloaded once.
 
     Raises:
-        ModelError: missing, gated, or no connection; the message says what to set.
+        ModelError: missing, gated, no connection, or local ones that are others than ``find`` saw;
+            the message says what to do.
     """
     if found.is_local:
-        return Path(found.place)
+        return _unchanged(found)
     from huggingface_hub import constants
 
     if _listed(found) and (folder := _snapshot(found, patterns, here=True)):
@@ -170,6 +175,18 @@ def local_folder(found: Found, patterns: list[str] | None = None) -> Path:
             log.warning("%s cannot be asked (%s): its local copy is taken", found.place, error)
             return folder
         raise refusal(found.key, found.place, error) from None
+
+
+def _unchanged(found: Found) -> Path:
+    """Local weights, unless others lie there by now: what those make would be kept under the key of
+    the first."""
+    place = Path(found.place)
+    if _local_hash(found.key, place) != found.weights:
+        raise ModelError(
+            f"{found.key}.name: the weights at {place} have changed since this run was planned: "
+            "start it again"
+        )
+    return place
 
 
 def _listed(found: Found) -> bool:

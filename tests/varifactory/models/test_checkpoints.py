@@ -229,6 +229,27 @@ def checkpoint_folder(path: Path) -> Path:
     return path
 
 
+@pytest.mark.parametrize("single", [False, True])
+def test_weights_exchanged_since_planning_are_refused(tmp_path: Path, single: bool) -> None:
+    """What they made would be kept under the key of the others."""
+    folder = checkpoint_folder(tmp_path / "model")
+    file = folder / "model.fp16.safetensors"
+    found = wanted(str(file if single else folder))
+    assert local_folder(found) == (file if single else folder)
+    file.write_bytes(file.read_bytes()[::-1])
+    with pytest.raises(ModelError, match=r"edits\.checkpoint\.name: .* have changed since"):
+        local_folder(found)
+    assert local_folder(wanted(found.place))
+
+
+def test_weights_gone_since_planning_are_told_with_their_key(tmp_path: Path) -> None:
+    folder = checkpoint_folder(tmp_path / "model")
+    found = wanted(str(folder))
+    folder.rename(tmp_path / "moved")
+    with pytest.raises(ModelError, match=r"edits\.checkpoint\.name: .* holds no weights"):
+        local_folder(found)
+
+
 def test_a_local_folder_is_named_by_all_that_is_read_from_it(tmp_path: Path) -> None:
     folder = checkpoint_folder(tmp_path / "model")
     found = wanted(str(folder))

@@ -21,6 +21,10 @@ LATENTS = 128 * 2**20
 """Bytes of encoded sources held; one of 1024 pixels has about 1 MB."""
 
 
+SMALL_FILES = ("*.json", "*.txt", "*.model", "*.jinja")
+"""Configurations, schedules and vocabularies, which lie beside weights."""
+
+
 @dataclass(frozen=True, slots=True)
 class Distilled:
     """A few-step adapter that is merged into the generator's weights when they are loaded."""
@@ -139,7 +143,7 @@ def pipeline_files(variant: str) -> list[str]:
     dotted = f".{variant}" if variant else ""
     stems = [f"*{stem}{dotted}" for stem in ("diffusion_pytorch_model", "model")]
     weights = [f"{stem}{shard}.safetensors" for stem in stems for shard in ("", "-0*-of-0*")]
-    return ["*.json", "*.txt", "*.model", "*.jinja", *weights]
+    return [*SMALL_FILES, *weights]
 
 
 def _read(family: Family, found: Found, setup: Setup, folder: Path, dtype: Any) -> Any:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from varifactory.errors import ModelError
 from varifactory.models.checkpoints import Found, local_folder
-from varifactory.models.weight_hashes import files_hash
 
 
 def weights_file(found: Found, file: str, endings: Collection[str], key: str) -> Path:
@@ -21,11 +20,6 @@ def weights_file(found: Found, file: str, endings: Collection[str], key: str) ->
         ModelError: none or several, or not the ones that the run was planned with.
     """
     place = local_folder(found, [file, "config.json"] if file else None)
-    if found.is_local and files_hash(place.resolve()) != found.weights:
-        raise ModelError(
-            f"{found.key}.name: the weights at {place} have changed since this run was planned: "
-            "start a new process"
-        )
     if place.is_file():
         if place.suffix not in endings:
             raise ModelError(f"{found.key}.name {place} is not one of {_said(endings)}")

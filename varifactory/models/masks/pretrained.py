@@ -9,7 +9,6 @@ from varifactory.errors import ModelError
 from varifactory.models import Identity
 from varifactory.models.accelerator import is_short
 from varifactory.models.checkpoints import Found, local_folder, refuse_pickles
-from varifactory.models.weight_hashes import files_hash
 
 PATTERNS = ["*.json", "*.txt", "*.safetensors", "*.model"]
 """What is downloaded of a hub name: no pickles."""
@@ -67,11 +66,6 @@ def _folder(found: Found, kinds: Collection[str]) -> Path:
         raise ModelError(
             f"{found.key}.name {folder} is a file: name the folder, in which config.json, the "
             "processor's files and the weights lie together"
-        )
-    if found.is_local and files_hash(folder.resolve()) != found.weights:
-        raise ModelError(
-            f"{found.key}.name: the weights at {folder} have changed since this run was planned: "
-            "start a new process"
         )
     refuse_pickles(folder, found.key)
     try:

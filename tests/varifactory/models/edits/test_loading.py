@@ -57,6 +57,15 @@ def test_missing_and_other_weights_are_refused(tiny, tmp_path) -> None:
         find(Checkpoint(name=str(tiny("sd15")), sha256="0" * 64), "edits.checkpoint")
 
 
+def test_weights_exchanged_since_planning_are_refused(build, tiny, job, tmp_path) -> None:
+    folder = shutil.copytree(tiny("sd15"), tmp_path / "sd15")
+    editor = build("sd15", folder=folder)
+    config = folder / "scheduler/scheduler_config.json"
+    config.write_text(config.read_text() + " ")
+    with pytest.raises(ModelError, match=r"edits\.checkpoint\.name: .* have changed since"):
+        editor.inpaint([job()])
+
+
 def test_pickled_weights_are_refused(build, tiny, job, tmp_path) -> None:
     folder = shutil.copytree(tiny("sd15"), tmp_path / "pickled")
     for weights in folder.rglob("*.safetensors"):
@@ -184,6 +193,16 @@ def test_a_distilled_adapter_is_merged_and_named(build, job, few_steps) -> None:
     whole_file = find(Checkpoint(name=str(few_steps / "few.safetensors")), "edits.distilled")
     by_file = build("sdxl", batch=1, distilled=Distilled(whole_file, "", 1.0))
     assert np.array_equal(by_file.inpaint([job(1)])[0], made[1.0])
+
+
+def test_an_adapter_exchanged_since_planning_is_refused(build, job, few_steps, tmp_path) -> None:
+    folder = shutil.copytree(few_steps, tmp_path / "adapter")
+    found = find(Checkpoint(name=str(folder)), "edits.distilled.checkpoint")
+    editor = build("sdxl", batch=1, distilled=Distilled(found, "few.safetensors", 1.0))
+    with (folder / "few.safetensors").open("ab") as stream:
+        stream.write(b" ")
+    with pytest.raises(ModelError, match=r"edits\.distilled\.checkpoint\.name: .* have changed"):
+        editor.inpaint([job(1)])
 
 
 def test_an_adapter_of_another_generator_is_refused(build, job, few_steps, tmp_path) -> None:

@@ -238,6 +238,17 @@ def test_a_folder_that_is_no_such_model_is_named(
     assert str(folder) in str(error.value)
 
 
+def test_weights_exchanged_since_planning_are_refused(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = shutil.copytree(folders["llava"], tmp_path / "llava")
+    found = checkpoints.find(Checkpoint(name=str(folder), dtype="float32"), local.KEY)
+    config = folder / "config.json"
+    config.write_text(config.read_text() + " ")
+    with pytest.raises(ModelError, match=r"verdicts\.checkpoint\.name: .* have changed since"):
+        local.load(found, "cpu")
+
+
 def test_no_checkpoint_is_named() -> None:
     with pytest.raises(ModelError, match=r"verdicts\.checkpoint\.name is empty"):
         LocalVision(Checkpoint())

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from varifactory.errors import ModelError
 from varifactory.models import accelerator, checkpoints
 from varifactory.models.checkpoints import Found
+from varifactory.models.edits.loading import SMALL_FILES, pipeline_files
 from varifactory.recipe import Checkpoint
 from varifactory.recipe.varireal import VariReal
 
@@ -25,7 +26,6 @@ USUAL = MappingProxyType(
 """The paper's checkpoints; Stable Diffusion 2.1 by a mirror, since its publisher withdrew it."""
 MAX_TOKENS = 77
 """What CLIP's text encoders read: both of SDXL and that of Stable Diffusion."""
-SMALL_FILES = ("*.json", "*.txt", "*.model")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Sources:
     def folder(self, name: str) -> Path:
         """A part's weights on this machine."""
         found = self.found[name]
-        folder = checkpoints.local_folder(found, _wanted(found.variant))
+        folder = checkpoints.local_folder(found, pipeline_files(found.variant))
         checkpoints.refuse_pickles(folder, found.key)
         return folder
 
@@ -86,15 +86,6 @@ def _within(checkpoint: Checkpoint, inner: str) -> Checkpoint:
     if checkpoint.name and path.exists():
         return checkpoint.model_copy(update={"name": str(path)})
     return checkpoint
-
-
-def _wanted(variant: str) -> list[str]:
-    """Names of the files a pipeline is loaded from; hubs keep other formats beside them."""
-    dotted = f".{variant}" if variant else ""
-    stems = ("diffusion_pytorch_model", "model")
-    whole = [f"*{stem}{dotted}.safetensors" for stem in stems]
-    sharded = [f"*{stem}{dotted}-0*-of-0*.safetensors" for stem in stems]
-    return [*SMALL_FILES, *whole, *sharded]
 
 
 def text_to_image(sources: Sources, device: str, offload: bool) -> Any:

@@ -6,6 +6,7 @@ import pytest
 from tests.varifactory.models.edits.varireal.conftest import build
 from tests.varifactory.models.edits.varireal.jobs import job
 from varifactory.errors import ModelError
+from varifactory.models.edits.loading import pipeline_files
 from varifactory.models.edits.varireal import loading
 from varifactory.recipe import Checkpoint, Edits
 from varifactory.recipe.varireal import VariReal
@@ -39,6 +40,27 @@ def test_a_folder_of_adapters_is_read_where_the_recipe_says(weights, editor):
         "ip_adapter": found["ip_adapter"].place, "image_encoder": found["image_encoder"].place,
     })  # fmt: skip
     assert direct.identity == editor.identity
+
+
+@pytest.mark.parametrize(
+    ("part", "file"),
+    [
+        ("text_to_image", "unet/config.json"),
+        ("inpainting", "model_index.json"),
+        ("controlnet", "config.json"),
+        ("ip_adapter", "sdxl_models/ip-adapter-plus_sdxl_vit-h.safetensors"),
+        ("image_encoder", "models/image_encoder/config.json"),
+    ],
+)
+def test_parts_exchanged_since_planning_are_refused(weights, tmp_path, part, file):
+    folder = shutil.copytree(weights[part], tmp_path / part)
+    made = build(weights | {part: str(folder)})
+    assert made.identity
+    with (folder / file).open("ab") as stream:
+        stream.write(b" ")
+    key = "edits.checkpoint" if part == "inpainting" else f"edits.varireal.{part}"
+    with pytest.raises(ModelError, match=rf"{key}\.name: .* have changed since"):
+        made.inpaint([job(1, "background", "meadow"), job(2, "color", "red")])
 
 
 def test_a_pickled_ip_adapter_is_read_if_it_holds_weights_alone(weights, editor, tmp_path):
@@ -150,7 +172,7 @@ def test_files_of_other_formats_are_not_fetched():
     from fnmatch import fnmatch
 
     def taken(name, variant=""):
-        return any(fnmatch(name, pattern) for pattern in loading._wanted(variant))
+        return any(fnmatch(name, pattern) for pattern in pipeline_files(variant))
 
     assert taken("unet/diffusion_pytorch_model.safetensors")
     assert taken("diffusion_pytorch_model.safetensors")
