@@ -141,7 +141,7 @@ def _rates(group: Sequence[tuple[Row, Outcome]]) -> dict[str, Any]:
         "judged": count,
         "seen": share(sum(outcome.measured_value == edit["value"] for edit, outcome, _ in scored)),
         "mean_presence": share(sum(score for _, _, score in scored)),
-        "accepted": share(sum(outcome.status == "ok" for _, outcome, _ in scored)),
+        "accepted": share(sum(outcome.passed for _, outcome, _ in scored)),
     }
 
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from varifactory.catalog.taxonomy import FEASIBILITIES
 from varifactory.errors import FactoryError
+from varifactory.items import surplus
 from varifactory.pages import render_page
 from varifactory.records import STATUSES
 from varifactory.stages import Row
@@ -235,14 +236,17 @@ def _unused(sources: Mapping[str, Row], edits: Sequence[Row]) -> list[Row]:
 
 def _yields(edits: Sequence[Row]) -> list[dict[str, Any]]:
     groups: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
+    beyond: Counter[tuple[str, str, str]] = Counter()
     for row in edits:
         place = (_value(row, "editor"), _value(row, "attribute"), _value(row, "feasibility"))
         groups[place][row["status"]] += 1
+        beyond[place] += surplus(row)
     return [
         {
             "place": place,
             "total": counts.total(),
-            "share": counts["ok"] / counts.total(),
+            "share": (counts["ok"] + beyond[place]) / counts.total(),
+            "surplus": beyond[place],
             **{status: counts[status] for status in STATUSES},
         }
         for place, counts in sorted(groups.items())

@@ -17,6 +17,14 @@ from varifactory.recipe import Recipe
 from varifactory.stages import Row
 from varifactory.verdicts import Decision
 
+SURPLUS = "more than edits.exact asks for"
+"""How the reason begins of an edit that was accepted, and left out because its quota was full."""
+
+
+def surplus(row: Mapping[str, Any]) -> bool:
+    """Whether an edit was accepted and left out: no figure of a filter may count it as refused."""
+    return row["status"] == "skipped" and str(row.get("reason") or "").startswith(SURPLUS)
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Pair:
@@ -44,6 +52,14 @@ class Outcome:
     @property
     def status(self) -> str:
         return self.decision.status
+
+    @property
+    def passed(self) -> bool:
+        """Accepted, whether it was kept or left out as surplus."""
+        decision = self.decision
+        return decision.status == "ok" or surplus(
+            {"status": decision.status, "reason": decision.reason}
+        )
 
 
 Sides = dict[str, dict[int, Row]]
@@ -175,14 +191,14 @@ def complete(sides: Sides, found: Mapping[str, Outcome]) -> int | None:
     good = (
         attempt
         for attempt in sorted(shared)
-        if all(found[side[attempt]["key"]].status == "ok" for side in sides.values())
+        if all(found[side[attempt]["key"]].passed for side in sides.values())
     )
     return next(good, None)
 
 
 def _kept(attempts: Mapping[int, Row], found: Mapping[str, Outcome]) -> int:
     """Of a side without its partner: the first accepted attempt, else the last."""
-    accepted = [at for at in sorted(attempts) if found[attempts[at]["key"]].status == "ok"]
+    accepted = [at for at in sorted(attempts) if found[attempts[at]["key"]].passed]
     return accepted[0] if accepted else max(attempts)
 
 
@@ -243,7 +259,8 @@ def _edit_item(
         "edit_key": edit["key"],
         "verdict_key": outcome.verdict_key,
         **{name: edit.get(name) for name in FROM_EDIT},
-        "paired": paired,
+        # Whoever takes paired edits wants kept ones.
+        "paired": paired and decision.status == "ok",
         "forced": forced,
         "measured_value": outcome.measured_value,
         "measured_class": outcome.measured_class,

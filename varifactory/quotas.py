@@ -13,12 +13,10 @@ from dataclasses import dataclass, replace
 from varifactory import items
 from varifactory.catalog.taxonomy import FEASIBILITIES
 from varifactory.edits import Wish
-from varifactory.items import Outcome, Pair, Sides
+from varifactory.items import SURPLUS, Outcome, Pair, Sides
 from varifactory.recipe import Recipe
 from varifactory.stages import Row
-from varifactory.verdicts import Decision
 
-SURPLUS = "more than edits.exact asks for"
 WIDEST = 4.0
 """Most pairs tried in a round for each one that is missing: a low rate so far may be bad luck."""
 
@@ -105,7 +103,10 @@ def _next(
 def trimmed(
     edits: Sequence[Row], found: Mapping[str, Outcome], recipe: Recipe
 ) -> dict[str, Outcome]:
-    """Outcomes in which no quota is passed: accepted edits beyond it are skipped, and told so."""
+    """Outcomes in which no quota is passed: accepted edits beyond it are skipped, and told so.
+
+    Their scores stay: how often an editor does as it is told is counted over them too.
+    """
     surplus: set[str] = set()
     for tried in _tried(edits, found, recipe).values():
         whole = [one for one in tried if one.whole]
@@ -114,9 +115,11 @@ def trimmed(
             single = [one for one in tried if not one.whole and side in one.good]
             room = max(0, recipe.edits.exact - len(whole))
             surplus |= {key for one in single[room:] for key in _good(one, found, side)}
-    told = Decision("skipped", f"{SURPLUS} ({recipe.edits.exact})")
+    told = f"{SURPLUS} ({recipe.edits.exact})"
     return {
-        key: replace(outcome, decision=told) if key in surplus else outcome
+        key: replace(outcome, decision=replace(outcome.decision, status="skipped", reason=told))
+        if key in surplus
+        else outcome
         for key, outcome in found.items()
     }
 

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from varifactory.catalog.taxonomy import FEASIBILITIES
+from varifactory.items import surplus
 from varifactory.records import STATUSES
 from varifactory.statistics import Interval, proportion
 
@@ -25,6 +26,9 @@ class Yield:
     editor: str
     statuses: dict[str, int]
     accepted: Interval
+    """What was kept and what was left out as surplus, of all that were asked for."""
+    surplus: int
+    """Accepted, and left out because ``edits.exact`` was reached; among the skipped."""
     reasons: dict[str, int]
     """Of those not accepted, the most frequent first; a reason is its words up to the colon."""
 
@@ -168,6 +172,7 @@ def yields(edits: Iterable[dict[str, Any]], confidence: float = 0.95) -> list[Yi
     found = []
     for (attribute, editor, feasibility), rows in sorted(groups.items()):
         counted = Counter(row["status"] for row in rows)
+        beyond = sum(map(surplus, rows))
         reasons = Counter(_short(row["reason"]) for row in rows if row["status"] != "ok")
         found.append(
             Yield(
@@ -175,7 +180,8 @@ def yields(edits: Iterable[dict[str, Any]], confidence: float = 0.95) -> list[Yi
                 feasibility,
                 editor,
                 {status: counted[status] for status in STATUSES},
-                proportion(counted["ok"], len(rows), confidence),
+                proportion(counted["ok"] + beyond, len(rows), confidence),
+                beyond,
                 dict(reasons.most_common()),
             )
         )
@@ -225,16 +231,25 @@ def _request(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def pairs(edits: Iterable[dict[str, Any]]) -> list[Pairs]:
-    """By attribute and editor; a pair is complete where both sides were accepted at one attempt."""
-    groups: dict[tuple[str, str], dict[Any, bool]] = defaultdict(dict)
+    """By attribute and editor; a pair is complete where both sides were accepted at one attempt,
+    one that was left out as surplus, too."""
+    groups: dict[tuple[str, str], dict[Any, list[Mapping[str, Any]]]] = defaultdict(dict)
     for row in edits:
         group = groups[str(row["attribute"]), str(row["editor"])]
-        at = (row["source_key"], row["index"])
-        group[at] = group.get(at, True) and bool(row["paired"])
+        group.setdefault((row["source_key"], row["index"]), []).append(row)
+    complete = {place: sum(map(_complete, found.values())) for place, found in groups.items()}
     return [
-        Pairs(attribute, editor, sum(found.values()), len(found) - sum(found.values()))
-        for (attribute, editor), found in sorted(groups.items())
+        Pairs(*place, complete[place], len(found) - complete[place])
+        for place, found in sorted(groups.items())
     ]
+
+
+def _complete(sides: Sequence[Mapping[str, Any]]) -> bool:
+    if all(row["paired"] for row in sides):
+        return True
+    # Left out at one attempt: each alone would have been left out at its own first good one.
+    beyond = all(map(surplus, sides)) and len({row["attempt"] for row in sides}) == 1
+    return beyond and len(sides) > 1
 
 
 def feasibility_confusion(edits: Iterable[dict[str, Any]]) -> Confusion | None:

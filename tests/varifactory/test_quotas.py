@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
-from varifactory import quotas
+from varifactory import agreement, items, quotas
 from varifactory.edits import Wish
 from varifactory.items import Outcome
 from varifactory.recipe import Recipe
 from varifactory.verdicts import Decision
+from varifactory.yields import pairs
 
 SIDES = ("feasible", "infeasible")
 MASKS = [{"source_key": f"s{number}", "label": "apple"} for number in range(3)]
@@ -107,6 +108,45 @@ def test_no_quota_is_passed_and_none_cut_below(exact: int) -> None:
     assert all(quotas.SURPLUS in decision.reason for decision in left_out)
     whole = {row["source_key"] for row in edits if kept[row["key"]].status == "ok"}
     assert len(whole) == min(exact, 3), "pairs stay whole"
+
+
+def test_what_is_left_out_keeps_its_scores_and_counts_as_accepted() -> None:
+    edits = first_round()
+    seen = Decision("ok", "", 0.9, 0.8, "feasible")
+    found = {row["key"]: Outcome("verdicts", seen, "v", "red") for row in edits}
+    kept = quotas.trimmed(edits, found, recipe(1))
+    assert {outcome.decision.presence for outcome in kept.values()} == {0.9}
+    assert {outcome.decision.judged_feasibility for outcome in kept.values()} == {"feasible"}
+    assert all(outcome.passed for outcome in kept.values())
+    asked = [{**row, "value": "red"} for row in edits]
+    rates = agreement.presence(asked, kept)
+    assert [(rate["judged"], rate["accepted"]) for rate in rates] == [(3, 1.0)] * 2
+
+
+def test_an_edit_left_out_is_told_by_the_attempt_that_was_accepted() -> None:
+    """The feasible one passed at once, its partner never: the quota is full without it."""
+    edits = [*first_round(1), edit(0, 0, "feasible", 1), edit(0, 0, "infeasible", 1)]
+    edits += [edit(1, 0, side) for side in SIDES]
+    refused = {"0-0-infeasible-0", "0-0-infeasible-1", "0-0-feasible-1"}
+    kept = quotas.trimmed(edits, ended(edits, refused), recipe(1))
+    rows = items.assemble([], [], edits, kept, recipe(1))
+    told = {(row["source_key"], row["feasibility"]): row for row in rows}
+    left = told["s0", "feasible"]
+    assert (left["status"], left["attempt"], left["paired"]) == ("skipped", 0, False)
+    assert items.surplus(left)
+    assert told["s0", "infeasible"]["status"] == "rejected"
+    assert told["s1", "feasible"]["paired"]
+
+
+def test_a_pair_left_out_is_complete_and_still_not_to_be_taken() -> None:
+    edits = [*first_round(2), *(edit(1, 0, side, 1) for side in SIDES)]
+    found = ended(edits, {"1-0-feasible-0"})
+    rows = items.assemble([], [], edits, quotas.trimmed(edits, found, recipe(1)), recipe(1))
+    by_source = {row["source_key"]: row for row in rows}
+    assert (by_source["s1"]["attempt"], by_source["s1"]["paired"]) == (1, False)
+    assert by_source["s0"]["paired"]
+    (counted,) = pairs(rows)
+    assert (counted.complete, counted.incomplete) == (2, 0)
 
 
 def test_single_sides_fill_only_what_pairs_leave_open() -> None:

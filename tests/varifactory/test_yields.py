@@ -3,6 +3,7 @@ import json
 import pytest
 
 from tests.drawn_items import Drawn
+from varifactory.quotas import SURPLUS
 from varifactory.yields import (
     confusion,
     confusion_of_counts,
@@ -35,6 +36,22 @@ def test_every_edit_ends_in_exactly_one_count() -> None:
     for group in found:
         assert sum(group.reasons.values()) == group.total - group.statuses["ok"]
         assert group.accepted.estimate == group.statuses["ok"] / group.total
+
+
+def test_what_was_accepted_and_left_out_is_no_refusal() -> None:
+    """20 kept, 10 refused, 10 beyond the quota: 30 of 40 were accepted, not 20 of 40."""
+    left = {"status": "skipped", "reason": f"{SURPLUS} (20)", "paired": False, "attempt": 0}
+    rows = [
+        *(edit() for _ in range(20)),
+        *(edit(status="rejected", reason="class lost: no", paired=False) for _ in range(10)),
+        *(edit(**left) for _ in range(10)),
+        edit(status="skipped", reason="no verdict was made", feasibility="infeasible"),
+    ]
+    first, other = yields(rows)
+    assert (first.accepted.estimate, first.surplus, first.total) == (0.75, 10, 40)
+    assert (first.statuses["ok"], first.statuses["skipped"]) == (20, 10)
+    assert first.reasons == {"class lost": 10, f"{SURPLUS} (20)": 10}
+    assert (other.accepted.estimate, other.surplus) == (0, 0)
 
 
 def test_reasons_are_counted_by_their_words_before_the_colon() -> None:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from varifactory import keys, records
 from varifactory.errors import FactoryError
+from varifactory.items import surplus
 
 LEAST = 2
 """Edits drawn of every stratum that has as many, where there is room: one tells no spread."""
@@ -72,12 +73,16 @@ class Sample(_Kept):
 
 
 def judged_edits(rows: Sequence[Row]) -> list[Row]:
-    """The edits that a judge decided on, with their pictures; others nobody can be asked about."""
+    """The edits that a judge decided on, with their pictures; others nobody can be asked about.
+
+    Those that were accepted and left out are among them: without them a filter would seem to have
+    refused a larger share than it did.
+    """
     return [
         row
         for row in rows
         if row["kind"] == "edit"
-        and row["status"] in records.DONE
+        and (row["status"] in records.DONE or surplus(row))
         and row.get("stage") != "edits"
         and row["image_blob"]
         and row["source_blob"]
@@ -85,8 +90,9 @@ def judged_edits(rows: Sequence[Row]) -> list[Row]:
 
 
 def accepted(row: Row) -> bool:
-    """What the filter said: an edit that was taken although it was refused counts as refused."""
-    return row["status"] == "ok" and not row["forced"]
+    """What the filter said: an edit that was taken although it was refused counts as refused, one
+    that was accepted and left out (``edits.exact``) as accepted."""
+    return surplus(row) or (row["status"] == "ok" and not row["forced"])
 
 
 def draw(

@@ -4,7 +4,10 @@ from typing import Any
 
 import pytest
 
+from varifactory.calibration.figures import calibrate
+from varifactory.calibration.labels import Labels
 from varifactory.calibration.sampling import CalibrationError, Sample, allocate, draw
+from varifactory.quotas import SURPLUS
 
 REFUSED = 6
 
@@ -57,6 +60,25 @@ def test_only_what_a_judge_decided_on_is_asked_about() -> None:
     forced = next(one for one in found.drawn if one.key == "forced")
     assert not found.kinds[forced.stratum].accepted
     assert found.asked_for == 29
+
+
+def test_edits_left_out_because_a_quota_was_full_were_accepted() -> None:
+    """20 kept, 10 refused, 10 beyond ``edits.exact``: the filter accepted 30 of 40."""
+    (row, *_) = rows(1)
+    kinds = [("ok", "", 20), ("rejected", "class lost: no", 10),
+             ("skipped", f"{SURPLUS} (20)", 10), ("skipped", "no verdict was made", 5)]  # fmt: skip
+    items = [{**row, "key": f"{status}{reason[:2]}{at}", "status": status, "reason": reason}
+             for status, reason, count in kinds for at in range(count)]  # fmt: skip
+    found = drawn(items, 200)
+    assert {kind.accepted: kind.size for kind in found.kinds} == {True: 30, False: 10}
+    ada = {one.key: {"shows": "yes" if found.kinds[one.stratum].accepted else "no",
+                     "keeps": "yes", "possible": "yes"} for one in found.drawn}  # fmt: skip
+    figures = calibrate(found, Labels({"ada": ada}, {"ada": ()}))
+    assert (figures.accepted, figures.edits, figures.asked_for) == (0.75, 40, 45)
+    assert figures.good.interval is not None
+    assert figures.good.interval.estimate == 0.75
+    assert figures.good_and_accepted.interval is not None
+    assert figures.good_and_accepted.interval.estimate == pytest.approx(30 / 45)
 
 
 def test_the_seed_and_nothing_else_decides() -> None:
