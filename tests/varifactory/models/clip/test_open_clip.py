@@ -18,7 +18,7 @@ from varifactory.errors import ModelError
 from varifactory.models.clip.activation import published
 from varifactory.models.clip.bases import find_base
 from varifactory.models.clip.embedder import Embedder
-from varifactory.models.clip.open_clip import BUILT_IN, WEIGHTS, find_checkpoint
+from varifactory.models.clip.open_clip import BUILT_IN, CONFIG, WEIGHTS, find_checkpoint
 from varifactory.models.clip.pictures import prepare
 from varifactory.world import load_world, render, sample_scene
 
@@ -225,6 +225,42 @@ def test_a_hash_or_configuration_that_differs_is_told(tmp_path, paper_like):
     assert other.identity != found.identity
     (folder / WEIGHTS).rename(folder / "open_clip_pytorch_model.safetensors")
     assert find_checkpoint(str(folder)).weights == found.weights
+
+
+def test_where_local_weights_lie_is_no_identity(tmp_path, paper_like):
+    moved = shutil.copytree(paper_like, tmp_path / "moved")
+    here, there = find_checkpoint(str(paper_like)), find_checkpoint(str(moved))
+    assert here.identity == there.identity
+    assert here.identity["name"] == "open_clip"
+    file, other = (find_checkpoint(f"ViT-B-16/{place / WEIGHTS}") for place in (paper_like, moved))
+    assert file.identity == other.identity
+    assert file.identity == {
+        "name": "open_clip", "architecture": "ViT-B-16", "weights": here.weights,
+        "activation": "of the weights",
+    }  # fmt: skip
+    assert find_checkpoint(f"ViT-B-32/{moved / WEIGHTS}").identity != file.identity
+
+
+def test_names_that_hold_no_path_stay_in_the_identity():
+    card = json.loads((FOLDER / "card.json").read_text())
+    assert find_checkpoint("small-clip").identity == {
+        "name": "small-clip", "weights": card["sha256"],
+    }  # fmt: skip
+    assert find_checkpoint("ViT-B-16/openai").identity == {
+        "name": "ViT-B-16/openai", "weights": "ViT-B-16/openai", "activation": "of the weights",
+    }  # fmt: skip
+
+
+def test_a_folder_s_own_tokenizer_is_part_of_its_identity(tmp_path, paper_like):
+    folder = shutil.copytree(paper_like, tmp_path / "own")
+    config = json.loads((folder / CONFIG).read_text())
+    config["model_cfg"]["text_cfg"]["hf_tokenizer_name"] = "."
+    (folder / CONFIG).write_text(json.dumps(config))
+    (folder / "tokenizer.json").write_text('{"one": 1}')
+    first = find_checkpoint(str(folder)).identity
+    assert find_checkpoint(str(shutil.copytree(folder, tmp_path / "moved"))).identity == first
+    (folder / "tokenizer.json").write_text('{"two": 2}')
+    assert find_checkpoint(str(folder)).identity != first
 
 
 def test_a_hub_s_model_is_pinned_and_read_from_the_local_cache(

@@ -1,13 +1,15 @@
 """How a training computes: encoders, precision, memory, compiling, and working ahead."""
 
+import copy
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from varifactory.errors import ModelError
-from varifactory.models import LoraSettings, accelerator
+from varifactory.models import LoraSettings, accelerator, residency
 from varifactory.models.clip.adapter import unpack
 from varifactory.models.clip.bases import find_base
 from varifactory.models.clip.classifier import Ways
@@ -119,6 +121,69 @@ def test_short_memory_cuts_a_batch_into_parts_with_the_same_gradients(images, mo
     assert cut._parts == 4
     for (name, one), (_, other) in zip(whole._trained, cut._trained, strict=True):
         torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4, msg=name)
+
+
+COPY = "varifactory.models.clip.classifier.copy"
+"""Not the module itself: open_clip copies, too."""
+
+
+@pytest.fixture
+def idle():
+    """An editor that was used before, and one that was used before that."""
+    residency.drop_all()
+    editors = [residency.Resident(f"editor {number}", object) for number in range(2)]
+    for editor in editors:
+        with editor.use():
+            pass
+    yield editors
+    residency.drop_all()
+
+
+def test_idle_models_give_way_before_a_batch_is_cut(images, monkeypatch, idle):
+    encode = ClipCheckpoint.encode_images
+
+    def short(self, model, pictures):
+        if any(editor._model is not None for editor in idle):
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        return encode(self, model, pictures)
+
+    whole = begun("small-clip")
+    losses = run(whole, images, 2)
+    for editor in idle:
+        with editor.use():
+            pass
+    monkeypatch.setattr(ClipCheckpoint, "encode_images", short)
+    cut = begun("small-clip")
+    assert run(cut, images, 2) == losses, "no part of a batch was taken by itself"
+    assert cut._parts == 1
+    assert not residency.drop_all(but_newest=True)
+
+
+def test_a_training_s_own_copy_makes_idle_models_give_way(images, monkeypatch, idle):
+    def short(given):
+        if any(editor._model is not None for editor in idle):
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        return copy.deepcopy(given)
+
+    monkeypatch.setattr(COPY, SimpleNamespace(deepcopy=short))
+    assert len(run(begun("small-clip"), images, 1)) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "error", "told"),
+    [
+        ("CUDA out of memory", ModelError, r"training\.clip 'small-clip' fits .*run\.workers"),
+        ("CUDA error: unspecified launch failure", accelerator.CardLost, "stopped answering"),
+        ("a hook cannot be copied", RuntimeError, "a hook"),
+    ],
+)
+def test_a_copy_that_cannot_be_made_says_what_to_do(monkeypatch, idle, said, error, told):
+    def fail(given):
+        raise RuntimeError(said)
+
+    monkeypatch.setattr(COPY, SimpleNamespace(deepcopy=fail))
+    with pytest.raises(error, match=told):
+        begun("small-clip")
 
 
 def test_memory_for_no_image_and_a_lost_card_say_what_to_do(images, monkeypatch):

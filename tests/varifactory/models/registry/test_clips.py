@@ -2,11 +2,12 @@ import shutil
 
 import pytest
 
-from varifactory.errors import ModelError
+from varifactory.errors import ModelError, RecipeError
 from varifactory.keys import spec_of
 from varifactory.models.clip.bases import find_base
 from varifactory.models.clip.export import export
 from varifactory.models.registry.clips import clip, trainee, training_clip
+from varifactory.models.registry.judges import judge
 from varifactory.recipe import Recipe
 from varifactory.training import training_spec
 
@@ -74,3 +75,25 @@ def test_a_clip_is_built_once_and_with_its_key_in_messages(folder):
     )
     with pytest.raises(ModelError, match=r"verdicts\.clip 'none' is unknown"):
         clip("none", 1, key="verdicts.clip")
+
+
+def test_the_judging_clip_s_weights_are_fixed_by_keys_of_its_own(folder):
+    def judging(**verdicts):
+        made = Recipe.parse({"name": "x", "sources": {"kind": "world"},
+                             "verdicts": {"judge": "clip", **verdicts}})  # fmt: skip
+        return judge(made, (), "").identity
+
+    weights = find_base(str(folder)).weights
+    assert judging(clip=str(folder), clip_sha256=weights) == judging(clip=str(folder))
+    with pytest.raises(ModelError, match=r"^verdicts\.clip_sha256 is 0000"):
+        judging(clip=str(folder), clip_sha256="0" * 64)
+    pinned = judging(clip="hf-hub:lab/tiny", clip_revision="a" * 40)
+    assert pinned["clip_weights"] == f"lab/tiny@{'a' * 40}"
+    with pytest.raises(ModelError, match=r"^verdicts\.clip_revision is 'v1', and 'small-clip'"):
+        judging(clip="small-clip", clip_revision="v1")
+
+
+@pytest.mark.parametrize("given", [{"clip_revision": "main"}, {"clip_sha256": "0" * 64}])
+def test_what_fixes_the_judging_clip_wants_its_name(given):
+    with pytest.raises(RecipeError, match=rf"verdicts\.{next(iter(given))} is of verdicts\.clip"):
+        Recipe.parse({"name": "x", "sources": {"kind": "world"}, "verdicts": given})
