@@ -197,7 +197,7 @@ def test_weights_are_known_by_their_bytes_wherever_they_lie(
 @pytest.mark.parametrize(
     "key",
     ["masks.checkpoint.sha256", "masks.detector.checkpoint.sha256", "edits.checkpoint.sha256",
-     "verdicts.checkpoint.sha256", "training.clip_sha256"],
+     "verdicts.checkpoint.sha256", "verdicts.clip_sha256", "training.clip_sha256"],
 )  # fmt: skip
 def test_another_hash_is_refused_before_anything_is_made(
     large: Large, prefect_server: str, tmp_path: Path, key: str
