@@ -12,6 +12,7 @@ from varifactory.calibration.sampling import Drawn as OneDrawn
 from varifactory.calibration.sampling import Kind, Sample
 from varifactory.card import ModelNote, fence, plain, render_card
 from varifactory.kappa import kappas
+from varifactory.quotas import SURPLUS
 from varifactory.store import Manifest
 from varifactory.study import StudyTables, study_figures
 
@@ -73,6 +74,20 @@ def test_it_says_what_is_in_it_and_how_to_make_it_again(drawn: Drawn) -> None:
     assert "`" + "92ab" * 16 + "`" in text
     assert "d" * 64 in text
     assert "f" * 64 in text
+
+
+def test_accepted_edits_that_were_left_out_are_told(drawn: Drawn) -> None:
+    words = "Of those left out 3 were accepted: more than `edits.exact` asks for."
+    assert words not in card(drawn)
+    full = Drawn(sources=1)
+    some = [row for row in full.rows if row["kind"] == "edit" and row["status"] == "ok"][:3]
+    for row in some:
+        row |= {"status": "skipped", "reason": f"{SURPLUS} (4)", "paired": False}
+    text = card(full)
+    assert words in text
+    before, _, after = text.partition(words)
+    assert before.endswith(" |\n\n"), "a paragraph of its own between two tables"
+    assert after.startswith(" The share counts them.\n\n| Attribute | Editor | Complete pairs")
 
 
 def test_the_head_is_yaml_that_a_hub_reads(drawn: Drawn) -> None:

@@ -14,6 +14,7 @@ from tests.drawn_items import CLASSES, Drawn
 from varifactory import records
 from varifactory.errors import FactoryError
 from varifactory.gallery import gallery_pages, render_gallery
+from varifactory.quotas import SURPLUS
 from varifactory.store import BlobLost
 
 HOSTILE = "</script><script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{7*7}}"
@@ -140,6 +141,17 @@ def test_verdicts_are_said_in_words(pages: dict[str, bytes]) -> None:
     assert "Judged feasible, as asked" in text
     assert "Attribute not seen: color 'red' scored 0.12, below 0.3; the judge saw 'blue'" in text
     assert "not made" in text
+
+
+def test_accepted_edits_that_were_left_out_are_told(pages: dict[str, bytes]) -> None:
+    words = b"Of those left out 3 were accepted"
+    assert words not in pages["index.html"]
+    drawn = Drawn(sources=1)
+    some = [row for row in drawn.rows if row["kind"] == "edit" and row["status"] == "ok"][:3]
+    for row in some:
+        row |= {"status": "skipped", "reason": f"{SURPLUS} (4)", "paired": False}
+    found = render_gallery(drawn.items, drawn.read, title="toys")
+    assert words in found["index.html"]
 
 
 def test_hostile_names_stay_words() -> None:

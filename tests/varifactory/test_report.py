@@ -4,6 +4,7 @@ import io
 import json
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
 
@@ -49,6 +50,14 @@ def embedded(page: str, name: str) -> bytes:
     found = re.search(rf'download="{name}" href="data:[^,]*,([^"]*)"', page)
     assert found
     return base64.b64decode(found[1])
+
+
+def test_accepted_edits_that_were_left_out_are_told(figures: StudyFigures, page: str) -> None:
+    words = "Of those left out 3 were accepted"
+    assert words not in page
+    first, *others = figures.yields
+    full = replace(figures, yields=(replace(first, surplus=3), *others))
+    assert words in render_report(full, title="toys", machinery=True).decode()
 
 
 def test_the_first_words_are_the_verdict_with_its_interval(page: str) -> None:
