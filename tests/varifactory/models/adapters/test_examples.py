@@ -1,6 +1,7 @@
 """Shots as the UNet sees them: exactly what its own pipeline would give it."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,11 +10,12 @@ import torch
 from tests import tiny_pipelines
 from varifactory.models.adapters.examples import HOLES, SIDES, encoded
 from varifactory.models.adapters.objective import Objective, Question, noise_schedule
-from varifactory.models.checkpoints import Found
+from varifactory.models.checkpoints import Found, find
 from varifactory.models.edits.diffusion import BUILT_IN, SIDE, load_pipeline
 from varifactory.models.edits.families import families
 from varifactory.models.edits.loading import Setup, load_plain
 from varifactory.models.tuning import Shot
+from varifactory.recipe import Checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +59,12 @@ def test_the_first_view_masks_all_and_the_others_a_rectangle(pipeline):
     assert len({hole.numpy().tobytes() for hole in holes}) > 10
 
 
+def saved(folder: Path) -> Found:
+    return find(Checkpoint(name=str(folder), dtype="float32"), "edits.checkpoint")
+
+
 def test_a_wide_picture_is_fitted_and_cut_in_its_middle(tmp_path):
-    found = Found("edits.checkpoint", str(tiny_pipelines.sdxl(tmp_path)), "", "w", "", "float32")
+    found = saved(tiny_pipelines.sdxl(tmp_path))
     sdxl = load_plain(families()["sdxl"], found, Setup())
     made = examples(sdxl, shot(40, 80), side=32)
     assert made.sizes.tolist() == [[40, 80, 0, 16, 32, 32]]
@@ -66,7 +72,7 @@ def test_a_wide_picture_is_fitted_and_cut_in_its_middle(tmp_path):
 
 
 def test_latents_are_scaled_as_the_generator_wants_them(tmp_path):
-    found = Found("edits.checkpoint", str(tiny_pipelines.sd15(tmp_path)), "", "w", "", "float32")
+    found = saved(tiny_pipelines.sd15(tmp_path))
     sd = load_plain(families()["sd15"], found, Setup())
     made = examples(sd, shot(32, 32), side=32)
     with torch.no_grad():
@@ -76,7 +82,7 @@ def test_latents_are_scaled_as_the_generator_wants_them(tmp_path):
 
 
 def test_the_noise_levels_are_the_generator_s_own(pipeline, tmp_path):
-    found = Found("edits.checkpoint", str(tiny_pipelines.sd15(tmp_path)), "", "w", "", "float32")
+    found = saved(tiny_pipelines.sd15(tmp_path))
     for one in (pipeline, load_plain(families()["sd15"], found, Setup())):
         ours, its = noise_schedule(one), one.scheduler
         assert torch.allclose(ours.alphas_cumprod, its.alphas_cumprod, atol=1e-6)

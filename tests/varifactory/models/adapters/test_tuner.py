@@ -15,11 +15,12 @@ from varifactory.errors import ModelError, TrainingError
 from varifactory.models import Weights
 from varifactory.models.adapters import put, take_off
 from varifactory.models.adapters.tuner import LoraTuner
-from varifactory.models.checkpoints import Found
+from varifactory.models.checkpoints import find
 from varifactory.models.clip.adapter import read_manifest
 from varifactory.models.edits.families import families
 from varifactory.models.edits.loading import Setup, load_plain
 from varifactory.models.tuning import Shot, Tuned, TuningSettings
+from varifactory.recipe import Checkpoint
 
 SIDE = tiny_pipelines.SIDE
 SETTINGS = TuningSettings(
@@ -58,7 +59,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 def plain(folder: Path, generator: str, dtype: str = "float32", device: str = "cpu") -> Any:
     family, channels = generator.split()
     kind = "inpaint" if channels == "9" else "text-to-image"
-    found = Found("edits.checkpoint", str(folder), "", "weights", "", dtype)
+    found = find(Checkpoint(name=str(folder), dtype=dtype), "edits.checkpoint")
     return load_plain(families()[family], found, Setup(kind=kind, device=device))
 
 
@@ -338,7 +339,7 @@ def test_a_picture_that_is_none_is_told(folder):
 
 def test_a_transformer_is_refused(tmp_path):
     folder = tiny_pipelines.flux_fill(tmp_path)
-    found = Found("edits.checkpoint", str(folder), "", "weights", "", "float32")
+    found = find(Checkpoint(name=str(folder), dtype="float32"), "edits.checkpoint")
     flux = tuner(lambda: load_plain(families()["flux-fill"], found, Setup()))
     with pytest.raises(
         ModelError, match=r"a transformer instead of a UNet.*adaptation\.scope=none"
