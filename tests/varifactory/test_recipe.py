@@ -35,6 +35,12 @@ def write(folder: Path, text: str) -> Path:
         ({"sources": None}, "key 'sources' has the value None"),
         ({"training": {"arms": ["real", "imaginary"]}}, "unknown arms ['imaginary']; allowed are"),
         ({"training": {"seeds": [1, 1]}}, "seeds must be distinct"),
+        ({"edits": {"distilled": {"file": "few.safetensors"}}},
+         "edits.distilled.file is 'few.safetensors' and edits.distilled.checkpoint.name is empty"),
+        ({"edits": {"distilled": {"weight": 0.5}}},
+         "edits.distilled.weight is 0.5 and edits.distilled.checkpoint.name is empty"),
+        ({"edits": {"preset": "faithful", "exact": 5}},
+         "edits.exact is 5 and edits.preset is faithful, which takes edits that the judge refused"),
         ({"name": "../up"}, "key 'name' has the value '../up'"),
     ],
 )  # fmt: skip

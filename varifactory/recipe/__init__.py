@@ -33,8 +33,9 @@ FINGERPRINT_VERSION = 1
 NOT_IDENTITY: dict[str, str] = {
     "name": "what a data set is called is not what it holds",
     "note": "words for people",
-    "run": "how the work is cut and spread changes no artifact (batch shape and threads on a CPU "
-    "do, and are part of each spec)",
+    "run": "how and where the work is done is not what is asked for; device and threads, which "
+    "change artifacts, do so through the models' specs; run.compile and run.channels_last, which "
+    "are in no spec, by the rounding of a card alone",
     "report": "how results are shown",
 }
 """Top-level keys left out of the fingerprint, each with its reason."""

@@ -38,6 +38,17 @@ class Distilled(Part):
     file: str = Field("", description="name of its file where the checkpoint holds several")
     weight: Annotated[float, Field(ge=0, le=2)] = 1.0
 
+    @model_validator(mode="after")
+    def _nothing_is_said_of_no_adapter(self) -> "Distilled":
+        for name in ("file", "weight"):
+            value = getattr(self, name)
+            if value != Distilled.model_fields[name].default and not self.checkpoint.name:
+                raise ValueError(
+                    f"edits.distilled.{name} is {value!r} and edits.distilled.checkpoint.name is "
+                    f"empty: name the adapter there, or clear edits.distilled.{name}"
+                )
+        return self
+
 
 class Knobs(Part):
     """Settings of single edits; what is left out is as for all edits (``edits.strength``, ...)."""
@@ -126,6 +137,16 @@ class Edits(Part):
                     "matched gives both arms the same; set them beside `attribute`, or set "
                     "edits.preset: faithful"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _an_exact_number_is_of_accepted_edits(self) -> "Edits":
+        if self.exact and self.preset == "faithful":
+            raise ValueError(
+                f"edits.exact is {self.exact} and edits.preset is faithful, which takes edits that "
+                "the judge refused beside the accepted ones, so that the number would be passed: "
+                "set edits.exact=0, or edits.preset=matched"
+            )
         return self
 
     def settings_of(self, attribute: str, feasibility: str) -> dict[str, float | int | str]:

@@ -15,8 +15,12 @@ class Report(Part):
 
 
 class Run(Part):
-    """How the work is cut and spread; none of it changes an artifact but ``threads``,
-    which a model on a CPU keeps in its spec."""
+    """How and where the work is done.
+
+    Shards, batches, workers and retries change no artifact. ``device`` and ``threads`` do: of a
+    model on a CPU the threads and the padded batch are in the spec, of one on a card they are not.
+    ``compile`` and ``channels_last`` are in no spec: they move pixels by the rounding of a card.
+    """
 
     shard_size: Count = Field(512, description="items a Prefect task")
     batch_size: Annotated[int, Field(ge=1, le=512)] = Field(
