@@ -75,13 +75,18 @@ class ClipCheckpoint:
         """The model with its weights, float32, in evaluation mode, nothing to be trained.
 
         Raises:
-            ModelError: open_clip cannot load it.
+            ModelError: open_clip cannot load it, or others lie there than were found.
         """
         import pickle
 
         import open_clip
         from safetensors import SafetensorError
 
+        if self.is_local and find_checkpoint(self.name, key=self.key).identity != self.identity:
+            raise ModelError(
+                f"{self.key}: the weights of {self.name!r} have changed since this run was "
+                "planned: start it again"
+            )
         try:
             model: torch.nn.Module = open_clip.create_model(
                 self._place(), pretrained=self.pretrained or None, device=device,

@@ -241,6 +241,16 @@ def test_where_local_weights_lie_is_no_identity(tmp_path, paper_like):
     assert find_checkpoint(f"ViT-B-32/{moved / WEIGHTS}").identity != file.identity
 
 
+def test_weights_exchanged_after_they_were_found_are_refused(tmp_path, paper_like):
+    folder = shutil.copytree(paper_like, tmp_path / "own")
+    found = find_checkpoint(str(folder))
+    found.build()
+    state = load_file(folder / WEIGHTS)
+    save_file({**state, "logit_scale": state["logit_scale"] + 1}, folder / WEIGHTS)
+    with pytest.raises(ModelError, match=r"training\.clip: the weights of .* start it again"):
+        found.build()
+
+
 def test_names_that_hold_no_path_stay_in_the_identity():
     card = json.loads((FOLDER / "card.json").read_text())
     assert find_checkpoint("small-clip").identity == {

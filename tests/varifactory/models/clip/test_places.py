@@ -67,7 +67,7 @@ def test_a_hub_that_went_away_before_the_build_is_told_with_the_key(hub, name, m
     assert refused(base.build).startswith("training.clip 'lab/tiny' cannot be fetched")
 
 
-def test_a_hub_s_folder_of_the_other_library_or_of_pickles_is_told_with_the_key(hub):
+def test_a_hub_s_model_of_the_other_library_or_a_broken_one_is_told_with_the_key(hub):
     assert "training.clip 'lab/tiny' is no open_clip model" in refused(find_base(NAMES[0]).build)
     hub.repos["lab/tiny"].files["open_clip_config.json"] = b"{}"
     hub.repos["lab/tiny"].commit = "b" * 40
