@@ -1,6 +1,6 @@
 """Edits and their verdicts: attempt by attempt, and round by round towards an exact number."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -39,11 +39,22 @@ def judged_edits(
     work = _Work(run, chosen, found_masks, written, said=dict(said), adapters=adapters)
     work.attempts(0, None)
     found = _topped_up(work) if recipe.edits.exact else work.found
+    run.notices += _left_undone(work.made)
     run.decided("edits", items.refused(work.made, work.gates))
     run.decided(
         "verdicts", [{"status": o.status} for o in work.found.values() if o.stage == "verdicts"]
     )
     return Judged(work.made, found, controls, items.outcomes(controls, {}, said, recipe, taxonomy))
+
+
+def _left_undone(made: Sequence[Row]) -> list[str]:
+    """How many edits were skipped, and mostly why: an editor that cannot do them fails nothing."""
+    reasons = Counter(row["reason"] for row in made if row["status"] == "skipped")
+    if not reasons:
+        return []
+    (reason, times), *others = reasons.most_common(2)
+    more = f"; {len(reasons)} reasons in all" if others else ""
+    return [f"{reasons.total()} of {len(made)} edits were skipped, {times} times: {reason}{more}"]
 
 
 def _topped_up(work: "_Work") -> Mapping[str, items.Outcome]:

@@ -37,3 +37,19 @@ def test_what_cannot_be_reached_is_told_and_not_waited_for(
     short = [line for line in said["notices"] if "0 of 2 accepted edits" in line]
     assert len(short) == 3 * 2
     assert "raise edits.rounds" in short[0]
+
+
+def test_edits_that_no_editor_can_do_are_told(
+    tiny: Make, generate: Generate, tmp_path: Path
+) -> None:
+    """Not one of them fails, so that a run without any picture would look like a good one."""
+    recipe = tiny(
+        edits__kind="text-to-image", edits__editor="small-diffusion", prompts__attributes=["color"]
+    )
+    said = generate(recipe, tmp_path)
+    assert said["failed"] == 0
+    assert set(said["counts"]["edits"]) == {"skipped"}
+    (told,) = [line for line in said["notices"] if "edits were skipped" in line]
+    assert told.startswith(
+        "{0} of {0} edits were skipped, {0} times: small-diffusion makes no text-to"
+    )
