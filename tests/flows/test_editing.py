@@ -50,6 +50,7 @@ def test_edits_that_no_editor_can_do_are_told(
     assert said["failed"] == 0
     assert set(said["counts"]["edits"]) == {"skipped"}
     (told,) = [line for line in said["notices"] if "edits were skipped" in line]
+    made = said["counts"]["edits"]["skipped"]
     assert told.startswith(
-        "{0} of {0} edits were skipped, {0} times: small-diffusion makes no text-to"
+        f"{made} of {made} edits were skipped, {made} times: small-diffusion makes no text-to-image"
     )
