@@ -177,7 +177,11 @@ STAGES: dict[str, list[tuple[str, pa.DataType, str]]] = {
         ("index", pa.int32(), "which edit of its source and attribute"),
         ("attempt", pa.int32(), "attempt that was kept, from 0"),
         ("paired", pa.bool_(), "its feasible or infeasible partner was accepted at this attempt"),
-        ("forced", pa.bool_(), "taken although its judge refused it; only under the preset faithful"),
+        (
+            "forced",
+            pa.bool_(),
+            "taken although its judge refused it; only under the preset faithful",
+        ),
         ("measured_value", TEXT, "what the judge saw"),
         ("measured_class", TEXT, "class the judge saw"),
         ("presence", pa.float32(), "judge's score of the value asked for, 0 to 1"),
