@@ -5,6 +5,7 @@ import subprocess
 import time
 from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 log = logging.getLogger("varifactory")
 
@@ -32,11 +33,8 @@ def _apart() -> Any:
 
     class ApartServer(SubprocessASGIServer):
         def _run_uvicorn_command(self) -> "subprocess.Popen[Any]":
-            usual = subprocess.Popen
-            subprocess.Popen = partial(usual, start_new_session=True)  # type: ignore[misc, assignment]
-            try:
+            apart = partial(subprocess.Popen, start_new_session=True)
+            with patch.object(subprocess, "Popen", apart):
                 return super()._run_uvicorn_command()
-            finally:
-                subprocess.Popen = usual  # type: ignore[misc]
 
     return ApartServer()

@@ -33,7 +33,7 @@ def test_the_lock_holds_what_the_project_asks_for() -> None:
     wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
     for group in project["project"]["optional-dependencies"].values():
         wanted += group
-    names = {re.sub(r"[-_.]+", "-", re.match(r"[\w.-]+", one)[0]).lower() for one in wanted}  # type: ignore[index]
+    names = {re.sub(r"[-_.]+", "-", re.match(r"[\w.-]+", one)[0]).lower() for one in wanted}
     assert names - locked == set()
 
 

@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from varifactory.errors import FactoryError
+
+if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
 
 LEAST_PYTHON = (3, 11)
 BUILTIN = Path(__file__).parent / "models" / "builtin"
@@ -65,7 +68,7 @@ def packages() -> Iterator[Check]:
         yield _package(requirement.name, str(requirement.specifier), requirement.specifier, extra)
 
 
-def _package(name: str, wanted: str, specifier: object, extra: bool) -> Check:
+def _package(name: str, wanted: str, specifier: "SpecifierSet", extra: bool) -> Check:
     try:
         version = metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -73,7 +76,7 @@ def _package(name: str, wanted: str, specifier: object, extra: bool) -> Check:
             return Check(name, "note", "not installed: reading data sets works, making them does "
                          "not", f"pip install 'varifactory[{EXTRA}]'")  # fmt: skip
         return Check(name, "trouble", "not installed", f"pip install '{name}{wanted}'")
-    if version in specifier:  # type: ignore[operator]
+    if version in specifier:
         return Check(name, "ok", version)
     return Check(name, "trouble", f"{version}, but {wanted} is needed",
                  f"pip install '{name}{wanted}'")  # fmt: skip

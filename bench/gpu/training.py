@@ -125,7 +125,7 @@ class Plain:
                 ).logits_per_image
                 loss = F.cross_entropy(logits, labels)
             self._optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            torch.autograd.backward(loss)
             self._optimizer.step()
             loss.item()
 

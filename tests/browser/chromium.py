@@ -132,7 +132,7 @@ class Browser:
         for answer in self._messages():
             if answer.get("id") == number:
                 assert "error" not in answer, (method, answer)
-                return answer["result"]  # type: ignore[no-any-return]
+                return answer["result"]
             self.events.append(answer)
         raise AssertionError(f"the browser ended during {method}")
 

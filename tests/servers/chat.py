@@ -5,13 +5,13 @@ import io
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from PIL import Image
+
+from tests.servers.loopback import Handler, LoopbackServer
 
 
 @dataclass
@@ -65,7 +65,21 @@ def refuses(status: int, message: str, code: str = "", **headers: str) -> Respon
     return Response(status, body, {"Content-Type": "application/json", **named})
 
 
-class ChatServer:
+class _Chat(Handler):
+    owner: "ChatServer"
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        answer = self.owner.step(asked, self.headers.get("Authorization", ""))
+        time.sleep(answer.delay)
+        try:
+            self.send(answer.status, answer.body, answer.headers)
+        except OSError:
+            # The client no longer waits: it timed out, as the script meant it to.
+            return
+
+
+class ChatServer(LoopbackServer):
     """Plays its steps in order, the last one for ever; keeps what it was asked."""
 
     def __init__(self, *steps: Step) -> None:
@@ -73,36 +87,16 @@ class ChatServer:
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str] = []
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
+        super().__init__(_Chat)
+        self.url += "/v1"
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        chat = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def log_message(self, format: str, *args: Any) -> None:
-                """Tests read ``requests`` instead."""
-
-            def do_POST(self) -> None:
-                asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                with chat._lock:
-                    chat.requests.append(asked)
-                    chat.keys.append(self.headers.get("Authorization", "").removeprefix("Bearer "))
-                    step = chat.steps.pop(0) if len(chat.steps) > 1 else chat.steps[0]
-                answer = step if isinstance(step, Response) else step(asked)
-                time.sleep(answer.delay)
-                try:
-                    self.send_response(answer.status)
-                    for name, value in answer.headers.items():
-                        self.send_header(name, value)
-                    self.send_header("Content-Length", str(len(answer.body)))
-                    self.end_headers()
-                    self.wfile.write(answer.body)
-                except OSError:
-                    # The client no longer waits: it timed out, as the script meant it to.
-                    return
-
-        return Handler
+    def step(self, asked: dict[str, Any], authorization: str) -> Response:
+        """Keep a request and say what follows."""
+        with self._lock:
+            self.requests.append(asked)
+            self.keys.append(authorization.removeprefix("Bearer "))
+            step = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
+        return step if isinstance(step, Response) else step(asked)
 
     @property
     def questions(self) -> list[dict[str, Any]]:
@@ -122,14 +116,3 @@ class ChatServer:
                      for request in self.requests]  # fmt: skip
         return [Image.open(io.BytesIO(base64.b64decode(address.split(",", 1)[1])))
                 for address in addresses]  # fmt: skip
-
-    @contextmanager
-    def running(self) -> Iterator["ChatServer"]:
-        thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._server.shutdown()
-            thread.join()
-            self._server.server_close()

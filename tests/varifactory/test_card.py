@@ -54,7 +54,7 @@ def card(drawn: Drawn, **options: object) -> str:
         "models": MODELS, "command": "python -m flows.generate recipe.yaml",
         "store_url": "s3://team/store", **options,
     }  # fmt: skip
-    return render_card(manifest(), drawn.items, **settings)  # type: ignore[arg-type]
+    return render_card(manifest(), drawn.items, **settings)
 
 
 @pytest.fixture(scope="module")

@@ -166,7 +166,7 @@ def test_an_edit_s_key_holds_only_settings_that_the_editor_reads() -> None:
 @pytest.mark.parametrize("region", ["object", "surroundings"])
 def test_nothing_changes_outside_the_feathered_region(feather: float, region: str) -> None:
     image, mask = scene()
-    attribute = Attribute(name="any", region=region, measure="none",  # type: ignore[arg-type]
+    attribute = Attribute(name="any", region=region, measure="none",
                           editors={"compositor": "x"}, templates=("{class_name} {phrase}",),
                           values={"red": Value(phrase="red")})  # fmt: skip
     row = {**planned()[0], "attribute": "any", "value": "red"}

@@ -53,10 +53,10 @@ def pages(drawn: Drawn) -> dict[str, bytes]:
     )
 
 
-def index_of(page: bytes) -> dict:  # type: ignore[type-arg]
+def index_of(page: bytes) -> dict:
     found = re.search(r'<script type="application/json" id="index">(.*?)</script>', page.decode())
     assert found
-    return json.loads(found[1])  # type: ignore[no-any-return]
+    return json.loads(found[1])
 
 
 def test_every_edit_is_on_exactly_one_page(drawn: Drawn, pages: dict[str, bytes]) -> None:

@@ -21,7 +21,7 @@ def disc(size: int, seed: int = 0) -> tuple[Pixels, Region]:
 @pytest.mark.parametrize("size", [96, 512])
 def test_a_disc_is_found_at_both_sizes(how: str, size: int) -> None:
     image, truth = disc(size)
-    [found] = GrabCut(how).segment([image], ["ball"])  # type: ignore[arg-type]
+    [found] = GrabCut(how).segment([image], ["ball"])
     assert found.mask.shape == (size, size)
     assert iou(found.mask, truth) > 0.95
     assert found.predicted_iou is not None

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.varifactory.test_shards import SPEC, planned, rows, store  # noqa: F401
+from tests.varifactory.shard_tables import SPEC, opened, planned, rows
 from varifactory.errors import ModelError
 from varifactory.overlap import Lane, ahead_of
 from varifactory.shards import work_shard
@@ -47,6 +47,11 @@ def test_an_error_comes_out_where_its_result_is_asked_for() -> None:
                 future.result()
 
 
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return opened(tmp_path / "store")
+
+
 class Slow:
     """A work whose three steps take their time, and tell what was unkept when one was drawn."""
 
@@ -58,7 +63,7 @@ class Slow:
     def work(self) -> Work[Any, Any]:
         return Work(self.read, self.draw, self.finish)
 
-    def read(self, batch: list[Row], opened: Store) -> list[int]:
+    def read(self, batch: list[Row], source: Store) -> list[int]:
         time.sleep(self.seconds)
         return self._trouble("read", batch) or [int(row["source_key"]) for row in batch]
 
@@ -82,13 +87,13 @@ class Slow:
         return None
 
 
-def areas(opened: Store) -> dict[str, tuple[str, float | None]]:
-    table = opened.rows("masks", SPEC).to_pylist()
+def areas(held: Store) -> dict[str, tuple[str, float | None]]:
+    table = held.rows("masks", SPEC).to_pylist()
     return {row["source_key"]: (row["status"], row["area"]) for row in table}
 
 
 @pytest.mark.parametrize("ahead", [0, 1, 2])
-def test_a_shard_is_the_same_however_far_ahead(store: Store, ahead: int) -> None:  # noqa: F811
+def test_a_shard_is_the_same_however_far_ahead(store: Store, ahead: int) -> None:
     (ref,) = planned(store, rows(9), size=9).shards
     slow = Slow(0.01)
     outcome = work_shard(ref, slow.work(), batch_size=2, ahead=ahead)
@@ -100,10 +105,7 @@ def test_a_shard_is_the_same_however_far_ahead(store: Store, ahead: int) -> None
 def test_steps_of_different_batches_overlap(tmp_path: Path) -> None:
     seconds = {}
     for ahead in (0, 1):
-        opened = Store(str(tmp_path / f"store-{ahead}"))
-        opened.prepare()
-        opened.write_run("run", {})
-        (ref,) = planned(opened, rows(12), size=12).shards
+        (ref,) = planned(opened(tmp_path / f"store-{ahead}"), rows(12), size=12).shards
         began = time.perf_counter()
         work_shard(ref, Slow(0.1).work(), batch_size=2, ahead=ahead)
         seconds[ahead] = time.perf_counter() - began
@@ -112,7 +114,7 @@ def test_steps_of_different_batches_overlap(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ahead", [0, 2])
 @pytest.mark.parametrize("step", ["read", "draw", "finish"])
-def test_one_bad_item_fails_alone(store: Store, step: str, ahead: int) -> None:  # noqa: F811
+def test_one_bad_item_fails_alone(store: Store, step: str, ahead: int) -> None:
     (ref,) = planned(store, rows(6), size=6).shards
     slow = Slow(**{f"{step}_3": ValueError("a strange image")})
     outcome = work_shard(ref, slow.work(), batch_size=3, ahead=ahead)
@@ -122,7 +124,7 @@ def test_one_bad_item_fails_alone(store: Store, step: str, ahead: int) -> None: 
 
 @pytest.mark.parametrize("ahead", [0, 2])
 def test_what_was_finished_is_kept_when_the_model_cannot_go_on(
-    store: Store,  # noqa: F811
+    store: Store,
     ahead: int,
 ) -> None:
     (ref,) = planned(store, rows(8), size=8).shards
@@ -134,7 +136,7 @@ def test_what_was_finished_is_kept_when_the_model_cannot_go_on(
     assert set(areas(store)) == {row["source_key"] for row in ordered[:6]}
 
 
-def test_a_store_that_refuses_stops_the_shard_soon(store: Store) -> None:  # noqa: F811
+def test_a_store_that_refuses_stops_the_shard_soon(store: Store) -> None:
     (ref,) = planned(store, rows(40), size=40).shards
     slow = Slow(0.01, **{f"finish_{n}": StoreDenied("only looking") for n in range(40)})
     with pytest.raises(StoreDenied):

@@ -43,9 +43,9 @@ def recipe(**prompts: object) -> Recipe:
 
 def planned(writer: object, classes: tuple[str, ...] = ("cat",), **prompts: object) -> list[Row]:
     asked = recipe(**prompts)
-    spec = spec_of("prompts", prompt_spec(asked, writer))  # type: ignore[arg-type]
+    spec = spec_of("prompts", prompt_spec(asked, writer))
     catalog = load_catalog(asked.prompts.catalog)
-    return plan_prompts(spec, classes, catalog, asked.prompts, writer)  # type: ignore[arg-type]
+    return plan_prompts(spec, classes, catalog, asked.prompts, writer)
 
 
 def from_catalog(taxonomy: str = "photos", folder: str = "") -> CatalogWriter:

@@ -36,7 +36,7 @@ def first_round(sources: int = 3) -> list[dict[str, Any]]:
     return [edit(source, 0, side) for source in range(sources) for side in SIDES]
 
 
-def ended(edits: list[dict[str, Any]], refused: set[str] = frozenset()) -> dict[str, Outcome]:  # type: ignore[assignment]
+def ended(edits: list[dict[str, Any]], refused: set[str] = frozenset()) -> dict[str, Outcome]:
     return {
         row["key"]: Outcome(
             "verdicts", Decision("rejected" if row["key"] in refused else "ok", "why")

@@ -116,7 +116,7 @@ def test_nothing_is_fetched(page: str) -> None:
 def test_figures_can_be_taken_away(page: str, figures: StudyFigures) -> None:
     data = json.loads(embedded(page, "study.json"))
     assert [arm["arm"] for arm in data["arms"]] == list(SHARES)
-    assert data["helps"]["interval"]["low"] == figures.helps.interval.low  # type: ignore[union-attr]
+    assert data["helps"]["interval"]["low"] == figures.helps.interval.low
     rows = list(csv.DictReader(io.StringIO(embedded(page, "study.csv").decode())))
     assert [row["arm"] for row in rows if row["figure"] == "top1"] == list(SHARES)
     assert float(rows[0]["estimate"]) == figures.arms[0].top1.estimate

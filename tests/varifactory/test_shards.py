@@ -9,41 +9,25 @@ from typing import Any
 
 import pytest
 
+from tests.varifactory.shard_tables import SPEC, opened, planned, rows
 from varifactory import records, shards
 from varifactory.errors import ModelError
 from varifactory.keeping import keep_rows
-from varifactory.keys import item_key, spec_of
 from varifactory.models.accelerator import CardLost
-from varifactory.shards import Interrupted, ShardRef, plan_shards, work_shard
+from varifactory.shards import Interrupted, ShardRef, work_shard
 from varifactory.stages import Made, Row
 from varifactory.store import BlobLost, Store, StoreDenied
-
-SPEC = spec_of("masks", {"segmenter": "none"})
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    opened = Store(str(tmp_path / "store"))
-    opened.prepare()
-    opened.write_run("run", {})
-    return opened
+    return opened(tmp_path / "store")
 
 
 @pytest.fixture(autouse=True)
 def not_stopping() -> Iterator[None]:
     yield
     shards.stopping.clear()
-
-
-def rows(count: int, **more: Any) -> list[Row]:
-    return [
-        {"key": item_key(SPEC, n=n), "label": f"class {n % 3}", "source_key": str(n), **more}
-        for n in range(count)
-    ]
-
-
-def planned(store: Store, wanted: list[Row], size: int = 4, **more: Any) -> shards.Plan:
-    return plan_shards(store, "run", "masks", SPEC, wanted, size=size, **more)
 
 
 class Maker:

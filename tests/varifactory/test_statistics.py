@@ -17,7 +17,7 @@ from varifactory.statistics import (
 @pytest.mark.parametrize("method", ["wilson", "exact"])
 @pytest.mark.parametrize(("successes", "total"), [(0, 9), (9, 9), (1, 30), (377, 600), (5, 5000)])
 def test_a_share_has_the_bounds_of_scipy(method: str, successes: int, total: int) -> None:
-    ours = proportion(successes, total, 0.95, method)  # type: ignore[arg-type]
+    ours = proportion(successes, total, 0.95, method)
     theirs = stats.binomtest(successes, total).proportion_ci(0.95, method=method)
     assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
     assert ours.estimate == successes / total

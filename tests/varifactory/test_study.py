@@ -18,7 +18,7 @@ def items() -> pa.Table:
 
 
 def tables(items: pa.Table, **options: object) -> StudyTables:
-    training, predictions = trained(SHARES, **options)  # type: ignore[arg-type]
+    training, predictions = trained(SHARES, **options)
     return StudyTables(items, training, predictions, masked())
 
 
@@ -27,7 +27,7 @@ def test_accuracy_is_counted_from_predictions(items: pa.Table) -> None:
     figures = study_figures(given, resamples=500)
     assert [arm.arm for arm in figures.arms] == list(SHARES)
     for arm in figures.arms:
-        rows = given.predictions.filter(pc.equal(given.predictions["arm"], arm.arm)).to_pylist()  # type: ignore[union-attr]
+        rows = given.predictions.filter(pc.equal(given.predictions["arm"], arm.arm)).to_pylist()
         right = sum(row["truth"] == row["predicted"] for row in rows)
         assert arm.top1.estimate == right / len(rows)
         assert sum(total for _, total in arm.by_class.values()) == len(rows)

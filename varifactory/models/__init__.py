@@ -215,6 +215,10 @@ class Judge(Protocol):
 class ClipModel(Protocol):
     """Embeds images and texts in one space (unit vectors, float32)."""
 
+    def __hash__(self) -> int:
+        """One object a checkpoint and process: judges are kept by the model they ask."""
+        ...
+
     @property
     def identity(self) -> Identity: ...
 

@@ -41,7 +41,7 @@ def job(
 
 
 def painted(operation: str, paint: Mapping[str, Any], region: str = "object") -> Attribute:
-    return Attribute(name="own", region=region, measure="none",  # type: ignore[arg-type]
+    return Attribute(name="own", region=region, measure="none",
                      editors={"compositor": operation}, templates=("{class_name} {phrase}",),
                      values={"it": Value(phrase="it", paint=paint)})  # fmt: skip
 

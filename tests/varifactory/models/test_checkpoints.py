@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.servers.hub import COMMIT, HubServer, Illness, Repo
+from tests.servers.hub import COMMIT, HubServer, Illness, Repo, client_of
 from varifactory.errors import ModelError
 from varifactory.models import checkpoints, weight_hashes
 from varifactory.models.checkpoints import find, load_weights_only, local_folder, refuse_pickles
@@ -26,21 +26,9 @@ NAME = "studio/painter"
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
     from huggingface_hub import constants
 
-    with HubServer(studio__painter=Repo(dict(FILES))).running() as server:
-        monkeypatch.setattr(constants, "ENDPOINT", server.url)
-        monkeypatch.setattr(
-            constants,
-            "HUGGINGFACE_CO_URL_TEMPLATE",
-            server.url + "/{repo_id}/resolve/{revision}/{filename}",
-        )
-        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-        monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 1)
-        monkeypatch.setenv("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-        monkeypatch.delenv("HF_TOKEN", raising=False)
-        checkpoints._commit.cache_clear()
+    monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 1)
+    with client_of(monkeypatch, tmp_path / "cache", studio__painter=Repo(dict(FILES))) as server:
         yield server
-    checkpoints._commit.cache_clear()
 
 
 @pytest.fixture

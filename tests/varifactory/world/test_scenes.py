@@ -97,4 +97,4 @@ def test_captions_use_the_right_article() -> None:
 )
 def test_impossible_requests_are_refused(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(RecipeError, match=message):
-        sample_scene(WORLD, **arguments)  # type: ignore[arg-type]
+        sample_scene(WORLD, **arguments)

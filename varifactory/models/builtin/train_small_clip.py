@@ -249,7 +249,7 @@ def measured(world: World, folder: Path, seed: int) -> dict[str, float]:
     """Zero-shot accuracy of the written file on pictures it never saw, by kind of class."""
     import torch
 
-    model = find_checkpoint(str(folder)).build()
+    model: Any = find_checkpoint(str(folder)).build()
     tokenizer = find_tokenizer()
     figures = {}
     for role, classes in (
@@ -261,8 +261,8 @@ def measured(world: World, folder: Path, seed: int) -> dict[str, float]:
                                  for at, label in enumerate(labels)])  # fmt: skip
         texts = tokenizer([TEMPLATE.format(class_name=name) for name in classes])
         with torch.inference_mode():
-            image = model.encode_image(normalized(model, pictures, "cpu"), normalize=True)  # type: ignore[operator]
-            text = model.encode_text(texts, normalize=True)  # type: ignore[operator]
+            image = model.encode_image(normalized(model, pictures, "cpu"), normalize=True)
+            text = model.encode_text(texts, normalize=True)
         right = (image @ text.T).argmax(1).numpy() == labels
         figures[f"zero_shot_{role}_top1"] = round(float(right.mean()), 4)
         figures[f"chance_{role}"] = round(1 / len(classes), 4)

@@ -110,7 +110,7 @@ def train(sam: Any, data: Scenes, steps: int, rng: np.random.Generator) -> None:
             truth = torch.from_numpy(mask).float().expand_as(logits)
             loss = loss + loss_of(logits, iou, truth) / BATCH
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(sam.parameters(), 1.0)
         optimiser.step()
         schedule.step()

@@ -85,7 +85,7 @@ class Classifier:
         device = self.ways.device
         each = F.cross_entropy(logits, torch.tensor(labels, device=device), reduction="none")
         loss = (each * torch.tensor(weights, dtype=each.dtype, device=device)).sum()
-        loss.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(loss)
         return loss.detach()
 
     def changed(self) -> None:

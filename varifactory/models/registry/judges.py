@@ -52,10 +52,9 @@ def _named(
     settings, run_on = recipe.verdicts, recipe.run
     if name == "measured":
         world = recipe.sources.kind == "world"
-        # One object a checkpoint and process; a protocol is not known to have a hash.
-        return _measured(training_clip(recipe), world, exemplars, store)  # type: ignore[arg-type]
+        return _measured(training_clip(recipe), world, exemplars, store)
     if name == "clip":
-        return _clip(_judging_clip(recipe), recipe.training.template)  # type: ignore[arg-type]
+        return _clip(_judging_clip(recipe), recipe.training.template)
     if name == "vision":
         return _vision(settings, recipe.prompts.prices, run)
     if name == "vision-local":

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from tests.servers.hub import COMMIT, HubServer, Repo
+from tests.servers.hub import COMMIT, Repo, client_of
 from varifactory.errors import ModelError
 from varifactory.models import checkpoints
 from varifactory.models.clip.bases import find_base
@@ -15,22 +15,9 @@ NAMES = ("hf-hub:lab/tiny", "transformers:lab/tiny")
 
 @pytest.fixture
 def hub(tmp_path, monkeypatch):
-    from huggingface_hub import constants
-
     files = {"config.json": b'{"model_type": "clip"}'}
-    with HubServer(lab__tiny=Repo(files)).running() as server:
-        monkeypatch.setattr(constants, "ENDPOINT", server.url)
-        monkeypatch.setattr(
-            constants, "HUGGINGFACE_CO_URL_TEMPLATE",
-            server.url + "/{repo_id}/resolve/{revision}/{filename}",
-        )  # fmt: skip
-        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-        monkeypatch.setenv("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-        monkeypatch.delenv("HF_TOKEN", raising=False)
-        checkpoints._commit.cache_clear()
+    with client_of(monkeypatch, tmp_path / "cache", lab__tiny=Repo(files)) as server:
         yield server
-    checkpoints._commit.cache_clear()
 
 
 def refused(call) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests import tiny_pipelines
-from tests.servers.hub import COMMIT, HubServer, Repo
+from tests.servers.hub import COMMIT, Repo, client_of
 from varifactory.errors import ModelError
 from varifactory.models.checkpoints import find
 from varifactory.models.edits import loading
@@ -305,11 +305,8 @@ def test_the_identity_tells_what_changes_pixels_and_nothing_else(build, tiny) ->
     assert not {"batch", "threads"} & set(card)
 
 
-def test_without_a_card_cuda_is_refused(build, job) -> None:
-    import torch
-
-    if torch.cuda.is_available():
-        pytest.skip("a card is here")
+def test_without_a_card_cuda_is_refused(build, job, monkeypatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)  # also where there is one
     with pytest.raises(ModelError, match=r"run.device is 'cuda', and no CUDA card"):
         build("sd15", device="cuda").inpaint([job()])
 
@@ -323,20 +320,13 @@ def test_setups_pad_where_equal_shapes_matter() -> None:
 @pytest.fixture
 def hub(tiny, tmp_path, monkeypatch):
     """A hub with the tiny SDXL, with other formats beside what is used, as hubs have them."""
-    from huggingface_hub import constants
-
     folder = tiny("sdxl")
     files = {str(path.relative_to(folder)): path.read_bytes()
              for path in folder.rglob("*") if path.is_file()}  # fmt: skip
     unused = ["sdxl.safetensors", "unet/diffusion_pytorch_model.bin", "vae/model.onnx",
               "unet/diffusion_pytorch_model.fp16.safetensors"]  # fmt: skip
-    with HubServer(studio__sdxl=Repo(files | dict.fromkeys(unused, b"no"))).running() as server:
-        monkeypatch.setattr(constants, "ENDPOINT", server.url)
-        template = server.url + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-        monkeypatch.setenv("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    repo = Repo(files | dict.fromkeys(unused, b"no"))
+    with client_of(monkeypatch, tmp_path / "cache", studio__sdxl=repo) as server:
         yield server
 
 

@@ -5,10 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.servers.hub import COMMIT, HubServer, Repo
+from tests.servers.hub import COMMIT, Repo, client_of
 from tests.varifactory.models.edits.varireal.conftest import build
 from tests.varifactory.models.edits.varireal.jobs import job
-from varifactory.models import checkpoints
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
@@ -24,21 +23,10 @@ UNREAD = {
 
 @pytest.fixture
 def hub(weights, tmp_path, monkeypatch):
-    from huggingface_hub import constants
-
     repos = {f"studio__{part}": Repo(files(Path(place)) | UNREAD)
              for part, place in weights.items()}  # fmt: skip
-    with HubServer(**repos).running() as server:
-        monkeypatch.setattr(constants, "ENDPOINT", server.url)
-        pattern = server.url + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", pattern)
-        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-        monkeypatch.setenv("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-        monkeypatch.delenv("HF_TOKEN", raising=False)
-        checkpoints._commit.cache_clear()
+    with client_of(monkeypatch, tmp_path / "cache", **repos) as server:
         yield server
-    checkpoints._commit.cache_clear()
 
 
 def files(folder: Path) -> dict[str, bytes]:
