@@ -14,31 +14,33 @@ from prefect.runtime import flow_run
 
 from flows.adapting import tuned_adapters
 from flows.dataset import source_images
+from flows.parameters import RecipeFile, Settings, StoreUrl, settled, store_url
 from flows.run import FactoryRun
 from varifactory.adapters import shown
 from varifactory.errors import RecipeError
-from varifactory.recipe import Recipe
 from varifactory.stages import Row
 
 log = logging.getLogger("varifactory")
 
 
 @flow(name="adapt", flow_run_name="adapt-{recipe.name}", persist_result=False)
-def adapt(recipe: Recipe, store: str = "./.varifactory") -> dict[str, Any]:
+def adapt(recipe: RecipeFile, store: StoreUrl = "", settings: Settings = ()) -> dict[str, Any]:
     """Tune the adapters of a recipe's generator, reusing those that the store holds.
 
     Args:
-        recipe: its `adaptation.scope` is `class` or `dataset`.
-        store: folder or s3:// address that keeps every artifact.
+        recipe: path of the recipe, a YAML file; its `adaptation.scope` is `class` or `dataset`.
+        store: folder or s3://bucket/prefix; empty takes the worker's VARIFACTORY_STORE.
+        settings: keys of the recipe to change, such as edits.per_source=2.
 
     Raises:
         RecipeError: `adaptation.scope` is `none`.
     """
+    recipe = settled(recipe, settings)
     if recipe.adaptation.scope == "none":
         raise RecipeError(
             "adaptation.scope is 'none', which asks for no adapter: set it to class or dataset"
         )
-    with FactoryRun.begin("adapt", recipe, store) as run:
+    with FactoryRun.begin("adapt", recipe, store_url(store)) as run:
         return _announced(run, tuned_adapters(run, source_images(run)))
 
 

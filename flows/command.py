@@ -14,6 +14,7 @@ import click
 
 from flows.server import start_server
 from varifactory import shards
+from varifactory.answering import DEFAULT_STORE
 from varifactory.errors import FactoryError, ModelError, RecipeError, SourceError
 from varifactory.recipe import Recipe
 
@@ -42,7 +43,8 @@ def flow_command(name: str, summary: str, load: Callable[[], Work]) -> click.Com
     @click.command(name=name, help=summary)
     @click.argument("recipe")
     @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a key.")
-    @click.option("--store", default="./.varifactory", show_default=True, metavar="URL")
+    @click.option("--store", default=DEFAULT_STORE, show_default=True, metavar="URL",
+                  envvar="VARIFACTORY_STORE", show_envvar=True)  # fmt: skip
     @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
     def command(recipe: str, settings: tuple[str, ...], store: str, as_json: bool) -> None:
         sys.exit(_run(load, recipe, settings, store, as_json))

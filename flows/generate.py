@@ -8,21 +8,23 @@ from typing import Any
 from prefect import flow
 
 from flows.dataset import make_dataset
+from flows.parameters import RecipeFile, Settings, StoreUrl, settled, store_url
 from flows.run import FactoryRun
 from flows.showing import show_dataset
 from flows.summary import announce, summary
-from varifactory.recipe import Recipe
 
 
 @flow(name="generate", flow_run_name="generate-{recipe.name}", persist_result=False)
-def generate(recipe: Recipe, store: str = "./.varifactory") -> dict[str, Any]:
+def generate(recipe: RecipeFile, store: StoreUrl = "", settings: Settings = ()) -> dict[str, Any]:
     """Make a data set version from a recipe, reusing all that the store holds.
 
     Args:
-        recipe: the settings of the data set.
-        store: folder or s3:// address that keeps every artifact.
+        recipe: path of the recipe, a YAML file, as the worker sees it.
+        store: folder or s3://bucket/prefix; empty takes the worker's VARIFACTORY_STORE.
+        settings: keys of the recipe to change, such as edits.per_source=2.
     """
-    with FactoryRun.begin("generate", recipe, store) as run:
+    recipe = settled(recipe, settings)
+    with FactoryRun.begin("generate", recipe, store_url(store)) as run:
         made = make_dataset(run)
         gallery = show_dataset(run, made)
         return announce(run, summary(run, made.manifest, gallery=gallery))

@@ -5,8 +5,8 @@ import json
 import os
 import time
 import uuid
-from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
@@ -14,16 +14,16 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from prefect.futures import PrefectFuture, as_completed
 from prefect.runtime import flow_run
 from prefect.tasks import Task
 
 from flows.progress import StageProgress
+from flows.runners import shard_results
 from varifactory import records
 from varifactory.errors import FactoryError
 from varifactory.keys import spec_of
 from varifactory.recipe import Recipe
-from varifactory.shards import Plan, ShardRef, plan_shards, stopping
+from varifactory.shards import Plan, plan_shards, stopping
 from varifactory.stages import Row
 from varifactory.store import Store
 
@@ -143,7 +143,7 @@ class FactoryRun:
     def _work(self, work: Task[..., Any], plan: Plan, extra: Mapping[str, Any]) -> None:
         progress = StageProgress(plan.stage, len(plan.keys), plan.reused)
         troubles: list[BaseException] = []
-        for shard, result in self._results(work, plan.shards, extra):
+        for shard, result in shard_results(work, self.recipe, plan.shards, extra):
             if isinstance(result, BaseException):
                 troubles.append(result)
             else:
@@ -152,26 +152,6 @@ class FactoryRun:
         progress.close()
         if troubles:
             raise _worst(troubles, plan)
-
-    def _results(
-        self, work: Task[..., Any], shards: Sequence[ShardRef], extra: Mapping[str, Any]
-    ) -> Iterator[tuple[ShardRef, Any]]:
-        """How each shard ended, ``run.workers`` at a time; no further one if the user must act."""
-        patient = work.with_options(retries=self.recipe.run.retries)
-        hit = work.with_options()
-        hit.tags = set()  # what is done must not wait for a slot that limits its tags
-        waiting = deque(shards)
-        running: dict[PrefectFuture[Any], ShardRef] = {}
-        while waiting or running:
-            while waiting and len(running) < self.recipe.run.workers:
-                shard = waiting.popleft()
-                kind = patient if shard.missing else hit
-                running[kind.submit(self.recipe, shard, **extra)] = shard
-            future = next(as_completed(list(running)))
-            result = future.result(raise_on_failure=False)
-            yield running.pop(future), result
-            if isinstance(result, FactoryError):
-                waiting.clear()
 
     def _rows(self, plan: Plan) -> list[Row]:
         table = self.store.rows(plan.stage, plan.spec)

@@ -8,22 +8,24 @@ from typing import Any
 from prefect import flow
 
 from flows.dataset import make_dataset
+from flows.parameters import RecipeFile, Settings, StoreUrl, settled, store_url
 from flows.run import FactoryRun
 from flows.showing import show_dataset, show_study
 from flows.summary import announce, summary
 from flows.train import train_cells
-from varifactory.recipe import Recipe
 
 
 @flow(name="study", flow_run_name="study-{recipe.name}", persist_result=False)
-def study(recipe: Recipe, store: str = "./.varifactory") -> dict[str, Any]:
+def study(recipe: RecipeFile, store: StoreUrl = "", settings: Settings = ()) -> dict[str, Any]:
     """Make the data set, train every arm on every seed, and write the report.
 
     Args:
-        recipe: the settings of the data set and of its study.
-        store: folder or s3:// address that keeps every artifact.
+        recipe: path of the recipe, a YAML file, as the worker sees it.
+        store: folder or s3://bucket/prefix; empty takes the worker's VARIFACTORY_STORE.
+        settings: keys of the recipe to change, such as edits.per_source=2.
     """
-    with FactoryRun.begin("study", recipe, store) as run:
+    recipe = settled(recipe, settings)
+    with FactoryRun.begin("study", recipe, store_url(store)) as run:
         made = make_dataset(run, trains=True)
         gallery = show_dataset(run, made)
         cells = train_cells(run, made.manifest)

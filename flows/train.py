@@ -8,6 +8,7 @@ from typing import Any
 from prefect import flow
 
 from flows.dataset import make_dataset
+from flows.parameters import RecipeFile, Settings, StoreUrl, settled, store_url
 from flows.run import FactoryRun, StageFailed
 from flows.summary import announce, summary
 from tasks.training import training_shard
@@ -15,29 +16,30 @@ from varifactory.errors import RecipeError
 from varifactory.keys import spec_of
 from varifactory.loading import items_of
 from varifactory.models import registry
-from varifactory.recipe import Recipe
 from varifactory.stages import Row
 from varifactory.store import Manifest
 from varifactory.training import plan_cells, training_spec
 
 
 @flow(name="train", flow_run_name="train-{recipe.name}", persist_result=False)
-def train(recipe: Recipe, store: str = "./.varifactory") -> dict[str, Any]:
+def train(recipe: RecipeFile, store: StoreUrl = "", settings: Settings = ()) -> dict[str, Any]:
     """Train one arm on every training seed of the recipe; its data set is made if need be.
 
     Args:
-        recipe: its `training.arms` names exactly one arm.
-        store: folder or s3:// address that keeps every artifact.
+        recipe: path of the recipe, a YAML file; its `training.arms` names exactly one arm.
+        store: folder or s3://bucket/prefix; empty takes the worker's VARIFACTORY_STORE.
+        settings: keys of the recipe to change, such as edits.per_source=2.
 
     Raises:
         RecipeError: the recipe names several arms; a study trains those.
     """
+    recipe = settled(recipe, settings)
     if len(recipe.training.arms) != 1:
         raise RecipeError(
             f"training.arms is {list(recipe.training.arms)}: flows.train takes one arm, such as "
             "--set training.arms='[real]'; flows.study trains them all"
         )
-    with FactoryRun.begin("train", recipe, store) as run:
+    with FactoryRun.begin("train", recipe, store_url(store)) as run:
         made = make_dataset(run, trains=True)
         cells = train_cells(run, made.manifest)
         return announce(

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
@@ -17,11 +17,12 @@ Answer = tuple[dict[str, Any], int]
 Say = Callable[..., None]
 
 
-def answering(group: click.Group, name: str) -> Callable[[Callable[..., Answer]], click.Command]:
+def answering(words: str) -> Callable[[Callable[..., Answer]], click.Command]:
     """A command with ``--store`` and ``--json``, whose errors are texts and whose answer is one
-    JSON object where that was asked for."""
+    JSON object where that was asked for.
 
-    inner = "" if group.name == "main" else f"{group.name} "
+    ``words`` is all of it after ``varifactory``: ``"gallery"``, ``"calibrate sample"``.
+    """
 
     def made(function: Callable[..., Answer]) -> click.Command:
         @wraps(function)
@@ -31,7 +32,7 @@ def answering(group: click.Group, name: str) -> Callable[[Callable[..., Answer]]
                 answer, code = function(store, say, **options)
             except FactoryError as error:
                 answer, code = {"error": str(error)}, 2
-                click.echo(f"varifactory {inner}{name}: {error}", err=True)
+                click.echo(f"varifactory {words}: {error}", err=True)
             if as_json:
                 click.echo(json.dumps(answer, ensure_ascii=False, default=str))
             sys.exit(code)
@@ -41,9 +42,20 @@ def answering(group: click.Group, name: str) -> Callable[[Callable[..., Answer]]
         run = click.option("--store", default=DEFAULT_STORE, show_default=True, metavar="URL",
                            envvar="VARIFACTORY_STORE", show_envvar=True,
                            help="A folder, or s3://bucket/prefix.")(run)  # fmt: skip
-        return group.command(name)(run)
+        return click.command(words.split()[-1])(run)
 
     return made
+
+
+def told(counts: Mapping[str, Any]) -> str:
+    """Counts, nested or not, in a line."""
+    parts = []
+    for name, value in counts.items():
+        if isinstance(value, Mapping):
+            parts.append(f"{name} ({told(value)})")
+        else:
+            parts.append(f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}")
+    return ", ".join(parts) or "nothing"
 
 
 def _quiet(text: str = "") -> None:

@@ -11,12 +11,7 @@ if TYPE_CHECKING:
     from varifactory.calibration.figures import CalibrationFigures
 
 
-@click.group()
-def calibrate() -> None:
-    """Check what a data set's judge accepts against people."""
-
-
-@answering(calibrate, "sample")
+@answering("calibrate sample")
 @click.option("--dataset", required=True, metavar="NAME[@VERSION]",
               help="VERSION is the latest if it is left out.")  # fmt: skip
 @click.option("--n", default=120, show_default=True, type=click.IntRange(1, 100_000),
@@ -55,7 +50,7 @@ def sample(store: str, say: Say, dataset: str, n: int, seed: int, out: Path | No
             "folder": str(to), "kept": kept}, 0  # fmt: skip
 
 
-@answering(calibrate, "read")
+@answering("calibrate read")
 @click.argument("sheets", nargs=-1, required=True, metavar="SHEET...",
                 type=click.Path(path_type=Path))  # fmt: skip
 @click.option("--partial", is_flag=True,
@@ -100,3 +95,12 @@ def told(figures: "CalibrationFigures") -> list[str]:
             for kappa in figures.between_raters
         ),
     ]
+
+
+@click.group()
+def calibrate() -> None:
+    """Check what a data set's judge accepts against people."""
+
+
+for command in (sample, read):
+    calibrate.add_command(command)

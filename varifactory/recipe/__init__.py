@@ -71,6 +71,10 @@ class Recipe(Part):
         """
         return cls.parse(overlaid(read_yaml(Path(path)), settings), where=str(path))
 
+    def overlaid(self, settings: Sequence[str]) -> "Recipe":
+        """The recipe with ``key.inner=value`` settings laid over it; see ``read``."""
+        return type(self).parse(overlaid(self.model_dump(mode="json"), settings))
+
     @classmethod
     def parse(cls, data: Any, where: str = "recipe") -> "Recipe":
         """A recipe from plain data; see ``read``."""

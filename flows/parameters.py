@@ -1,0 +1,45 @@
+"""What a flow is asked: the same words on the command line, in a deployment and in its form."""
+
+import os
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from varifactory.answering import DEFAULT_STORE
+from varifactory.recipe import Recipe
+
+STORE = "VARIFACTORY_STORE"
+"""Environment variable that names the store where nothing else does."""
+
+
+def _read(given: Any) -> Any:
+    return Recipe.read(given) if isinstance(given, str) else given
+
+
+RecipeFile = Annotated[
+    Recipe,
+    BeforeValidator(_read),
+    WithJsonSchema({"type": "string", "title": "Recipe", "examples": ["recipes/ours.yaml"]}),
+]
+"""A recipe, or the path of its YAML file as the worker that runs the flow sees it."""
+
+Settings = Annotated[tuple[str, ...], Field(title="Settings", examples=[["edits.per_source=2"]])]
+"""Keys of the recipe laid over it, ``key.inner=value`` each."""
+
+StoreUrl = Annotated[str, Field(title="Store", examples=["s3://team/store"])]
+"""Folder or ``s3://bucket/prefix``; empty takes the worker's ``VARIFACTORY_STORE``."""
+
+
+def settled(recipe: Recipe, settings: Sequence[str]) -> Recipe:
+    """The recipe with ``key.inner=value`` settings laid over it.
+
+    Raises:
+        RecipeError: unknown key, or a value that is not allowed.
+    """
+    return recipe.overlaid(settings) if settings else recipe
+
+
+def store_url(given: str) -> str:
+    """The store that was asked for, else the environment's, else a folder here."""
+    return given or os.environ.get(STORE) or DEFAULT_STORE

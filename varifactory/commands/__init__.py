@@ -1,0 +1,1 @@
+"""The commands of ``varifactory``, a file each; ``varifactory.command`` puts them together."""
