@@ -5,10 +5,8 @@ feasible and the infeasible edit beside it, and the same two by every other edit
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -17,20 +15,13 @@ from varifactory.catalog.taxonomy import FEASIBILITIES
 from varifactory.errors import FactoryError
 from varifactory.items import surplus
 from varifactory.pages import render_page
+from varifactory.pictures import Pictures, Read
 from varifactory.records import STATUSES
 from varifactory.stages import Row
-from varifactory.thumbnails import outline, thumbnail
 from varifactory.wording import judges_said, status_word, verdict_sentences
-
-Read = Callable[[str], bytes]
-"""Blob name -> bytes; called from several threads at a time."""
 
 FACETS = ("class", "attribute", "feasibility", "status", "editor")
 COLUMNS = {"class": "label"}
-READERS = 8
-"""Blobs fetched at a time: hides a bucket's latency."""
-REMEMBERED = 4096
-"""Thumbnails kept between pages, about 5 KB each: a source returns with every attribute."""
 GLIMPSES = 12
 """Pairs shown large at the top of the first page."""
 SHOWN_UNUSED = 200
@@ -98,12 +89,14 @@ def gallery_pages(
     cards = _cards(edits, sources)
     pages = list(_paged(cards, page_size)) or [[]]
     index = _index(edits, pages)
-    pictures = _Pictures(read)
+    pictures = Pictures(read)
     for number, page in enumerate(pages, start=1):
         first = number == 1
         glimpses = _glimpses(cards) if first and len(cards) > 3 else []
         unused = _unused(sources, edits) if first else []
-        pictures.fetch([*page, *glimpses], unused)
+        sources = [*(card.source for card in [*page, *glimpses]), *unused[:SHOWN_UNUSED]]
+        edits_shown = [row for card in [*page, *glimpses] for row in card.edits]
+        pictures.fetch([*sources, *edits_shown], sources)
         yield (
             index["files"][number - 1],
             render_page(
@@ -251,44 +244,3 @@ def _yields(edits: Sequence[Row]) -> list[dict[str, Any]]:
         }
         for place, counts in sorted(groups.items())
     ]
-
-
-class _Pictures:
-    """Thumbnails and outlines by blob name; fetched a page at a time, several at once."""
-
-    def __init__(self, read: Read) -> None:
-        self._made = lru_cache(maxsize=REMEMBERED)(lambda name, make: _picture(name, make, read))
-        self._page: dict[tuple[str, str], tuple[str, str]] = {}
-
-    def fetch(self, cards: Sequence[Card], others: Sequence[Row]) -> None:
-        """Make ready what ``image`` and ``contour`` will be asked for."""
-        sources = [*(card.source for card in cards), *others[:SHOWN_UNUSED]]
-        rows = [*sources, *(row for card in cards for row in card.edits)]
-        wanted = {(str(row["image_blob"]), "image") for row in rows if row["image_blob"]}
-        wanted |= {(str(row["mask_blob"]), "mask") for row in sources if row["mask_blob"]}
-        ordered = sorted(wanted)
-        with ThreadPoolExecutor(READERS) as pool:
-            self._page = dict(
-                zip(ordered, pool.map(lambda w: self._made(*w), ordered), strict=True)
-            )
-
-    def image(self, row: Row) -> tuple[str, str]:
-        """Data URI and, where there is none, the reason in words."""
-        if not row["image_blob"]:
-            return "", "no image"
-        return self._page[(str(row["image_blob"]), "image")]
-
-    def contour(self, row: Row) -> tuple[str, str]:
-        """As ``image``, of the mask's outline."""
-        if not row["mask_blob"]:
-            return "", "no mask"
-        return self._page[(str(row["mask_blob"]), "mask")]
-
-
-def _picture(name: str, kind: str, read: Read) -> tuple[str, str]:
-    try:
-        data = read(name)
-        return (outline(data) if kind == "mask" else thumbnail(data)), ""
-    except (FactoryError, OSError, ValueError, SyntaxError, KeyError) as error:
-        # PIL raises SyntaxError for some torn PNGs.
-        return "", f"{kind} cannot be read: {type(error).__name__}: {error}"
