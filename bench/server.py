@@ -22,30 +22,68 @@ def prefect_server(home: Path) -> Iterator[str]:
 
     Enter it before anything imports Prefect, whose settings are read once.
     """
-    port = free_port()
-    settings = {
-        "PREFECT_HOME": str(home),
-        "PREFECT_SERVER_API_HOST": "127.0.0.1",
-        "PREFECT_SERVER_API_PORT": str(port),
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "DO_NOT_TRACK": "1",
-        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
-    }
-    os.environ.update(settings)
-    with open(home / "server.log", "wb") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "prefect", "server", "start"],
-            stdout=log, stderr=log, start_new_session=True,
-        )  # fmt: skip
-    before = signal.signal(signal.SIGTERM, _leave)
+    with mortal_server(home) as server:
+        yield server.url
+
+
+@contextmanager
+def mortal_server(home: Path) -> "Iterator[Server]":
+    """The same, as a server that can be killed and started again."""
+    server = Server(home)
+    os.environ.update(server.settings)
+    before = signal.signal(signal.SIGTERM, leave)
     try:
-        _wait(server, settings["PREFECT_API_URL"], home / "server.log")
-        yield settings["PREFECT_API_URL"]
+        server.start()
+        yield server
     finally:
-        _end(server)
+        end(server.process)
         signal.signal(signal.SIGTERM, before)
-        for name in settings:
+        for name in server.settings:
             os.environ.pop(name, None)
+
+
+class Server:
+    """A server's home and port, which it keeps however often it is started."""
+
+    def __init__(self, home: Path) -> None:
+        port = free_port()
+        self.log = home / "server.log"
+        self.url = f"http://127.0.0.1:{port}/api"
+        self.process: subprocess.Popen[bytes] | None = None
+        self.settings = {
+            "PREFECT_HOME": str(home),
+            "PREFECT_SERVER_API_HOST": "127.0.0.1",
+            "PREFECT_SERVER_API_PORT": str(port),
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "DO_NOT_TRACK": "1",
+            "PREFECT_API_URL": self.url,
+        }
+
+    def start(self) -> None:
+        """Start it with the environment's settings, and wait until it answers.
+
+        Raises:
+            SystemExit: it does not, with the end of its log.
+        """
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "prefect", "server", "start"],
+                stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        until = time.monotonic() + READY_WITHIN
+        while time.monotonic() < until and self.process.poll() is None:
+            with suppress(urllib.error.URLError, OSError):
+                urllib.request.urlopen(f"{self.url}/health", timeout=2).close()
+                return
+            time.sleep(0.2)
+        raise SystemExit(f"Prefect's server did not start:\n{self.log.read_text()[-2000:]}")
+
+    def kill(self) -> None:
+        """kill -9 of all its processes."""
+        if self.process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
 
 
 def free_port() -> int:
@@ -55,26 +93,17 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def _wait(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    until = time.monotonic() + READY_WITHIN
-    while time.monotonic() < until and server.poll() is None:
-        with suppress(urllib.error.URLError, OSError):
-            urllib.request.urlopen(f"{url}/health", timeout=2).close()
-            return
-        time.sleep(0.2)
-    raise SystemExit(f"Prefect's server did not start:\n{log.read_text()[-2000:]}")
-
-
-def _leave(number: int, frame: object) -> None:
-    """Leave by the way that ends the server."""
+def leave(number: int, frame: object) -> None:
+    """Leave by the way that ends what was started."""
     sys.exit(128 + number)
 
 
-def _end(server: subprocess.Popen[bytes]) -> None:
-    """End the server and what it started: they share a session that is theirs alone."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
+def end(process: "subprocess.Popen[bytes] | None") -> None:
+    """End a process and what it started: they share a session that is theirs alone."""
+    for number in (signal.SIGTERM, signal.SIGKILL) if process else ():
+        assert process is not None
         with suppress(ProcessLookupError):
-            os.killpg(server.pid, number)
+            os.killpg(process.pid, number)
         with suppress(subprocess.TimeoutExpired):
-            server.wait(timeout=10)
+            process.wait(timeout=10)
             return
