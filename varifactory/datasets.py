@@ -1,22 +1,26 @@
 """A finished data set, for teams that read it: no flows, no models, no writing.
 
     from varifactory import open_dataset
-    data = open_dataset("s3://team/store", "quickstart")
-    train = data.table(status="ok", split="train")
-    for item in data.select(status="ok", feasibility="infeasible"):
+    data = open_dataset("s3://team/store#quickstart")
+    train = data.select(status="ok", split="train")
+    for item in train.shuffled(seed=1).stream("image"):
         item.image().show()
 
-Needs numpy, pillow, pyarrow, pydantic, fsspec and, for a bucket, s3fs.
+Rows are in memory and chosen by their columns; pixels are read when they are asked for. Needs
+numpy, pillow, pyarrow, pydantic, fsspec and, for a bucket, s3fs.
 """
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from varifactory.prefetch import AHEAD, THREADS, in_order
+from varifactory.samples import PICTURES, Samples
 from varifactory.store import Manifest, Store, StoreError, dataset_hash
 from varifactory.store.manifest import HASHED
 from varifactory.store.names import split_blob
@@ -34,6 +38,8 @@ class Item:
 
     row: Mapping[str, Any]
     store: Store
+    fetched: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    """Blobs that were read ahead, by name."""
 
     def __getitem__(self, column: str) -> Any:
         return self.row[column]
@@ -93,7 +99,8 @@ class Item:
                 f"item {self.key} ({self.status}) has no {column}: "
                 f"{self.row.get('reason') or 'none was made'}"
             )
-        picture = Image.open(io.BytesIO(self.store.get_blob(*split_blob(name))))
+        data = self.fetched.get(name) or self.store.get_blob(*split_blob(name))
+        picture = Image.open(io.BytesIO(data))
         picture.load()
         return picture
 
@@ -101,10 +108,18 @@ class Item:
 class Dataset:
     """One version's rows, in memory and in the order of their keys; pixels are read on demand."""
 
-    def __init__(self, store: Store, manifest: Manifest, rows: pa.Table) -> None:
+    def __init__(
+        self, store: Store, manifest: Manifest, rows: pa.Table, classes: Sequence[str] = ()
+    ) -> None:
         self.store = store
         self.manifest = manifest
         self._rows = rows
+        self._classes = tuple(classes)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names of the whole version, sorted: a selection numbers them alike."""
+        return self._classes or tuple(sorted({str(x) for x in pc.unique(self._rows["label"])}))
 
     def table(self, columns: Sequence[str] | None = None, **equals: Any) -> pa.Table:
         """Rows as an Arrow table; ``status="ok"`` keeps equal ones, a list any of its values.
@@ -122,7 +137,63 @@ class Dataset:
 
     def select(self, **equals: Any) -> "Dataset":
         """The same version, fewer rows; takes what ``table`` takes."""
-        return Dataset(self.store, self.manifest, self.table(**equals))
+        return self._with(self.table(**equals))
+
+    def shuffled(self, seed: int) -> "Dataset":
+        """The same rows in an order that follows from the seed alone."""
+        order = np.random.default_rng(seed).permutation(len(self))
+        return self._with(self._rows.take(pa.array(order)))
+
+    def shard(self, rank: int, of: int, *, even: bool = False) -> "Dataset":
+        """Every ``of``-th row from ``rank`` on; ``even`` drops what would make shards differ in
+        length, as training in step needs it.
+
+        Raises:
+            StoreError: unless 0 <= rank < of.
+        """
+        if not 0 <= rank < of:
+            raise StoreError(f"shard {rank} of {of}: ranks are counted from 0 to {of - 1}")
+        count = len(self) - len(self) % of if even else len(self)
+        return self._with(self._rows.take(pa.array(np.arange(rank, count, of))))
+
+    def stream(self, *pictures: str, threads: int = THREADS, ahead: int = AHEAD) -> Iterator[Item]:
+        """Items whose pictures (``image``, ``mask``, ``source``) were read ahead, in order.
+
+        At most ``ahead`` items are held, ``threads`` requests are under way. A picture that an
+        item does not have is left out; asking the item for it tells why.
+        """
+        strange = [name for name in pictures if name not in PICTURES]
+        if strange:
+            raise StoreError(f"picture {strange[0]!r}: give {', '.join(PICTURES)}")
+        columns = [PICTURES[name] for name in pictures or ("image",)]
+
+        def fetched(row: Mapping[str, Any]) -> Item:
+            named = {str(row[column]) for column in columns if row.get(column)}
+            blobs = {name: self.store.get_blob(*split_blob(name)) for name in sorted(named)}
+            return Item(row, self.store, blobs)
+
+        return in_order(fetched, self._dicts(), threads=threads, ahead=ahead)
+
+    def numpy(
+        self, pictures: Sequence[str] = ("image",), columns: Sequence[str] = ("key",)
+    ) -> Samples:
+        """Dictionaries of arrays: images (h, w, 3) of uint8, masks (h, w) of bool, ``target``."""
+        return Samples(self.store.url, self._rows, self.classes, pictures=pictures,
+                       columns=columns)  # fmt: skip
+
+    def torch(
+        self,
+        transform: "Callable[[Image], Any] | None" = None,
+        pictures: Sequence[str] = ("image",),
+        columns: Sequence[str] = ("key",),
+    ) -> Samples:
+        """The same for a ``torch.utils.data.DataLoader``: images (3, h, w) of uint8.
+
+        ``transform`` takes a PIL image and makes the ``image`` instead. Workers may be spawned;
+        shuffle with the loader, or before by ``shuffled`` and ``shard``.
+        """
+        return Samples(self.store.url, self._rows, self.classes, pictures=pictures,
+                       columns=columns, transform=transform, tensors=True)  # fmt: skip
 
     def __len__(self) -> int:
         return int(self._rows.num_rows)
@@ -133,14 +204,19 @@ class Dataset:
         return Item(self._rows.slice(index % len(self), 1).to_pylist()[0], self.store)
 
     def __iter__(self) -> Iterator[Item]:
-        for batch in self._rows.to_batches(max_chunksize=1024):
-            for row in batch.to_pylist():
-                yield Item(row, self.store)
+        return (Item(row, self.store) for row in self._dicts())
 
     def __repr__(self) -> str:
         return (
             f"Dataset({self.manifest.name!r}, version {self.manifest.version}, {len(self)} items)"
         )
+
+    def _dicts(self) -> Iterator[Mapping[str, Any]]:
+        for batch in self._rows.to_batches(max_chunksize=1024):
+            yield from batch.to_pylist()
+
+    def _with(self, rows: pa.Table) -> "Dataset":
+        return Dataset(self.store, self.manifest, rows, self.classes)
 
     def _require(self, columns: Sequence[str]) -> None:
         unknown = [name for name in columns if name not in self._rows.column_names]
@@ -151,14 +227,19 @@ class Dataset:
             )
 
 
-def open_dataset(url: str, name: str, version: str | int | None = None) -> Dataset:
+def open_dataset(url: str, name: str | None = None, version: str | int | None = None) -> Dataset:
     """A version's rows, the highest version's by default; every part is checked as it is read.
+
+    ``open_dataset("s3://team/store#quickstart@3")`` is the same as
+    ``open_dataset("s3://team/store", "quickstart", 3)``.
 
     Raises:
         StoreMissing: naming the data sets or versions there are.
         PartDamaged: if a part is gone or changed.
         StoreError: if the rows are not those the version was published with.
     """
+    if name is None:
+        url, name, version = split_address(url)
     store = Store(url)
     manifest = store.dataset(name, version)
     specs = sorted({part.spec for part in manifest.parts if part.stage == ITEMS})
@@ -182,3 +263,19 @@ def _check_hash(rows: pa.Table, manifest: Manifest) -> None:
             f"data set {manifest.name!r} version {manifest.version} holds {found}, its manifest "
             f"says {manifest.dataset_hash}: run `varifactory verify`, or publish a new version"
         )
+
+
+def split_address(address: str, store: str = "") -> tuple[str, str, str | None]:
+    """``STORE#NAME[@VERSION]`` as store, name and version; without ``#`` the name is of ``store``.
+
+    Raises:
+        StoreError: no store or no name is told.
+    """
+    url, mark, rest = address.rpartition("#")
+    name, _, version = rest.partition("@")
+    if not name or not (url if mark else store):
+        raise StoreError(
+            f"data set {address!r}: give STORE#NAME or STORE#NAME@VERSION, such as "
+            "s3://team/store#quickstart@3"
+        )
+    return url if mark else store, name, version or None
