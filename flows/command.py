@@ -31,13 +31,21 @@ QUIET_PREFECT = {
 }
 """Settings of a run from the command line, unless the environment says otherwise."""
 
-Work = Callable[[Recipe, str], dict[str, Any]]
+Work = Callable[..., dict[str, Any]]
+"""A flow: a recipe, a store's URL, and what else its command takes."""
+
+PREVIEW = click.option("--preview", default=0, metavar="N", type=click.IntRange(0),
+                       help="So many source images first, for real; the whole run finds them "
+                       "made.")  # fmt: skip
 
 
-def flow_command(name: str, summary: str, load: Callable[[], Work]) -> click.Command:
+def flow_command(
+    name: str, summary: str, load: Callable[[], Work], *, previews: bool = False
+) -> click.Command:
     """A command ``RECIPE [--set key=value] [--store URL] [--json]`` around a flow.
 
-    ``load`` imports the flow; it is called after the environment is set.
+    ``load`` imports the flow; it is called after the environment is set. With ``previews`` the
+    command takes ``--preview N`` too.
     """
 
     @click.command(name=name, help=summary)
@@ -46,14 +54,21 @@ def flow_command(name: str, summary: str, load: Callable[[], Work]) -> click.Com
     @click.option("--store", default=DEFAULT_STORE, show_default=True, metavar="URL",
                   envvar="VARIFACTORY_STORE", show_envvar=True)  # fmt: skip
     @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-    def command(recipe: str, settings: tuple[str, ...], store: str, as_json: bool) -> None:
-        sys.exit(_run(load, recipe, settings, store, as_json))
+    def command(
+        recipe: str, settings: tuple[str, ...], store: str, as_json: bool, **more: int
+    ) -> None:
+        sys.exit(_run(load, recipe, settings, store, as_json, more))
 
-    return command
+    return PREVIEW(command) if previews else command
 
 
 def _run(
-    load: Callable[[], Work], path: str, settings: tuple[str, ...], store: str, as_json: bool
+    load: Callable[[], Work],
+    path: str,
+    settings: tuple[str, ...],
+    store: str,
+    as_json: bool,
+    more: dict[str, int],
 ) -> int:
     _listen()
     try:
@@ -63,7 +78,7 @@ def _run(
             work = load()
             quiet_logs()
             started = start_server()
-            summary = work(recipe, store) | {"server_seconds": round(started, 1)}
+            summary = work(recipe, store, **more) | {"server_seconds": round(started, 1)}
     except FactoryError as error:
         return _explain(error, as_json)
     except BaseException as error:

@@ -12,13 +12,17 @@ from tasks.leakage import PICTURES, leakage_shard
 from tasks.masks import mask_shard
 from tasks.prompts import prompt_shard
 from tasks.sources import source_shard
-from varifactory import items, leakage, masks, prompts, sources
+from varifactory import items, leakage, masks, panel, prompts, sources
 from varifactory.catalog import load_catalog
 from varifactory.keys import spec_of
 from varifactory.models import registry
+from varifactory.previews import first_images
 from varifactory.shards import finished
 from varifactory.stages import Row, accepted
 from varifactory.store import Manifest
+
+LEARNS = "measured"
+"""The judge that knows classes from masked training images: its identity is made of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +34,13 @@ class Dataset:
     judged: Judged
 
 
-def make_dataset(run: FactoryRun, *, trains: bool = False) -> Dataset:
+def make_dataset(run: FactoryRun, *, trains: bool = False, preview: int = 0) -> Dataset:
     """Every stage from the sources to the published version.
 
     Args:
         run: its recipe names the models, which are all found before the first stage.
         trains: whether the run trains on it afterwards.
+        preview: edit so many training images alone; 0 edits all.
 
     Raises:
         ModelError: a model is not there, or not what the recipe says it is.
@@ -46,10 +51,22 @@ def make_dataset(run: FactoryRun, *, trains: bool = False) -> Dataset:
     labels = {row["label"] for row in training}
     say_expected(run, sorted(labels), len(training))
     written = class_prompts(run, labels)
-    found = object_masks(run, training)
-    judged = judged_edits(run, chosen, found, written)
+    edited = first_images(training, preview) if preview else None
+    masked = training if edited is None or _learns(run) else _among(training, edited)
+    found = object_masks(run, masked)
+    judged = judged_edits(run, chosen, found, written, edited)
     note_paid(run)
-    return Dataset(publish(run, chosen, found, judged), found, judged)
+    held = chosen if edited is None else _among(training, edited)
+    return Dataset(publish(run, held, found, judged), found, judged)
+
+
+def _learns(run: FactoryRun) -> bool:
+    """Whether a judge learns its classes from all training images, so that each needs its mask."""
+    return LEARNS in panel.judges(run.recipe.verdicts)
+
+
+def _among(rows: Sequence[Row], keys: Collection[str]) -> list[Row]:
+    return [row for row in rows if row["key"] in keys]
 
 
 def source_images(run: FactoryRun) -> list[Row]:

@@ -1,14 +1,14 @@
 """Edits and their verdicts: attempt by attempt, and round by round towards an exact number."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flows.adapting import generator_adapters
 from flows.judging import edit_verdicts
 from flows.run import FactoryRun
 from tasks.edits import edit_shard
-from varifactory import agreement, edits, items, quotas
+from varifactory import agreement, decisions, edits, items, quotas
 from varifactory.catalog import load_catalog, load_taxonomy
 from varifactory.catalog.taxonomy import FEASIBILITIES
 from varifactory.edits import Wish
@@ -29,21 +29,32 @@ class Judged:
 
 
 def judged_edits(
-    run: FactoryRun, chosen: Sequence[Row], found_masks: Sequence[Row], written: Sequence[Row]
+    run: FactoryRun,
+    chosen: Sequence[Row],
+    found_masks: Sequence[Row],
+    written: Sequence[Row],
+    only: Collection[str] | None = None,
 ) -> Judged:
-    """Edits and their verdicts; a rejected pair is made anew, with a new seed, a few times."""
+    """Edits and their verdicts; a rejected pair is made anew, with a new seed, a few times.
+
+    With ``only`` these source images are edited, for a look: by the recipe's editor alone, without
+    aiming at an exact number, and without asking the judge what is known.
+    """
     recipe, taxonomy = run.recipe, load_taxonomy(run.recipe.prompts.taxonomy)
-    controls = agreement.controls(chosen, found_masks, recipe.prompts.attributes, taxonomy)
+    attributes = recipe.prompts.attributes if only is None else ()
+    controls = agreement.controls(chosen, found_masks, attributes, taxonomy)
     said = edit_verdicts(run, controls, found_masks, written, 0)
     adapters = generator_adapters(run, chosen)
-    work = _Work(run, chosen, found_masks, written, said=dict(said), adapters=adapters)
+    work = _Work(run, chosen, found_masks, written, said=dict(said), adapters=adapters, only=only,
+                 words=decisions.latest(run.store))  # fmt: skip
     work.attempts(0, None)
-    found = _topped_up(work) if recipe.edits.exact else work.found
+    found = _topped_up(work) if recipe.edits.exact and only is None else work.found
     run.notices += _left_undone(work.made)
     run.decided("edits", items.refused(work.made, work.gates))
-    run.decided(
-        "verdicts", [{"status": o.status} for o in work.found.values() if o.stage == "verdicts"]
-    )
+    for stage in ("verdicts", "decisions"):
+        said_so = [{"status": o.status} for o in work.found.values() if o.stage == stage]
+        if said_so or stage == "verdicts":
+            run.decided(stage, said_so)
     return Judged(work.made, found, controls, items.outcomes(controls, {}, said, recipe, taxonomy))
 
 
@@ -87,6 +98,10 @@ class _Work:
     """Edit key -> judge -> verdict."""
     adapters: Mapping[str, str]
     """Class name -> blob of the adapter of the recipe's editor."""
+    only: Collection[str] | None
+    """Keys of the source images that are edited; None for all."""
+    words: Mapping[str, decisions.Word]
+    """Edit key -> what a person decided."""
     made: list[Row] = field(default_factory=list)
     gates: dict[str, str] = field(default_factory=dict)
     found: Mapping[str, items.Outcome] = field(default_factory=dict)
@@ -98,10 +113,12 @@ class _Work:
         for attempt in range(recipe.edits.attempts):
             number = round_ * recipe.edits.attempts + attempt
             fresh = self._edits(recipe.edits.editor, attempt, wanted, number)
-            if number == 0 and second.count:
+            if number == 0 and second.count and self.only is None:
                 fresh += self._edits(second.editor, 0, _spread(fresh, second.count), number)
             self._judge(fresh, number)
-            self.found = items.outcomes(self.made, self.gates, self.said, recipe, taxonomy)
+            self.found = items.outcomes(
+                self.made, self.gates, self.said, recipe, taxonomy, self.words
+            )
             wanted = {
                 Wish(pair.source_key, pair.attribute, pair.index, feasibility)
                 for pair, _ in items.wanted(self.made, self.found, recipe)
@@ -118,13 +135,17 @@ class _Work:
         worth = [row for row in accepted(fresh) if not self.gates[row["key"]]]
         self.said |= edit_verdicts(self.run, worth, self.found_masks, self.written, number)
 
+    def _masks(self) -> list[Row]:
+        good = accepted(self.found_masks)
+        return good if self.only is None else [m for m in good if m["source_key"] in self.only]
+
     def _edits(self, editor: str, attempt: int, wanted: set[Wish] | None, number: int) -> list[Row]:
         recipe = self.run.recipe
         inpainter = registry.inpainter(recipe, editor)
         fields = edits.edit_spec(recipe, inpainter)
         planned = edits.plan_edits(
             spec_of("edits", fields),
-            accepted(self.found_masks),
+            self._masks(),
             self.written,
             recipe,
             load_catalog(recipe.prompts.catalog),

@@ -30,6 +30,9 @@ Settings = Annotated[tuple[str, ...], Field(title="Settings", examples=[["edits.
 StoreUrl = Annotated[str, Field(title="Store", examples=["s3://team/store"])]
 """Folder or ``s3://bucket/prefix``; empty takes the worker's ``VARIFACTORY_STORE``."""
 
+Preview = Annotated[int, Field(ge=0, le=100_000, title="Preview")]
+"""Source images of a preview; 0 makes the whole."""
+
 
 def settled(recipe: Recipe, settings: Sequence[str]) -> Recipe:
     """The recipe with ``key.inner=value`` settings laid over it.

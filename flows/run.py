@@ -18,7 +18,7 @@ from prefect.runtime import flow_run
 from prefect.tasks import Task
 
 from flows.progress import StageProgress
-from flows.runners import shard_results
+from flows.runners import Crew
 from varifactory import records
 from varifactory.errors import FactoryError
 from varifactory.keys import spec_of
@@ -33,6 +33,10 @@ UNDER_WAY = "raised by a run under way"
 
 class StageFailed(FactoryError):
     """A stage that did not end: shards crashed, or too many items failed."""
+
+
+class BudgetSpent(StageFailed):
+    """More items of a stage failed than ``run.error_budget`` allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +63,23 @@ class FactoryRun:
     specs: dict[str, dict[str, Any]] = field(default_factory=dict)
     lost_blobs: list[str] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    crew: Crew = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.crew = Crew(self.recipe)
 
     @classmethod
-    def begin(cls, flow: str, recipe: Recipe, url: str) -> "FactoryRun":
+    def begin(cls, flow: str, recipe: Recipe, url: str, *, beside: str = "") -> "FactoryRun":
         """Open the store and write the run down: recipe, actor, Prefect's flow run.
+
+        ``beside`` names a second run within one flow run.
 
         Raises:
             StoreError: the store cannot be used (no permission, wrong credentials, ...).
         """
         store = Store(url)
         store.prepare()
-        run = cls(flow, recipe, store, _run_id())
+        run = cls(flow, recipe, store, "-".join(filter(None, (_run_id(), beside))))
         store.write_run(
             run.id,
             {
@@ -95,6 +105,7 @@ class FactoryRun:
         """Write down how the run ended, and hide rows whose blobs were found lost or corrupt."""
         if kind is not None and not issubclass(kind, Exception):
             stopping.set()  # a signal: the shards under way finish their batches and stop
+        self.crew.close()
         if isinstance(error, FactoryError):
             error.add_note(UNDER_WAY)
         if self.lost_blobs:
@@ -143,7 +154,7 @@ class FactoryRun:
     def _work(self, work: Task[..., Any], plan: Plan, extra: Mapping[str, Any]) -> None:
         progress = StageProgress(plan.stage, len(plan.keys), plan.reused)
         troubles: list[BaseException] = []
-        for shard, result in shard_results(work, self.recipe, plan.shards, extra):
+        for shard, result in self.crew.results(work, plan.shards, extra):
             if isinstance(result, BaseException):
                 troubles.append(result)
             else:
@@ -189,7 +200,7 @@ class FactoryRun:
         if len(rows) < budget.error_budget_after or len(bad) <= budget.error_budget * len(rows):
             return
         (cause, times), *_ = Counter(row["error_type"] or "?" for row in bad).most_common(1)
-        raise StageFailed(
+        raise BudgetSpent(
             f"stage {stage}: {len(bad)} of {len(rows)} items failed, more than the error budget "
             f"of {budget.error_budget:.0%} (run.error_budget); most often {cause} ({times} times): "
             f"{bad[0]['reason']}"

@@ -1,6 +1,6 @@
 """Generate, train every arm, report: what the edits of a recipe are worth.
 
-python -m flows.study RECIPE [--set key=value ...] [--store URL] [--json]
+python -m flows.study RECIPE [--set key=value ...] [--store URL] [--preview N] [--json]
 """
 
 from typing import Any
@@ -8,24 +8,33 @@ from typing import Any
 from prefect import flow
 
 from flows.dataset import make_dataset
-from flows.parameters import RecipeFile, Settings, StoreUrl, settled, store_url
+from flows.holding import held
+from flows.parameters import Preview, RecipeFile, Settings, StoreUrl, settled, store_url
 from flows.run import FactoryRun
 from flows.showing import show_dataset, show_study
 from flows.summary import announce, summary
 from flows.train import train_cells
+from varifactory.recipe import Recipe
 
 
 @flow(name="study", flow_run_name="study-{recipe.name}", persist_result=False)
-def study(recipe: RecipeFile, store: StoreUrl = "", settings: Settings = ()) -> dict[str, Any]:
+def study(
+    recipe: RecipeFile, store: StoreUrl = "", settings: Settings = (), preview: Preview = 0
+) -> dict[str, Any]:
     """Make the data set, train every arm on every seed, and write the report.
 
     Args:
         recipe: path of the recipe, a YAML file, as the worker sees it.
         store: folder or s3://bucket/prefix; empty takes the worker's VARIFACTORY_STORE.
         settings: keys of the recipe to change, such as edits.per_source=2.
+        preview: make so many source images first, published as NAME-preview; 0 makes all.
     """
-    recipe = settled(recipe, settings)
-    with FactoryRun.begin("study", recipe, store_url(store)) as run:
+    recipe, url = settled(recipe, settings), store_url(store)
+    return held(recipe, url, preview, lambda: _whole(recipe, url), trains=True)
+
+
+def _whole(recipe: Recipe, url: str) -> dict[str, Any]:
+    with FactoryRun.begin("study", recipe, url) as run:
         made = make_dataset(run, trains=True)
         gallery = show_dataset(run, made)
         cells = train_cells(run, made.manifest)
@@ -36,4 +45,6 @@ def study(recipe: RecipeFile, store: StoreUrl = "", settings: Settings = ()) -> 
 if __name__ == "__main__":
     from flows.command import flow_command
 
-    flow_command("study", "Make a data set, train every arm and report.", lambda: study)()
+    flow_command(
+        "study", "Make a data set, train every arm and report.", lambda: study, previews=True
+    )()

@@ -8,6 +8,7 @@ import click
 
 from varifactory import __version__
 from varifactory.calibration.command import calibrate
+from varifactory.commands.decide import decide
 from varifactory.commands.doctor import doctor
 from varifactory.commands.export_adapter import export_adapter
 from varifactory.commands.gallery import gallery
@@ -22,7 +23,7 @@ def main() -> None:
     """Look after a store of varifactory. Data sets are made by the flows: python -m flows.study."""
 
 
-for command in (calibrate, doctor, export_adapter, gallery, invalidate, status, verify):
+for command in (calibrate, decide, doctor, export_adapter, gallery, invalidate, status, verify):
     main.add_command(command)
 
 

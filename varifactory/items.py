@@ -7,11 +7,12 @@ edits made with the same noise. What never was accepted stays, with its last att
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from varifactory import keys, panel, records
 from varifactory.catalog import Taxonomy
+from varifactory.decisions import Word
 from varifactory.panel import Judgement
 from varifactory.recipe import Recipe
 from varifactory.stages import Row
@@ -81,6 +82,7 @@ def outcomes(
     verdicts: Mapping[str, Mapping[str, Row]],
     recipe: Recipe,
     taxonomy: Taxonomy,
+    words: Mapping[str, Word] | None = None,
 ) -> dict[str, Outcome]:
     """Edit key -> how it ended.
 
@@ -90,13 +92,26 @@ def outcomes(
         verdicts: edit key -> judge -> its verdict (``verdicts.by_edit``, a judge at a time).
         recipe: its ``verdicts`` part holds the thresholds.
         taxonomy: the law, where one is known.
+        words: edit key -> what a person decided of it, whatever gate and judge say.
     """
-    return {
+    found = {
         edit["key"]: _outcome(
             edit, gates.get(edit["key"], ""), verdicts.get(edit["key"], {}), recipe, taxonomy
         )
         for edit in edits
     }
+    return found | {
+        key: _decided(found[key], word) for key, word in (words or {}).items() if key in found
+    }
+
+
+def _decided(outcome: Outcome, word: Word) -> Outcome:
+    """What a person said of an edit that was made; one that was not stays as it ended."""
+    if outcome.stage == "edits" and outcome.status != "rejected":
+        return outcome
+    status = "ok" if word.accepted else "rejected"
+    decision = replace(outcome.decision, status=status, reason=word.reason)
+    return replace(outcome, stage="decisions", decision=decision)
 
 
 def _outcome(

@@ -20,6 +20,7 @@ STAGE_VERSIONS: dict[str, int] = {
     "adapters": 1,
     "edits": 1,
     "verdicts": 1,
+    "decisions": 1,
     "training": 1,
     "checkpoints": 1,
     "predictions": 1,

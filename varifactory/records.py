@@ -130,6 +130,13 @@ STAGES: dict[str, list[tuple[str, pa.DataType, str]]] = {
         ("cost_usd", pa.float64(), "price of the judge's call, US dollars; null if unknown"),
         ("raw", TEXT, "the judge's raw answer, JSON"),
     ],
+    "decisions": [
+        ("edit_key", TEXT, "key of the edit that a person decided on"),
+        ("pixel_sha256", TEXT, "hash of the pixels that the person saw"),
+        ("decision", TEXT, "accept or reject"),
+        ("who", TEXT, "name of the person"),
+        ("note", TEXT, "what the person added"),
+    ],
     "training": [
         ("arm", TEXT, "training mixture"),
         ("seed", pa.int64(), "training seed"),

@@ -70,7 +70,7 @@ def test_nothing_but_small_json_reaches_the_database(told: dict[str, Any]) -> No
         assert len(kept) < 4000
         assert not any(task.task_inputs.values())
     parameters = json.dumps(told["flow"].parameters, default=str)
-    assert set(told["flow"].parameters) == {"recipe", "store"}
+    assert set(told["flow"].parameters) == {"recipe", "store", "settings", "preview"}
     assert len(parameters) < 6000
     everything = [task.model_dump_json() for task in told["tasks"]]
     everything += [artifact.model_dump_json() for artifact in told["artifacts"]]

@@ -17,6 +17,7 @@ from varifactory.recipe.edits import EditGate, Edits, SecondEditor
 from varifactory.recipe.masks import MaskGate, Masks
 from varifactory.recipe.part import Checkpoint, Count, Name, Part, Share
 from varifactory.recipe.prompts import Price, Prompts
+from varifactory.recipe.review import Review
 from varifactory.recipe.run import Report, Run
 from varifactory.recipe.sources import Sources, Split, World
 from varifactory.recipe.text import explain, overlaid, read_yaml
@@ -25,8 +26,8 @@ from varifactory.recipe.verdicts import Verdicts
 
 __all__ = [
     "ARMS", "FINGERPRINT_VERSION", "NOT_IDENTITY", "Adaptation", "Checkpoint", "Count", "EditGate",
-    "Edits", "MaskGate", "Masks", "Price", "Prompts", "Recipe", "Report", "Run", "SecondEditor",
-    "Share", "Sources", "Split", "Training", "Verdicts", "World",
+    "Edits", "MaskGate", "Masks", "Price", "Prompts", "Recipe", "Report", "Review", "Run",
+    "SecondEditor", "Share", "Sources", "Split", "Training", "Verdicts", "World",
 ]  # fmt: skip
 
 FINGERPRINT_VERSION = 1
@@ -37,6 +38,7 @@ NOT_IDENTITY: dict[str, str] = {
     "change artifacts, do so through the models' specs; run.compile and run.channels_last, which "
     "are in no spec, by the rounding of a card alone",
     "report": "how results are shown",
+    "review": "whether people look is not what is asked for; what they decide is kept by itself",
 }
 """Top-level keys left out of the fingerprint, each with its reason."""
 
@@ -55,6 +57,7 @@ class Recipe(Part):
     verdicts: Verdicts = Verdicts()
     training: Training = Training()
     report: Report = Report()
+    review: Review = Review()
     run: Run = Run()
 
     def fingerprint(self) -> str:

@@ -1,0 +1,109 @@
+"""A person looks at a preview before the whole is made: in Prefect's UI, by a form."""
+
+import base64
+import logging
+from collections.abc import Sequence
+from functools import partial
+from itertools import count
+from typing import Any
+
+from prefect.artifacts import create_markdown_artifact
+from prefect.flow_runs import pause_flow_run, suspend_flow_run
+from prefect.input import RunInput
+from prefect.runtime import deployment, flow_run
+from pydantic import Field
+
+from flows.dataset import Dataset
+from varifactory.contact_sheet import KEY, MOST, contact_sheet
+from varifactory.decisions import SHORTEST_KEY, Word, named, record
+from varifactory.errors import FactoryError
+from varifactory.loading import items_table, read_blob
+from varifactory.recipe import Recipe
+from varifactory.stages import Row
+from varifactory.store import Store
+
+log = logging.getLogger("varifactory")
+
+POLL_SECONDS = 5
+"""How often a run that waits in its own process asks whether a person has answered."""
+
+Keys = list[str]
+
+
+class Review(RunInput):
+    """The form; edits are named by the digits that the contact sheet shows."""
+
+    who: str = Field(min_length=1, title="Your name", description="Kept with each decision.")
+    go_on: bool = Field(
+        True, title="Make the whole", description="Without it the run ends after its preview."
+    )
+    reject: Keys = Field(
+        [], title="Reject", description=f"Keys of edits, their first {SHORTEST_KEY} digits or more."
+    )
+    accept: Keys = Field([], title="Accept", description="Keys of edits that a judge refused.")
+    note: str = Field("", title="Note", description="Why; kept with each decision.")
+
+
+def reviewed(recipe: Recipe, url: str, made: Dataset, gallery: str) -> bool:
+    """Wait for a person's word on a preview and keep it; whether to go on with the whole.
+
+    A deployed run is suspended: its process ends, and another goes on once somebody answered. A
+    run from the command line waits in its process.
+    """
+    store = Store(url)
+    edits = _edits(store, made)
+    _show(store, edits, gallery)
+    trouble = ""
+    for asked in count():
+        review = _answer(recipe, f"review-{asked}", trouble)
+        try:
+            _keep(store, edits, review)
+        except FactoryError as error:
+            trouble = f"**Not understood:** {error}\n\n"
+            log.warning("review: %s: asked again", error)
+            continue
+        log.info("review: %s says %s", review.who, "go on" if review.go_on else "stop here")
+        return review.go_on
+    raise AssertionError("unreachable")
+
+
+def _answer(recipe: Recipe, key: str, trouble: str) -> Review:
+    asked = Review.with_initial_data(
+        description=f"{trouble}Look at the artifact **preview** of this run, then decide."
+    )
+    seconds = round(3600 * recipe.review.hours)
+    if deployment.id:
+        return suspend_flow_run(wait_for_input=asked, timeout=seconds, key=key)
+    return pause_flow_run(
+        wait_for_input=asked, timeout=seconds, key=key, poll_interval=POLL_SECONDS
+    )
+
+
+def _edits(store: Store, made: Dataset) -> list[Row]:
+    rows: list[Row] = items_table(store, made.manifest).to_pylist()
+    return [row for row in rows if row["kind"] == "edit"]
+
+
+def _keep(store: Store, edits: Sequence[Row], review: Review) -> None:
+    words = [
+        (named(edits, keys), Word(accepted, review.who, review.note))
+        for keys, accepted in ((review.accept, True), (review.reject, False))
+    ]
+    for chosen, word in words:
+        record(store, chosen, word, str(flow_run.id or ""))
+
+
+def _show(store: Store, edits: Sequence[Row], gallery: str) -> None:
+    sheet = contact_sheet(edits, partial(read_blob, store))
+    picture = f"data:image/jpeg;base64,{base64.b64encode(sheet).decode()}"
+    lines = [f"{len(edits)} edits, the first {min(MOST, len(edits))} below. All: `{gallery}`", "",
+             f"![contact sheet]({picture})", "", "| key | class | change | decision |",
+             "|---|---|---|---|"]  # fmt: skip
+    lines += [_line(edit) for edit in edits[:MOST]]
+    create_markdown_artifact("\n".join(lines), key="preview", description="Contact sheet")
+
+
+def _line(edit: Row) -> str:
+    change = f"{edit['attribute']}, {edit['feasibility']}: {edit['value']}"
+    cells: list[Any] = [f"`{edit['edit_key'][:KEY]}`", edit["label"], change, edit["status"]]
+    return "| " + " | ".join(str(cell).replace("|", "/") for cell in cells) + " |"
