@@ -1,8 +1,7 @@
 """Storage to test on: a folder, and S3 servers that run as processes of their own.
 
-The servers live in another environment (``make test`` makes it), for they move the versions of the
-client. ``VARIFACTORY_TEST_SERVERS`` names its python; ``VARIFACTORY_TEST_S3=s3://bucket/prefix``
-adds a real endpoint, whose credentials come from the usual ``AWS_*`` variables.
+``VARIFACTORY_TEST_S3=s3://bucket/prefix`` adds a real endpoint, whose credentials come from the
+usual ``AWS_*`` variables.
 """
 
 import os
@@ -10,76 +9,29 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from tempfile import TemporaryFile
 
 import pyarrow as pa
 import pytest
 
+from tests.servers.running import BUCKET, proxy, s3_server
 from varifactory.store import Store, parts
 
 ROOT = Path(__file__).parents[3]
-SERVERS = ROOT / "tests" / "servers"
-BUCKET = "conformance"
 KINDS = ["local", "moto", "ministack"] + ["real"] * ("VARIFACTORY_TEST_S3" in os.environ)
-
-
-@contextmanager
-def serving(python: str, script: str, *arguments: str) -> Iterator[int]:
-    """A server as a process; its port. It ends when its standard input is closed."""
-    with TemporaryFile("w+") as log:  # a pipe that nobody reads would fill up and stop the server
-        process = subprocess.Popen(
-            [python, "-I", str(SERVERS / script), *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
-        try:
-            line = process.stdout.readline() if process.stdout else ""
-            if not line.strip():
-                log.seek(0)
-                pytest.fail(f"{script} did not start: {log.read()[-2000:]}")
-            yield int(line)
-        finally:
-            process.kill()
-            process.communicate()
-
-
-def servers_python() -> str:
-    """The python of the servers' environment; without it the test is skipped, or fails in CI."""
-    chosen = os.environ.get("VARIFACTORY_TEST_SERVERS", str(ROOT / ".venv-servers/bin/python"))
-    if not Path(chosen).exists():
-        text = f"no S3 test servers at {chosen}: `make test` installs them"
-        pytest.fail(text) if os.environ.get("CI") == "true" else pytest.skip(text)
-    return chosen
 
 
 @pytest.fixture(scope="session")
 def moto() -> Iterator[int]:
-    with serving(servers_python(), "run_moto.py") as port:
-        make_bucket(port)
+    with s3_server("moto") as port:
         yield port
 
 
 @pytest.fixture(scope="session")
 def ministack() -> Iterator[int]:
-    with serving(servers_python(), "run_ministack.py") as port:
-        make_bucket(port)
+    with s3_server("ministack") as port:
         yield port
-
-
-def make_bucket(port: int) -> None:
-    import botocore.session
-
-    botocore.session.Session().create_client(
-        "s3",
-        endpoint_url=f"http://127.0.0.1:{port}",
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    ).create_bucket(Bucket=BUCKET)
 
 
 @pytest.fixture(autouse=True)
@@ -139,9 +91,7 @@ def local(tmp_path: Path) -> Store:
 def misbehaving(moto: int, at_port: Callable[[int], str]) -> Iterator[Callable[[str], str]]:
     """Call with a manner of ``run_proxy.py``: the URL of an empty store on such a server."""
     with ExitStack() as stack:
-        yield lambda manner: at_port(
-            stack.enter_context(serving(sys.executable, "run_proxy.py", manner, str(moto)))
-        )
+        yield lambda manner: at_port(stack.enter_context(proxy(manner, moto)))
 
 
 @pytest.fixture
