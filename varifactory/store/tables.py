@@ -1,7 +1,7 @@
 """Tables of stages: parts are appended, folded and hidden, never changed."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any
@@ -11,9 +11,8 @@ import pyarrow.compute as pc
 
 from varifactory.store import names
 from varifactory.store.backend import Entry
-from varifactory.store.base import Opened
 from varifactory.store.errors import PartDamaged, StoreError
-from varifactory.store.parts import Part, PartReader, PartRef, encode
+from varifactory.store.parts import ALL, Part, PartReader, PartRef, Wanted, decode, encode
 from varifactory.store.rows import (
     TOMBSTONE,
     distinct,
@@ -22,13 +21,17 @@ from varifactory.store.rows import (
     tombstones,
     winners,
 )
+from varifactory.store.trash import Trash
 
 _LOG = logging.getLogger("varifactory.store")
 _READERS = 8
 _RELISTS = 3
+_AT_ONCE = 1024
+SMALL = 4 * 2**20
+"""Bytes of a table's parts; a table no larger is read whole, and then kept in memory."""
 
 
-class Tables(Opened):
+class Tables(Trash):
     """Rows by stage and spec."""
 
     def __init__(self, url: str) -> None:
@@ -83,9 +86,20 @@ class Tables(Opened):
             replaced |= before & {entry.name for entry in self._entries(stage, spec)}
         return self._write(stage, spec, table, None, sorted(replaced))
 
-    def rows(self, stage: str, spec: str, columns: Sequence[str] | None = None) -> pa.Table:
-        """The row that counts for each key, sorted by key; a column nobody wrote is null."""
-        return _select(winners(self.history(stage, spec)), columns)
+    def rows(
+        self,
+        stage: str,
+        spec: str,
+        columns: Sequence[str] | None = None,
+        *,
+        keys: Collection[str] | None = None,
+    ) -> pa.Table:
+        """The row that counts for each key, sorted by key; a column nobody wrote is null.
+
+        Of a large table only ``columns`` and the rows of ``keys`` are ever held in memory.
+        """
+        wanted = _wanted(columns, keys)
+        return _select(winners(self._history(stage, spec, wanted)), columns)
 
     def rows_of(self, stage: str, spec: str, parts: Iterable[str]) -> pa.Table:
         """The rows that count in exactly these parts, as a data set version lists them.
@@ -96,12 +110,25 @@ class Tables(Opened):
         read = self._map(lambda name: self._read_strictly(stage, spec, name), list(parts))
         return winners(together([part.table for part in read], stage))
 
-    def history(self, stage: str, spec: str) -> pa.Table:
+    def history(
+        self,
+        stage: str,
+        spec: str,
+        columns: Sequence[str] | None = None,
+        *,
+        keys: Collection[str] | None = None,
+    ) -> pa.Table:
         """Every row that was not replaced, tombstones among them, ``first_part`` filled in."""
-        live = self._live(stage, spec)
-        table = together([part.table for part in live], f"stage {stage!r}, spec {spec!r}")
+        return _select(self._history(stage, spec, _wanted(columns, keys)), columns)
+
+    def _history(self, stage: str, spec: str, wanted: Wanted) -> pa.Table:
+        live = self._live(stage, spec, wanted)
+        folds = sum(bool(part.replaces) for part in live)
+        tables = [part.table for part in live]
+        del live  # what is put together needs their memory
+        table = together(tables, f"stage {stage!r}, spec {spec!r}")
         # Only folds of the same parts, made at the same time, hold a row twice.
-        return distinct(table) if sum(bool(part.replaces) for part in live) > 1 else table
+        return distinct(table) if folds > 1 else table
 
     def invalidate(self, stage: str, spec: str, keys: Sequence[str], reason: str) -> PartRef:
         """Hide all rows these keys have now; rows made later count again.
@@ -109,19 +136,21 @@ class Tables(Opened):
         Raises:
             StoreError: if a key has no row, naming the first.
         """
-        table = self.history(stage, spec)
-        rows = table.filter(
-            pc.and_(
-                pc.is_in(table["key"], value_set=pa.array(keys, pa.string())),
-                pc.not_equal(table["status"], TOMBSTONE),
-            )
-        )
+        table = self.history(stage, spec, ["key", "status", "first_part"], keys=keys)
+        rows = table.filter(pc.not_equal(table["status"], TOMBSTONE))
         unknown = sorted(set(keys) - set(rows["key"].to_pylist()))
         if unknown or not keys:
             raise StoreError(
                 f"stage {stage!r}, spec {spec!r} has no row of {len(unknown)} of the "
                 f"{len(keys)} keys to invalidate, such as {unknown[:1]}"
             )
+        return self._hide(stage, spec, rows, reason)
+
+    def hide(self, stage: str, spec: str, rows: pa.Table, reason: str) -> PartRef:
+        """A part of tombstones for exactly these rows, by key and first part.
+
+        Only readers of the part are told: a data set version that lists it leaves them out.
+        """
         return self._hide(stage, spec, rows, reason)
 
     def stages(self) -> list[str]:
@@ -134,7 +163,8 @@ class Tables(Opened):
 
     def parts(self, stage: str, spec: str) -> list[PartRef]:
         """The parts that are not replaced, by name."""
-        return sorted((part.ref for part in self._live(stage, spec)), key=lambda ref: ref.name)
+        live = self._live(stage, spec, _wanted((), None))
+        return sorted((part.ref for part in live), key=lambda ref: ref.name)
 
     def _hide(self, stage: str, spec: str, rows: pa.Table, reason: str) -> PartRef:
         hides: dict[str, set[str]] = {}
@@ -153,8 +183,8 @@ class Tables(Opened):
         name, data = encode(table, stage, spec, spec_fields, replaces)
         path = names.part(stage, spec, name)
         self._reader.keep(name, data)
-        if not self.backend.put_once(path, data) and self.backend.size(path) != len(data):
-            self.backend.put_over(path, data)  # a torn copy lay there; the name fixes the bytes
+        if not self.backend.put_once(path, data):
+            self.backend.refresh(path, data)  # whole or torn, the name fixes the bytes
         return PartRef(name, len(table), len(data))
 
     def _entries(self, stage: str, spec: str) -> list[Entry]:
@@ -166,27 +196,38 @@ class Tables(Opened):
         # Large first: a fold is seen before the parts it replaces, which are then not read.
         return sorted(ours, key=lambda entry: (-entry.size, entry.name))
 
-    def _live(self, stage: str, spec: str) -> list[Part]:
+    def _live(self, stage: str, spec: str, wanted: Wanted = ALL) -> list[Part]:
         """The parts that no other replaces, read; damaged ones are told and left out."""
+        parts, lost = self._read_live(stage, spec, wanted)
+        for name, why in lost.items():
+            self._tell_lost(stage, spec, name, why)
+        return parts
+
+    def _read_live(
+        self, stage: str, spec: str, wanted: Wanted
+    ) -> tuple[list[Part], dict[str, str]]:
+        """The parts that no other replaces, and why the others cannot be read."""
         parts: dict[str, Part] = {}
         lost: dict[str, str] = {}
         for _ in range(_RELISTS):
-            waiting = [e for e in self._entries(stage, spec) if e.name not in parts]
-            gone = self._read_all(stage, spec, waiting, parts, lost)
+            entries = self._entries(stage, spec)
+            if sum(entry.size for entry in entries) <= SMALL:
+                wanted = wanted._replace(columns=None)
+            waiting = [e for e in entries if e.name not in parts]
+            gone = self._read_all(stage, spec, waiting, wanted, parts, lost)
             if not gone:
                 break  # else a part was swept after it was listed: its fold is there by now
         lost.update((name, f"{name}: listed, but not there") for name in gone)
         replaced = _replaced(parts)
-        for name, why in lost.items():
-            if name not in replaced:
-                self._tell_lost(stage, spec, name, why)
-        return [part for name, part in parts.items() if name not in replaced]
+        live = [part for name, part in parts.items() if name not in replaced]
+        return live, {name: why for name, why in lost.items() if name not in replaced}
 
     def _read_all(
         self,
         stage: str,
         spec: str,
         waiting: list[Entry],
+        wanted: Wanted,
         parts: dict[str, Part],
         lost: dict[str, str],
     ) -> list[str]:
@@ -196,7 +237,9 @@ class Tables(Opened):
         size = 1  # the largest alone first: it tells which of the others are not needed
         while batch := list(islice((e for e in queue if e.name not in replaced), size)):
             for entry, got in zip(
-                batch, self._map(lambda e: self._try(stage, spec, e.name), batch), strict=True
+                batch,
+                self._map(lambda e: self._try(stage, spec, e.name, wanted), batch),
+                strict=True,
             ):
                 if got is None:
                     gone.append(entry.name)
@@ -208,18 +251,23 @@ class Tables(Opened):
             size = 4 * _READERS
         return [name for name in gone if name not in replaced]
 
-    def _try(self, stage: str, spec: str, name: str) -> Part | PartDamaged | None:
+    def _try(
+        self, stage: str, spec: str, name: str, wanted: Wanted = ALL
+    ) -> Part | PartDamaged | None:
         try:
-            return self._reader.read(stage, spec, name)
+            return self._reader.read(stage, spec, name, wanted)
         except FileNotFoundError:
             return None
         except PartDamaged as error:
             return error
 
-    def _read_strictly(self, stage: str, spec: str, name: str) -> Part:
+    def _read_strictly(self, stage: str, spec: str, name: str, wanted: Wanted = ALL) -> Part:
         try:
-            return self._reader.read(stage, spec, name)
+            return self._reader.read(stage, spec, name, wanted)
         except FileNotFoundError:
+            data = self.put_back(names.part(stage, spec, name), name[5:69])
+            if data is not None:
+                return decode(data, name, stage, spec)
             raise PartDamaged(
                 f"{self.backend.show(names.part(stage, spec, name))} is gone, so what names it is "
                 "not whole: run `varifactory verify`, then make that data set again"
@@ -228,8 +276,11 @@ class Tables(Opened):
     def _map(self, function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
         if len(items) < 2:
             return [function(item) for item in items]
+        found: list[Any] = []
         with ThreadPoolExecutor(_READERS if self.backend.remote else 2) as pool:
-            return list(pool.map(function, items))
+            for start in range(0, len(items), _AT_ONCE):  # a million futures are 2 GB
+                found += pool.map(function, items[start : start + _AT_ONCE])
+        return found
 
     def _tell_lost(self, stage: str, spec: str, name: str, why: str) -> None:
         self._tell(
@@ -242,6 +293,12 @@ class Tables(Opened):
         if name not in self._told:
             self._told.add(name)
             _LOG.warning("%s", text)
+
+
+def _wanted(columns: Sequence[str] | None, keys: Collection[str] | None) -> Wanted:
+    return Wanted(
+        None if columns is None else frozenset(columns), None if keys is None else frozenset(keys)
+    )
 
 
 def _replaced(parts: Mapping[str, Part]) -> set[str]:

@@ -49,6 +49,12 @@ class Versions(Opened):
         entries = self.backend.entries(names.RUNS)
         return sorted(e.name.removesuffix(".json") for e in entries if e.name.endswith(".json"))
 
+    def latest_runs(self) -> list[str]:
+        """Ids of all runs, the newest record first; one listing."""
+        entries = sorted(self.backend.entries(names.RUNS), key=lambda e: (e.modified, e.name))
+        stems = [e.name.removesuffix(".json") for e in entries if e.name.endswith(".json")]
+        return stems[::-1]
+
     def put_run_object(self, run_id: str, name: str, data: bytes) -> None:
         """Keep something small beside a run's record; a second one of that name replaces it."""
         self.backend.put_over(names.run_object(run_id, name), data)
