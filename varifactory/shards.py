@@ -11,9 +11,9 @@ import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
@@ -70,6 +70,8 @@ class Plan:
     keys: tuple[str, ...]
     shards: tuple[ShardRef, ...]
     missing: int
+    table: pa.Table = field(repr=False, compare=False)
+    """The stage's rows as they were looked at."""
 
     @property
     def reused(self) -> int:
@@ -96,14 +98,16 @@ def plan_shards(
     size: int,
     round: int = 0,
     together: tuple[str, ...] = (),
+    known: pa.Table | None = None,
 ) -> Plan:
     """Compare planned rows with the store (one listing) and write down what each shard must make.
 
     Items are sorted by the columns ``together`` and their keys before they are cut, so a shard
-    holds the same items in every run that plans the same rows.
+    holds the same items in every run that plans the same rows. ``known`` are the stage's rows as
+    the run has read them before: where they hold all that is planned, nothing is listed.
     """
     planned = {row["key"]: row for row in rows}
-    done = finished(store, stage, spec)
+    table, done = _looked_at(store, stage, spec, planned.keys(), known)
     absent = planned.keys() - done
     ordered = sorted(planned.values(), key=_place(together)) if absent else []
     pieces = [ordered[start : start + size] for start in range(0, len(ordered), size)]
@@ -122,7 +126,17 @@ def plan_shards(
         shards.append(
             ShardRef(store.url, run, stage, spec, round, len(pieces), len(pieces), cached, 0)
         )
-    return Plan(stage, spec, tuple(planned), tuple(shards), len(absent))
+    return Plan(stage, spec, tuple(planned), tuple(shards), len(absent), table)
+
+
+def _looked_at(
+    store: Store, stage: str, spec: str, keys: Collection[str], known: pa.Table | None
+) -> tuple[pa.Table, frozenset[str]]:
+    """The rows of a stage, and the keys that are done among them."""
+    if known is not None and (done := done_of(known)).issuperset(keys):
+        return known, done
+    table = store.rows(stage, spec)
+    return table, done_of(table)
 
 
 def _place(together: tuple[str, ...]) -> Callable[[Row], tuple[str, ...]]:
@@ -131,9 +145,26 @@ def _place(together: tuple[str, ...]) -> Callable[[Row], tuple[str, ...]]:
 
 def finished(store: Store, stage: str, spec: str) -> frozenset[str]:
     """Keys whose work is done (ok or rejected); failed and skipped items are tried again."""
-    table = store.rows(stage, spec, columns=["key", "status"])
+    return done_of(store.rows(stage, spec, columns=["key", "status"]))
+
+
+def done_of(table: pa.Table) -> frozenset[str]:
+    """The same of rows that were read."""
     keep = pc.is_in(table["status"], value_set=pa.array(records.DONE))
     return frozenset(table.filter(keep)["key"].to_pylist())
+
+
+def left_of(store: Store, shards: Sequence[ShardRef]) -> tuple[ShardRef, ...]:
+    """Shards of one stage as they are now: what was finished since is taken out of their plans."""
+    done = finished(store, shards[0].stage, shards[0].spec)
+    found = []
+    for ref in shards:
+        rows = _unpacked(store.get_run_object(ref.run, ref.plan)) if ref.missing else []
+        wanted = [row for row in rows if row["key"] not in done]
+        if len(wanted) < len(rows):
+            store.put_run_object(ref.run, ref.plan, _packed(ref.stage, wanted))
+        found.append(replace(ref, missing=len(wanted)))
+    return tuple(found)
 
 
 def work_shard(

@@ -17,16 +17,28 @@ class Report(Part):
 class Run(Part):
     """How and where the work is done.
 
-    Shards, batches, workers and retries change no artifact. ``device`` and ``threads`` do: of a
-    model on a CPU the threads and the padded batch are in the spec, of one on a card they are not.
-    ``compile`` and ``channels_last`` are in no spec: they move pixels by the rounding of a card.
+    Runner, shards, batches, workers and retries change no artifact. ``device`` and ``threads`` do:
+    of a model on a CPU the threads and the padded batch are in the spec, of one on a card they are
+    not. ``compile`` and ``channels_last`` are in no spec: they move pixels by the rounding of a card.
     """
 
-    shard_size: Count = Field(512, description="items a Prefect task")
+    runner: Literal["threads", "workers", "dask"] = Field(
+        "threads", description="who works the shards off: threads of this process, workers of the "
+        "work pools cpu and gpu, or Dask; docs/scaling.md tells when which"
+    )  # fmt: skip
+    cluster: Annotated[str, Field(pattern=r"^((tcp|tls|ucx|ws|wss)://\S+)?$")] = Field(
+        "", description="address of a Dask scheduler, such as tcp://head:8786; empty: processes of "
+        "this machine, run.workers of them"
+    )  # fmt: skip
+    shard_size: Count = Field(
+        512, description="items a Prefect task; more where a stage would have too many tasks"
+    )
     batch_size: Annotated[int, Field(ge=1, le=512)] = Field(
         16, description="items written together; a killed worker loses at most one batch"
     )
-    workers: Annotated[int, Field(ge=1, le=256)] = Field(2, description="shards at a time")
+    workers: Annotated[int, Field(ge=1, le=256)] = Field(
+        2, description="shards at a time; of the runner workers: how many share a stage"
+    )
     device: Literal["cpu", "cuda"] = Field(
         "cpu", description="where large models run; the built-in ones run on the CPU everywhere"
     )

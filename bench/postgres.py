@@ -1,0 +1,89 @@
+"""A real PostgreSQL for a measurement or a test: a cluster in a folder, ended with it."""
+
+import glob
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.server import free_port
+
+WHERE = "/usr/lib/postgresql/*/bin"
+"""Debian keeps the programs of each version apart and off the path."""
+
+
+class NoPostgres(Exception):
+    """This machine has no PostgreSQL server."""
+
+
+@contextmanager
+def postgres(place: Path) -> Iterator[str]:
+    """A server on loopback with its data in a folder; gives the address that Prefect takes.
+
+    Raises:
+        NoPostgres: its programs are not installed (``make test-full`` installs them).
+    """
+    cluster = Cluster(_programs(), place / "cluster")
+    cluster.make()
+    cluster.start()
+    try:
+        yield cluster.address
+    finally:
+        cluster.stop()
+
+
+def _programs() -> Path:
+    found = sorted(glob.glob(WHERE))
+    on_path = shutil.which("initdb")
+    if not found and not on_path:
+        raise NoPostgres("needs a PostgreSQL server: make test-full installs it")
+    return Path(found[-1]) if found else Path(str(on_path)).parent
+
+
+class Cluster:
+    """Data and programs of one server; it refuses to run as root, so it does not."""
+
+    def __init__(self, programs: Path, data: Path) -> None:
+        self.programs, self.data, self.port = programs, data, free_port()
+        self.owner = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+
+    @property
+    def address(self) -> str:
+        """As ``PREFECT_SERVER_DATABASE_CONNECTION_URL`` takes it."""
+        return f"postgresql+asyncpg://prefect@127.0.0.1:{self.port}/postgres"
+
+    def make(self) -> None:
+        """Create the empty cluster, in a folder that its owner may reach."""
+        self.data.mkdir()
+        if self.owner:
+            shutil.chown(self.data, "postgres")
+            for folder in self.data.parents:
+                if folder.stat().st_uid == 0 and not folder.stat().st_mode & 1:
+                    folder.chmod(folder.stat().st_mode | 0o011)
+        self._run("initdb", "-D", str(self.data), "-U", "prefect", "--auth=trust", "--no-sync")
+
+    def start(self) -> None:
+        """Listen; files are not forced to disk, for nothing here outlives the machine."""
+        options = (f"-c listen_addresses=127.0.0.1 -c port={self.port} -c fsync=off "
+                   f"-c unix_socket_directories={self.data}")  # fmt: skip
+        self._run("pg_ctl", "-D", str(self.data), "-w", "-l", str(self.data / "log"),
+                  "-o", options, "start")  # fmt: skip
+
+    def stop(self) -> None:
+        """End it at once."""
+        self._run("pg_ctl", "-D", str(self.data), "-m", "immediate", "stop")
+
+    def ask(self, question: str) -> str:
+        """The answer of ``psql`` to one query, a row a line, columns apart by ``|``."""
+        return self._run("psql", "-h", "127.0.0.1", "-p", str(self.port), "-U", "prefect",
+                         "-d", "postgres", "-At", "-c", question)  # fmt: skip
+
+    def _run(self, program: str, *arguments: str) -> str:
+        done = subprocess.run([*self.owner, str(self.programs / program), *arguments],
+                              cwd=self.data, capture_output=program == "psql",
+                              timeout=120)  # fmt: skip
+        if done.returncode:
+            raise SystemExit(f"{program} ended with {done.returncode}; its log is in {self.data}")
+        return (done.stdout or b"").decode()
