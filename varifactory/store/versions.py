@@ -143,6 +143,11 @@ class Versions(Opened):
         except FileNotFoundError:
             raise StoreMissing(f"{self.backend.show(full)}: not exported yet") from None
 
+    def export_files(self, name: str, version: str | int, path: str = "") -> list[str]:
+        """Paths of the files below a folder of an export, relative to it."""
+        folder = names.export(name, version, path)
+        return [entry.name for entry in self.backend.walk(folder)]
+
     def export_path(self, name: str, version: str | int, path: str = "") -> str:
         """Where an export, or a file of it, lies or would lie: a file path or s3:// URL."""
         return self.backend.show(names.export(name, version, path))
