@@ -4,6 +4,10 @@ import os
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
+YOUNG = 24 * 3600.0
+"""Seconds for which an object of a bucket counts as freshly written. A grace period must be longer
+by the time of a batch, see ``Collecting``."""
+
 
 class Entry(NamedTuple):
     """One stored object; ``name`` is relative to the folder that was listed."""
@@ -29,6 +33,22 @@ class Backend(Protocol):
 
     def size(self, path: str) -> int | None:
         """Bytes of the object, None if it is not there."""
+
+    def modified(self, path: str) -> float | None:
+        """When the object was last written, by the storage's own clock; None if it is gone."""
+
+    def refresh(self, path: str, data: bytes) -> bool:
+        """Make what ``put_once`` found whole and young, so that no collection takes it soon;
+        whether it had to be written again because it was torn.
+
+        ``data`` is what belongs there. On a bucket what is younger than ``YOUNG`` stays as it is.
+        """
+
+    def move(self, path: str, to: str, before: float) -> bool:
+        """Move an object that was last written before a time of the storage's clock.
+
+        False if it is gone or was written since; nobody ever finds it torn.
+        """
 
     def entries(self, folder: str) -> list[Entry]:
         """The objects directly in a folder, none if there is no such folder."""

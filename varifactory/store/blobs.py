@@ -7,29 +7,29 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from varifactory.store import names
-from varifactory.store.base import Opened
 from varifactory.store.errors import BlobCorrupt, BlobLost, StoreError
+from varifactory.store.trash import Trash
 
 _LOG = logging.getLogger("varifactory.store")
 _WRITERS = 8
 """Threads a batch: a durable write waits for the disk or the network, not for the processor."""
 
 
-class Blobs(Opened):
+class Blobs(Trash):
     """Images, masks, adapters by content."""
 
     def put_blob(self, data: bytes, ext: str) -> str:
         """Store bytes durably and return their sha256; ``ext`` is without its dot.
 
-        Bytes that are there already are trusted unless their size shows a torn write.
+        Bytes that are there already are trusted unless their size shows a torn write, and count
+        as written now: garbage collection leaves them to the row that is about to name them.
         """
         if not data:
             raise StoreError(f"an empty {ext} blob cannot be stored")
         sha = hashlib.sha256(data).hexdigest()
         path = names.blob(sha, ext)
-        if not self.backend.put_once(path, data) and self.backend.size(path) != len(data):
+        if not self.backend.put_once(path, data) and self.backend.refresh(path, data):
             _LOG.warning("%s was torn and is replaced", self.backend.show(path))
-            self.backend.put_over(path, data)
         return sha
 
     def put_blobs(self, blobs: Sequence[tuple[bytes, str]]) -> list[str]:
@@ -47,6 +47,8 @@ class Blobs(Opened):
             try:
                 data = self.backend.read(path)
             except FileNotFoundError:
+                if (away := self.put_back(path, sha)) is not None:
+                    return away
                 raise BlobLost(
                     f"{sha}.{ext}", f"{self.backend.show(path)} is lost; {_HEAL}"
                 ) from None

@@ -20,7 +20,10 @@ STAGES = "stages"
 RUNS = "runs"
 DATASETS = "datasets"
 EXPORTS = "exports"
+PINS = "pins"
 TRASH = "trash"
+GC = "gc"
+PROBES = "probes"
 
 
 def plain(what: str, name: str) -> str:
@@ -100,3 +103,13 @@ def export(name: str, version: str | int, path: str = "") -> str:
     folder = f"{EXPORTS}/{plain('data set', name)}/{version_number(version)}"
     steps = [plain("export path", step) for step in path.split("/")] if path else []
     return "/".join([folder, *steps])
+
+
+def pin(name: str) -> str:
+    """Path of a pin."""
+    return f"{PINS}/{plain('pin', name)}.json"
+
+
+def trash(path: str) -> str:
+    """Where an object lies that was moved away."""
+    return f"{TRASH}/{path}"

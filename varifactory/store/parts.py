@@ -7,7 +7,7 @@ import os
 import tempfile
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +19,16 @@ import pyarrow.parquet as pq
 from varifactory.store import names
 from varifactory.store.backend import Backend
 from varifactory.store.errors import PartDamaged
-from varifactory.store.rows import BASE, with_first_part
+from varifactory.store.rows import BASE, HIDES, blob_name, with_first_part
 
 _META = b"varifactory"
 LARGEST = 2**31
 """Bytes; a part is rows of text and numbers, far below: larger ones were not written by us."""
-_MEMORY = 256 * 2**20
+_MEMORY = 128 * 2**20
+BLOB_COLUMNS = "*_blob"
+"""In place of a column's name: every column that names blobs."""
+_DECIDING = frozenset({"key", "status", "made_at", "first_part", HIDES})
+"""Columns that say which row counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,37 @@ class PartRef:
     bytes: int
 
 
+class Wanted(NamedTuple):
+    """What is wanted of a table: some columns, some keys; None is all."""
+
+    columns: frozenset[str] | None = None
+    keys: frozenset[str] | None = None
+
+    @classmethod
+    def asked(cls, columns: Sequence[str] | None, keys: Collection[str] | None) -> "Wanted":
+        """As a reader of a table words it."""
+        return cls(
+            None if columns is None else frozenset(columns),
+            None if keys is None else frozenset(keys),
+        )
+
+    def has(self, column: str) -> bool:
+        """Whether a column is read: those that decide which row counts always are."""
+        if self.columns is None or column in _DECIDING or column in self.columns:
+            return True
+        return BLOB_COLUMNS in self.columns and blob_name(column)
+
+    def of(self, table: pa.Table) -> pa.Table:
+        """The rows of the wanted keys."""
+        if self.keys is None:
+            return table
+        wanted = [key in self.keys for key in table["key"].to_pylist()]
+        return table if all(wanted) else table.filter(pa.array(wanted, pa.bool_()))
+
+
+ALL = Wanted()
+
+
 class Part(NamedTuple):
     """A part that was read and found whole; ``table`` has its first parts filled in."""
 
@@ -43,10 +78,11 @@ class Part(NamedTuple):
     table: pa.Table
     replaces: frozenset[str]
     size: int
+    rows: int
 
     @property
     def ref(self) -> PartRef:
-        return PartRef(self.name, len(self.table), self.size)
+        return PartRef(self.name, self.rows, self.size)
 
 
 def encode(
@@ -75,8 +111,8 @@ def encode(
     return f"part-{hashlib.sha256(data).hexdigest()}.parquet", data
 
 
-def decode(data: bytes, name: str, stage: str, spec: str) -> Part:
-    """The part in these bytes.
+def decode(data: bytes, name: str, stage: str, spec: str, wanted: Wanted = ALL) -> Part:
+    """The part in these bytes; of a part that is not wanted whole only the columns are read.
 
     Raises:
         PartDamaged: if the bytes are not those of the name, or hold no rows of this stage.
@@ -84,20 +120,20 @@ def decode(data: bytes, name: str, stage: str, spec: str) -> Part:
     if f"part-{hashlib.sha256(data).hexdigest()}.parquet" != name:
         raise PartDamaged(f"{name}: its {len(data)} bytes are not those it is named after")
     try:
-        table = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True).read(
-            use_threads=False
-        )
-        about = json.loads((table.schema.metadata or {})[_META])
+        file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+        schema = file.schema_arrow
+        read = [column for column in schema.names if wanted.has(column)]
+        table = file.read(None if wanted.columns is None else read, use_threads=False).select(read)
+        about = json.loads((schema.metadata or {})[_META])
         written_for, replaces = (about["stage"], about["spec"]), frozenset(about["replaces"])
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         raise PartDamaged(f"{name}: no part of ours ({type(error).__name__})") from error
     if written_for != (stage, spec):
         raise PartDamaged(f"{name}: belongs to {written_for[0]!r}, spec {written_for[1]!r}")
-    if any(f.name not in table.schema.names or table.schema.field(f.name).type != f.type
-           for f in BASE):  # fmt: skip
+    if any(f.name not in schema.names or schema.field(f.name).type != f.type for f in BASE):
         raise PartDamaged(f"{name}: lacks the columns every stage has")
     table = with_first_part(table.replace_schema_metadata(None), name[5:69])
-    return Part(name, table, replaces, len(data))
+    return Part(name, table, replaces, len(data), len(table))
 
 
 class PartReader:
@@ -106,26 +142,35 @@ class PartReader:
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
 
-    def read(self, stage: str, spec: str, name: str, fresh: bool = False) -> Part:
+    def read(
+        self, stage: str, spec: str, name: str, wanted: Wanted = ALL, fresh: bool = False
+    ) -> Part:
         """One part, from the nearest place that has it; ``fresh`` goes to the store itself.
+
+        It has at least the wanted columns, and of all its rows those of the wanted keys.
 
         Raises:
             FileNotFoundError: if it is gone.
             PartDamaged: if what is there is not what the name says.
         """
         if not fresh and (known := _RECENT.get((stage, spec, name))) is not None:
-            return known
+            return known._replace(table=wanted.of(known.table))
+        part = self._decoded(stage, spec, name, wanted, fresh)
+        if wanted.columns is None:
+            _RECENT.put((stage, spec, name), part)
+        return part._replace(table=wanted.of(part.table))
+
+    def _decoded(self, stage: str, spec: str, name: str, wanted: Wanted, fresh: bool) -> Part:
         data = None if fresh else self._from_disk(name)
         try:
             if data is None:
                 raise PartDamaged("not on this disk")
-            part = decode(data, name, stage, spec)
+            return decode(data, name, stage, spec, wanted)
         except PartDamaged:
             data = self.backend.read(names.part(stage, spec, name), LARGEST)
-            part = decode(data, name, stage, spec)
+            part = decode(data, name, stage, spec, wanted)
             self.keep(name, data)
-        _RECENT.put((stage, spec, name), part)
-        return part
+            return part
 
     def _from_disk(self, name: str) -> bytes | None:
         if not self.backend.remote:

@@ -16,7 +16,6 @@ from varifactory.store.errors import StoreError, StoreMissing, StoreUnsafe
 FORMAT = 1
 """Raised when an older varifactory could misread a store."""
 _LOG = logging.getLogger("varifactory.store")
-_PROBES = "probes"
 
 
 class Capabilities(BaseModel):
@@ -72,7 +71,7 @@ class Prepared(Opened):
 
     def _creates_once(self) -> bool:
         """Write a probe twice; the second must find the first and leave its bytes."""
-        path = f"{_PROBES}/{secrets.token_hex(8)}"
+        path = f"{names.PROBES}/{secrets.token_hex(8)}"
         first, second = b"first", b"second"
         try:
             # Its answer may be "taken" by our own write, if the network lost the first answer.

@@ -32,7 +32,12 @@ _BLOB_PATTERN = r"^[0-9a-f]{64}\.[a-z0-9]{1,16}$"
 
 def blob_columns(table: pa.Table) -> list[str]:
     """The columns that name blobs."""
-    return [name for name in table.column_names if name.endswith("_blob")]
+    return [name for name in table.column_names if blob_name(name)]
+
+
+def blob_name(column: str) -> bool:
+    """Whether a column of this name names blobs."""
+    return column.endswith("_blob")
 
 
 def prepared(table: pa.Table, where: str) -> pa.Table:

@@ -10,9 +10,11 @@ import os
 import random
 import time
 from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
 
+from varifactory.store import backend
 from varifactory.store.backend import Entry, unsafe_allowed
 from varifactory.store.errors import (
     StoreDenied,
@@ -160,6 +162,36 @@ class S3Backend:
         except FileNotFoundError:
             return None
 
+    def modified(self, path: str) -> float | None:
+        try:
+            found: float = self._call("head_object", path)["LastModified"].timestamp()
+        except FileNotFoundError:
+            return None
+        return found
+
+    def refresh(self, path: str, data: bytes) -> bool:
+        try:
+            head = self._call("head_object", path)
+        except FileNotFoundError:
+            head = {"ContentLength": None}
+        torn = bool(head["ContentLength"] != len(data))
+        if torn or _age(head) >= backend.YOUNG:
+            self.put_over(path, data)
+        return torn
+
+    def move(self, path: str, to: str, before: float) -> bool:
+        modified = self.modified(path)
+        if modified is None or modified >= before:
+            return False
+        try:
+            self._call(
+                "copy_object", to, CopySource={"Bucket": self.bucket, "Key": self.prefix + path}
+            )
+        except FileNotFoundError:
+            return False
+        self.delete(path)
+        return True
+
     def entries(self, folder: str) -> list[Entry]:
         return [item for page in self._pages(folder, "/") for item in page[0]]
 
@@ -224,6 +256,13 @@ class S3Backend:
             f"no S3 answer from {_endpoint()} for {where} ({kind}): check AWS_ENDPOINT_URL and "
             "that the server is up"
         )
+
+
+def _age(head: dict[str, Any]) -> float:
+    """Seconds since an object was written; both times are the server's where it tells its own."""
+    told = head.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+    now = parsedate_to_datetime(told).timestamp() if told else time.time()
+    return float(now - head["LastModified"].timestamp())
 
 
 def _endpoint() -> str:

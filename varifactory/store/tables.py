@@ -98,7 +98,7 @@ class Tables(Trash):
 
         Of a large table only ``columns`` and the rows of ``keys`` are ever held in memory.
         """
-        wanted = _wanted(columns, keys)
+        wanted = Wanted.asked(columns, keys)
         return _select(winners(self._history(stage, spec, wanted)), columns)
 
     def rows_of(self, stage: str, spec: str, parts: Iterable[str]) -> pa.Table:
@@ -119,7 +119,7 @@ class Tables(Trash):
         keys: Collection[str] | None = None,
     ) -> pa.Table:
         """Every row that was not replaced, tombstones among them, ``first_part`` filled in."""
-        return _select(self._history(stage, spec, _wanted(columns, keys)), columns)
+        return _select(self._history(stage, spec, Wanted.asked(columns, keys)), columns)
 
     def _history(self, stage: str, spec: str, wanted: Wanted) -> pa.Table:
         live = self._live(stage, spec, wanted)
@@ -163,7 +163,7 @@ class Tables(Trash):
 
     def parts(self, stage: str, spec: str) -> list[PartRef]:
         """The parts that are not replaced, by name."""
-        live = self._live(stage, spec, _wanted((), None))
+        live = self._live(stage, spec, Wanted.asked((), None))
         return sorted((part.ref for part in live), key=lambda ref: ref.name)
 
     def _hide(self, stage: str, spec: str, rows: pa.Table, reason: str) -> PartRef:
@@ -293,12 +293,6 @@ class Tables(Trash):
         if name not in self._told:
             self._told.add(name)
             _LOG.warning("%s", text)
-
-
-def _wanted(columns: Sequence[str] | None, keys: Collection[str] | None) -> Wanted:
-    return Wanted(
-        None if columns is None else frozenset(columns), None if keys is None else frozenset(keys)
-    )
 
 
 def _replaced(parts: Mapping[str, Part]) -> set[str]:
