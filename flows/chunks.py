@@ -28,8 +28,8 @@ from varifactory.store import Store, StoreError, StoreMissing
 
 log = logging.getLogger("varifactory")
 
-POOLS = ("cpu", "gpu")
-"""Work pools, and the deployments of ``work`` on them."""
+DEPLOYED = {"cpu": "work/work", "gpu": "work/work-gpu"}
+"""The deployment of ``work`` on each work pool."""
 LOOK = 2.0
 """Seconds between two looks at the runs of all chunks: one request each."""
 TRIES = 3
@@ -189,13 +189,13 @@ class _Office:
         keep_chunk(self._store, name, chunk)
         try:
             begun = run_deployment(
-                f"work/{pool}",
+                DEPLOYED[pool],
                 parameters={"store": self._store.url, "run": self._run, "chunk": name},
                 flow_run_name=name, timeout=0,
             )  # fmt: skip
         except ObjectNotFound:
             raise RecipeError(
-                f"run.runner is 'workers', and Prefect's server has no deployment work/{pool}: "
+                f"run.runner is 'workers', and Prefect's server has no deployment {DEPLOYED[pool]}: "
                 "run `make deploy`, or set run.runner to threads"
             ) from None
         assert isinstance(begun, FlowRun)

@@ -6,11 +6,11 @@ import os
 import time
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,10 +22,15 @@ from flows.runners import Crew
 from varifactory import records
 from varifactory.errors import FactoryError
 from varifactory.keys import spec_of
+from varifactory.items import Outcome
 from varifactory.recipe import Recipe
-from varifactory.shards import Plan, plan_shards, stopping
+from varifactory.savings import Savings
+from varifactory.shards import Plan, plan_shards, shard_size, stopping
 from varifactory.stages import Row
 from varifactory.store import Store
+
+REMEMBERED = 64 * 2**20
+"""Bytes of a stage's rows that a run keeps at hand between two looks at it."""
 
 UNDER_WAY = "raised by a run under way"
 """Note on an error that ended a run, unlike one that kept it from starting."""
@@ -63,6 +68,7 @@ class FactoryRun:
     specs: dict[str, dict[str, Any]] = field(default_factory=dict)
     lost_blobs: list[str] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    task_runs: int = 0
     crew: Crew = field(init=False)
 
     def __post_init__(self) -> None:
@@ -118,6 +124,7 @@ class FactoryRun:
             "counts": self.counts(),
             "specs": self.specs,
             "notices": self.notices,
+            "estimate": self.estimate,
         }
         self.store.put_run_object(self.id, "ended.json", json.dumps(ended, default=str).encode())
 
@@ -142,10 +149,16 @@ class FactoryRun:
         began = time.perf_counter()
         spec = spec_of(stage, fields)
         self.specs[f"{stage}/{spec}"] = dict(fields)
-        size = size or self.recipe.run.shard_size
+        asked = size or self.recipe.run.shard_size
+        size = shard_size(len(rows), asked, self.recipe.run.workers, self.task_runs)
         plan = plan_shards(
-            self.store, self.id, stage, spec, rows, size=size, round=round, together=together
-        )
+            self.store, self.id, stage, spec, rows, size=size, round=round, together=together,
+            known=self.tables.pop((stage, spec), None),
+        )  # fmt: skip
+        if plan.missing and self.before_work:
+            ask, self.before_work = self.before_work, None
+            ask()
+        self.task_runs += len(plan.shards)
         self._work(work, plan, extra or {})
         kept = self._rows(plan)
         self._count(stage, plan, kept, time.perf_counter() - began)
@@ -165,11 +178,31 @@ class FactoryRun:
             raise _worst(troubles, plan)
 
     def _rows(self, plan: Plan) -> list[Row]:
-        table = self.store.rows(plan.stage, plan.spec)
+        table = self.store.rows(plan.stage, plan.spec) if plan.missing else plan.table
+        if not plan.missing and table.nbytes < REMEMBERED:
+            self.tables[plan.stage, plan.spec] = table
         wanted = pc.is_in(table["key"], value_set=pa.array(plan.keys, pa.string()))
+        kept = table.filter(wanted)
+        self.savings.add(kept)
         unread = [name for name in records.PROVENANCE if name in table.column_names]
-        rows: list[Row] = table.filter(wanted).drop_columns(unread).to_pylist()
+        rows: list[Row] = kept.drop_columns(unread).to_pylist()
         return rows
+
+    def leave(self, name: str, data: bytes) -> None:
+        """Leave something small beside the run's record, for its tasks."""
+        self.store.put_run_object(self.id, name, data)
+
+    def hide(self, stage: str, spec: str, keys: Sequence[str], reason: str) -> None:
+        """Hide rows, so that this run makes them again."""
+        if keys:
+            self.store.invalidate(stage, spec, keys, reason)
+
+    def outlook(
+        self, found: Mapping[str, Outcome], made: Sequence[Row], said: Mapping[str, Any]
+    ) -> Mapping[str, Outcome]:
+        """What became of edits. A plan, which knows less, takes here what may become of them."""
+        del made, said
+        return found
 
     def _count(self, stage: str, plan: Plan, rows: Sequence[Row], seconds: float) -> None:
         statuses = Counter(row["status"] for row in rows)

@@ -1,7 +1,7 @@
 """One chunk of a stage, on the machine of a worker: shards that a run elsewhere has planned.
 
-Runs of it are begun by a run whose recipe says ``run.runner: workers``; it is deployed as ``cpu``
-and ``gpu``, one work pool each.
+Runs of it are begun by a run whose recipe says ``run.runner: workers``; it is deployed on
+both work pools, ``cpu`` and ``gpu``.
 """
 
 from typing import Any

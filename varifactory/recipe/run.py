@@ -19,7 +19,7 @@ class Run(Part):
 
     Runner, shards, batches, workers and retries change no artifact. ``device`` and ``threads`` do:
     of a model on a CPU the threads and the padded batch are in the spec, of one on a card they are
-    not. ``compile`` and ``channels_last`` are in no spec: they move pixels by the rounding of a card.
+    not. ``compile`` and ``channels_last`` are in no spec: they move pixels by a card's rounding.
     """
 
     runner: Literal["threads", "workers", "dask"] = Field(
