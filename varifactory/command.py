@@ -9,6 +9,7 @@ import click
 from varifactory import __version__
 from varifactory.calibration.command import calibrate
 from varifactory.commands.decide import decide
+from varifactory.commands.diff import diff
 from varifactory.commands.doctor import doctor
 from varifactory.commands.export_adapter import export_adapter
 from varifactory.commands.gallery import gallery
@@ -23,7 +24,9 @@ def main() -> None:
     """Look after a store of varifactory. Data sets are made by the flows: python -m flows.study."""
 
 
-for command in (calibrate, decide, doctor, export_adapter, gallery, invalidate, status, verify):
+for command in (
+    calibrate, decide, diff, doctor, export_adapter, gallery, invalidate, status, verify,
+):  # fmt: skip
     main.add_command(command)
 
 

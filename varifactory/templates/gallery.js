@@ -12,6 +12,7 @@
   const contours = byId("contours");
   const links = [...document.querySelectorAll("[data-page]")];
   const total = index.counts.flat().reduce((sum, row) => sum + row[row.length - 1], 0);
+  const things = index.things ?? "edits";
   const format = (number) => number.toLocaleString("en");
 
   const chosen = () => selects.map((select) => (select.value === "" ? -1 : Number(select.value)));
@@ -63,7 +64,7 @@
         link.hidden = page < 0 || page >= matches.length;
       } else {
         link.classList.toggle("empty", matches[page] === 0);
-        link.title = `${format(matches[page])} of the edits shown`;
+        link.title = `${format(matches[page])} of the ${things} shown`;
       }
       if (!link.hidden) link.href = index.files[page] + (fragment === "" ? "" : `#${fragment}`);
     }
@@ -95,8 +96,8 @@
     const everywhere = matches.reduce((sum, count) => sum + count, 0);
     labelOptions(wanted);
     byId("shown").textContent = filtered
-      ? `${format(everywhere)} of ${format(total)} edits match, ${format(shown)} on this page`
-      : `${format(total)} edits, ${format(shown)} on this page`;
+      ? `${format(everywhere)} of ${format(total)} ${things} match, ${format(shown)} on this page`
+      : `${format(total)} ${things}, ${format(shown)} on this page`;
     const elsewhere = matches.findIndex((count) => count > 0);
     byId("none-here").hidden = shown > 0 || total === 0;
     const jump = byId("jump");

@@ -1,0 +1,39 @@
+"""Data set versions by the names that people give them: ``NAME`` or ``NAME@VERSION``."""
+
+from varifactory.errors import FactoryError
+from varifactory.store import Manifest, Store
+
+
+def named(store: Store, name: str) -> Manifest:
+    """The manifest of ``NAME@VERSION``, of the highest version where none is given.
+
+    Raises:
+        StoreMissing: naming the data sets or versions there are.
+    """
+    dataset, _, version = name.partition("@")
+    return store.dataset(dataset, version or None)
+
+
+def last_two(store: Store, name: str) -> tuple[Manifest, Manifest]:
+    """The two highest versions of a data set, the older first.
+
+    Raises:
+        FactoryError: a version was named, or there is one alone.
+    """
+    dataset, mark, _ = name.partition("@")
+    if mark:
+        raise FactoryError(
+            f"{name} is one version: name another beside it, or {dataset} alone for its last two"
+        )
+    latest = store.dataset(dataset)
+    numbers = dict(store.datasets())[dataset]
+    if len(numbers) < 2:
+        raise FactoryError(
+            f"data set {dataset!r} has version {latest.version} alone: name a second data set"
+        )
+    return store.dataset(dataset, numbers[-2]), latest
+
+
+def title(manifest: Manifest) -> str:
+    """``NAME@VERSION``."""
+    return f"{manifest.name}@{manifest.version}"
