@@ -10,6 +10,8 @@ from varifactory.store.errors import StoreError
 
 PART = re.compile(r"part-[0-9a-f]{64}\.parquet")
 BLOB = re.compile(r"([0-9a-f]{64})\.([a-z0-9]{1,16})")
+USE = re.compile(r"uses-[A-Za-z0-9_-]+-([0-9a-f]{64})")
+"""What a run leaves beside its record for a spec it works with: its name says it all."""
 _PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 # Windows opens a device, not a file, under these names whatever the extension.
 _DEVICES = {"con", "prn", "aux", "nul"} | {f"{d}{n}" for d in ("com", "lpt") for n in range(1, 10)}
@@ -83,6 +85,11 @@ def run(run_id: str) -> str:
 def run_object(run_id: str, name: str) -> str:
     """Path of something a run left beside its record."""
     return f"{RUNS}/{plain('run', run_id)}/{plain('run object', name)}"
+
+
+def use(run_id: str, stage_name: str, spec: str) -> str:
+    """Path of a run's note that it works with a spec."""
+    return run_object(run_id, f"uses-{stage_name}-{spec}")
 
 
 def dataset(name: str, version: int) -> str:

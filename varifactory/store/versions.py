@@ -59,6 +59,10 @@ class Versions(Opened):
         """Keep something small beside a run's record; a second one of that name replaces it."""
         self.backend.put_over(names.run_object(run_id, name), data)
 
+    def use_spec(self, run_id: str, stage: str, spec: str) -> None:
+        """Note that a run works with a spec, before it looks what is there: collection keeps it."""
+        self.backend.put_once(names.use(run_id, stage, spec), b"used")
+
     def get_run_object(self, run_id: str, name: str) -> bytes:
         """What was kept beside a run's record."""
         path = names.run_object(run_id, name)

@@ -1,0 +1,147 @@
+"""Pins: what people want to be kept, by a name of its own, with who said so and why."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from varifactory.store import names
+from varifactory.store.errors import StoreError, StoreMissing, VersionTaken
+from varifactory.store.versions import Versions
+
+_LIMIT = 2**20
+"""Bytes; a pin names a few things."""
+_Text = Annotated[str, Field(max_length=1000)]
+
+
+class Pin(BaseModel):
+    """What garbage collection keeps because a person said so."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    who: _Text
+    when: AwareDatetime
+    note: _Text = ""
+    specs: tuple[str, ...] = Field((), max_length=1000)
+    """Whole specs, whatever stage: all their rows and the blobs these name."""
+    versions: tuple[tuple[str, int], ...] = Field((), max_length=1000)
+    """Data set versions, which then cannot be dropped."""
+    runs: tuple[str, ...] = Field((), max_length=1000)
+    """Runs: all specs they used, and what they left beside their records."""
+
+    @field_validator("name")
+    @classmethod
+    def _is_plain(cls, value: str) -> str:
+        return names.plain("pin", value)
+
+    @field_validator("specs")
+    @classmethod
+    def _are_specs(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(names.plain("spec", spec) for spec in value)
+
+    @field_validator("runs")
+    @classmethod
+    def _are_runs(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(names.plain("run", run) for run in value)
+
+
+class Pinned(Versions):
+    """A store's pins."""
+
+    def pin(
+        self,
+        name: str,
+        who: str,
+        *,
+        specs: tuple[str, ...] = (),
+        versions: tuple[tuple[str, int], ...] = (),
+        runs: tuple[str, ...] = (),
+        note: str = "",
+    ) -> Pin:
+        """Keep things until the pin is taken out; equal pins of two people are one.
+
+        Raises:
+            StoreMissing: a version, run or spec that is not there.
+            VersionTaken: the name pins something else.
+            StoreError: nothing to pin, or a name that cannot be used.
+        """
+        pin = self._pin({
+            "name": name, "who": who, "when": datetime.now(UTC), "note": note,
+            "specs": tuple(sorted(set(specs))), "versions": tuple(sorted(set(versions))),
+            "runs": tuple(sorted(set(runs))),
+        })  # fmt: skip
+        self._require(pin)
+        data = pin.model_dump_json(indent=1).encode()
+        held = self._read(name, self._hold(names.pin(name), data))
+        if _content(held) != _content(pin):
+            raise VersionTaken(
+                f"pin {name!r} is taken by {held.who} since {held.when:%Y-%m-%d}: choose another "
+                "name, or take that pin out first (varifactory pin --out)"
+            )
+        return held
+
+    def unpin(self, name: str) -> Pin:
+        """Take a pin out, which needs the right to delete; returns what it kept.
+
+        Raises:
+            StoreMissing: there is no such pin.
+        """
+        path = names.pin(name)
+        try:
+            pin = self._read(name, self.backend.read(path, _LIMIT))
+        except FileNotFoundError:
+            there = [entry.name.removesuffix(".json") for entry in self.backend.entries(names.PINS)]
+            raise StoreMissing(f"no pin {name!r}: there are {sorted(there) or 'none'}") from None
+        self.backend.delete(path)
+        return pin
+
+    def pins(self) -> list[Pin]:
+        """All pins, by name.
+
+        Raises:
+            StoreError: one that cannot be read, for nobody knows what it keeps.
+        """
+        found = []
+        for entry in self.backend.entries(names.PINS):
+            path = f"{names.PINS}/{entry.name}"
+            try:
+                data = self.backend.read(path, _LIMIT)
+            except FileNotFoundError:
+                continue  # taken out since it was listed
+            found.append(self._read(entry.name.removesuffix(".json"), data))
+        return sorted(found, key=lambda pin: pin.name)
+
+    def _require(self, pin: Pin) -> None:
+        if not (pin.specs or pin.versions or pin.runs):
+            raise StoreError(f"pin {pin.name!r} keeps nothing: name a spec, a version or a run")
+        for name, version in pin.versions:
+            self.dataset(name, version)
+        for run in pin.runs:
+            self.read_run(run)
+        if pin.specs:
+            stages = self.backend.folders(names.STAGES)
+            there = {s for stage in stages for s in self.backend.folders(f"{names.STAGES}/{stage}")}
+            if unknown := sorted(set(pin.specs) - there):
+                raise StoreMissing(f"no rows of spec {unknown[0]!r} in {self.backend.show('')}")
+
+    def _read(self, name: str, data: bytes) -> Pin:
+        where = self.backend.show(names.pin(name))
+        try:
+            pin = Pin.model_validate_json(data)
+        except (ValidationError, StoreError, RecursionError) as error:
+            raise StoreError(f"{where} is no pin of this version of varifactory: {error}") from None
+        if pin.name != name:
+            raise StoreError(f"{where} calls itself {pin.name!r}: it was moved or edited")
+        return pin
+
+    def _pin(self, fields: dict[str, Any]) -> Pin:
+        try:
+            return Pin.model_validate(fields)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            raise StoreError(f"this cannot be pinned: {first['loc']}: {first['msg']}") from None
+
+
+def _content(pin: Pin) -> tuple[Any, ...]:
+    return pin.specs, pin.versions, pin.runs
