@@ -149,6 +149,7 @@ class FactoryRun:
         began = time.perf_counter()
         spec = spec_of(stage, fields)
         self.specs[f"{stage}/{spec}"] = dict(fields)
+        self.store.use_spec(self.id, stage, spec)
         asked = size or self.recipe.run.shard_size
         size = shard_size(len(rows), asked, self.recipe.run.workers, self.task_runs)
         plan = plan_shards(
