@@ -11,6 +11,7 @@ from varifactory.calibration.command import calibrate
 from varifactory.commands.decide import decide
 from varifactory.commands.diff import diff
 from varifactory.commands.doctor import doctor
+from varifactory.commands.export import export
 from varifactory.commands.export_adapter import export_adapter
 from varifactory.commands.gallery import gallery
 from varifactory.commands.invalidate import invalidate
@@ -25,7 +26,7 @@ def main() -> None:
 
 
 for command in (
-    calibrate, decide, diff, doctor, export_adapter, gallery, invalidate, status, verify,
+    calibrate, decide, diff, doctor, export, export_adapter, gallery, invalidate, status, verify,
 ):  # fmt: skip
     main.add_command(command)
 
