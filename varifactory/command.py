@@ -17,6 +17,7 @@ from varifactory.commands.gallery import gallery
 from varifactory.commands.invalidate import invalidate
 from varifactory.commands.status import status
 from varifactory.commands.verify import verify
+from varifactory.commands.why import why
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,6 +28,7 @@ def main() -> None:
 
 for command in (
     calibrate, decide, diff, doctor, export, export_adapter, gallery, invalidate, status, verify,
+    why,
 ):  # fmt: skip
     main.add_command(command)
 

@@ -96,8 +96,7 @@ def compared(before: Side, after: Side, confidence: float = 0.95) -> Comparison:
     found = compare(before.rows, after.rows, source_names(before.rows, after.rows, files))
     apart = _apart(before, after, found)
     moved = {
-        name: shifts(before.rows, after.rows, column, confidence)
-        for column, name in GROUPS.items()
+        name: shifts(before.rows, after.rows, column, confidence) for column, name in GROUPS.items()
     }
     return Comparison(before, after, _rounded(before, after, found, apart), moved, apart)
 

@@ -1,0 +1,189 @@
+"""What came of an item: the versions that hold it, why they hold it so, and what hangs on it."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from varifactory.arms import held_out, mixture
+from varifactory.errors import FactoryError
+from varifactory.history.ledger import Found, Ledger
+from varifactory.history.lineage import SHOWN, Teller
+from varifactory.history.story import Story
+from varifactory.history.versions import title
+from varifactory.loading import items_table
+from varifactory.recipe import Recipe
+from varifactory.stages import Row
+from varifactory.store import Manifest, StoreError
+from varifactory.training import plan_cells
+from varifactory.wording import status_word
+
+HANGING = {
+    "sources": (("masks", "source_key"), ("edits", "source_key"), ("predictions", "source_key")),
+    "prompts": (("edits", "prompt_key"),),
+    "masks": (("edits", "mask_key"),),
+    "edits": (("verdicts", "edit_key"), ("decisions", "edit_key")),
+    "training": (("predictions", "training_key"), ("checkpoints", "training_key")),
+}  # fmt: skip
+"""Stage -> stages whose rows name its items, and in which column."""
+HOLDING = {"sources": "source_key", "edits": "edit_key", "verdicts": "verdict_key"}
+"""Stage -> column of a version's items that names its items."""
+THRESHOLDS = {
+    "sources": (), "masks": (("masks", "gate"),), "edits": (("edits", "gate"),),
+    "verdicts": (("verdicts",),), "decisions": (),
+}  # fmt: skip
+"""Stage that decided -> parts of the recipe whose limits it compared with."""
+LIMITS = ("min_", "max_", "feasibility", "decision")
+"""How those keys of ``verdicts`` begin that decide; the others say who judges."""
+
+
+def consequences(teller: Teller, found: Found) -> list[Story]:
+    """Verdicts, versions, other attempts, training cells: whatever there is of them."""
+    told = _judged(teller, found)
+    told += _siblings(teller, found)
+    holders = list(_holders(teller.ledger, found))
+    told += [_version(manifest, row) for manifest, row in holders]
+    told += _cells(teller.ledger, found, holders)
+    return told + _hanging(teller.ledger, found)
+
+
+def _judged(teller: Teller, found: Found) -> list[Story]:
+    """What judges and people said of an edit; edits with equal pixels share a verdict."""
+    if found.stage != "edits":
+        return []
+    ledger, row = teller.ledger, found.row
+    said = ledger.where("verdicts", "pixel_sha256", {row["pixel_sha256"]} - {None})
+    own = [one for one in said if one.row["attribute"] == row["attribute"]]
+    words = ledger.where("decisions", "edit_key", {found.key})
+    return [teller.alone(one) for one in [*own, *words]]
+
+
+def _siblings(teller: Teller, found: Found) -> list[Story]:
+    """Other attempts at the same edit, by the same editor and spec."""
+    if found.stage != "edits":
+        return []
+    same = ("source_key", "attribute", "feasibility", "index", "editor")
+    others = [
+        one
+        for one in teller.ledger.where("edits", "source_key", {found.row["source_key"]})
+        if one.key != found.key
+        and one.spec == found.spec
+        and all(one.row[name] == found.row[name] for name in same)
+    ]
+    return [
+        Story("attempt", one.key, f"attempt {(one.row['attempt'] or 0) + 1}: edit "
+              f"{one.key[:SHOWN]}, {one.row['value']!r}, {one.row['status']}",
+              {"reason": one.row["reason"]})
+        for one in sorted(others, key=lambda one: (one.row["attempt"] or 0, one.key))
+    ]  # fmt: skip
+
+
+def _holders(ledger: Ledger, found: Found) -> Iterator[tuple[Manifest, Row]]:
+    """Every version that holds the item, with its row there; the newest first."""
+    column = HOLDING.get(found.stage)
+    if column is None:
+        return
+    for name, numbers in ledger.store.datasets():
+        for number in reversed(numbers):
+            manifest = ledger.store.dataset(name, number)
+            try:
+                rows = items_table(ledger.store, manifest)
+            except StoreError:
+                continue  # `verify` tells of a damaged version
+            kind = "source" if found.stage == "sources" else "edit"
+            for row in _rows(rows, column, found.key):
+                if row["kind"] == kind:
+                    yield manifest, row
+
+
+def _rows(table: Any, column: str, key: str) -> list[Row]:
+    import pyarrow.compute as pc
+
+    wanted = pc.fill_null(pc.equal(table[column], key), False)
+    rows: list[Row] = table.filter(wanted).to_pylist()
+    return rows
+
+
+def _version(manifest: Manifest, row: Row) -> Story:
+    """Why the item has the status that it has there."""
+    facts = {
+        "status": f"{status_word(row)}, decided by the stage {row['stage']}",
+        "reason": row["reason"],
+        "limits": limits(manifest.recipe, str(row["stage"])),
+        "scores": {name: row[name] for name in ("presence", "class_score", "judged_feasibility",
+                                                "measured_value", "measured_class")},
+        "split": row["split"], "paired": row["paired"], "forced": row["forced"],
+        "made": f"{manifest.created_at:%Y-%m-%d %H:%M} by {manifest.actor}, run {manifest.run_id}",
+    }  # fmt: skip
+    return Story("version", title(manifest), f"in {title(manifest)}", facts)
+
+
+def limits(recipe: Mapping[str, Any], stage: str) -> dict[str, Any]:
+    """The thresholds of a recipe that a stage's decision was compared with."""
+    found: dict[str, Any] = {}
+    for path in THRESHOLDS.get(stage, ()):
+        place: Any = recipe
+        for name in path:
+            place = (place or {}).get(name)
+        for name, value in (place or {}).items():
+            if len(path) > 1 or name.startswith(LIMITS):
+                found[".".join((*path, name))] = value
+    return found
+
+
+def _cells(
+    ledger: Ledger, found: Found, holders: list[tuple[Manifest, Row]]
+) -> list[Story]:  # fmt: skip
+    """Training cells that saw the item, as the runs that trained planned them."""
+    usable = [manifest for manifest, row in holders if row["status"] == "ok"]
+    if found.stage not in ("edits", "sources") or "training" not in ledger.stages():
+        return []
+    told: dict[str, Story] = {}
+    for manifest in usable:
+        for run in ledger.runs:
+            record = ledger.run(run)
+            specs = [name.split("/")[1] for name in record.get("specs") or {}
+                     if name.startswith("training/")]  # fmt: skip
+            if specs and (record.get("recipe") or {}).get("name") == manifest.name:
+                told |= _cells_of(ledger, found, manifest, record["recipe"], specs[0])
+    return list(told.values())
+
+
+def _cells_of(
+    ledger: Ledger, found: Found, manifest: Manifest, recipe: Mapping[str, Any], spec: str
+) -> dict[str, Story]:
+    items: list[Row] = items_table(ledger.store, manifest).to_pylist()
+    try:
+        read = Recipe.parse(recipe)
+        planned = plan_cells(spec, read, items, items)
+    except FactoryError:
+        return {}  # another version of the recipe's keys, or a data set that it cannot train on
+    trained = ledger.of_keys("training", [cell["key"] for cell in planned])
+    return {
+        key: Story("training cell", key, f"trained on in cell {key[:SHOWN]}: {cell.row['arm']}, "
+                   f"seed {cell.row['seed']}, {cell.row['status']}",
+                   {"test_top1": cell.row.get("test_top1"), "run": cell.row.get("run"),
+                    "data set": title(manifest)})
+        for key, cell in trained.items()
+        if found.key in _seen(read, cell.row, items)
+    }  # fmt: skip
+
+
+def _seen(recipe: Recipe, cell: Row, items: list[Row]) -> set[str]:
+    """Keys of the edits and source images that a cell trained on or was scored on."""
+    images = mixture(cell["arm"], items, items, cell["seed"], editor=recipe.edits.editor)
+    rows = [*images.real, *images.edits, *held_out(items, "validation"), *held_out(items, "test")]
+    return {str(row["edit_key"] or row["source_key"]) for row in rows}
+
+
+def _hanging(ledger: Ledger, found: Found) -> list[Story]:
+    told = []
+    for stage, column in HANGING.get(found.stage, ()):
+        if stage not in ledger.stages():
+            continue
+        rows = [one.row for one in ledger.where(stage, column, {found.key})]
+        if rows:
+            statuses = dict(Counter(str(row["status"]) for row in rows))
+            keys = [row["key"][:SHOWN] for row in rows[:5]]
+            facts = {"statuses": statuses, "keys": keys}
+            told.append(Story("downstream", stage, f"{len(rows):,} of {stage} hang on it", facts))
+    return told
