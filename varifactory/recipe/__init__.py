@@ -16,6 +16,7 @@ from varifactory.recipe.adaptation import Adaptation
 from varifactory.recipe.edits import EditGate, Edits, SecondEditor
 from varifactory.recipe.masks import MaskGate, Masks
 from varifactory.recipe.part import Checkpoint, Count, Name, Part, Share
+from varifactory.recipe.prices import Prices
 from varifactory.recipe.prompts import Price, Prompts
 from varifactory.recipe.review import Review
 from varifactory.recipe.run import Report, Run
@@ -26,7 +27,7 @@ from varifactory.recipe.verdicts import Verdicts
 
 __all__ = [
     "ARMS", "FINGERPRINT_VERSION", "NOT_IDENTITY", "Adaptation", "Checkpoint", "Count", "EditGate",
-    "Edits", "MaskGate", "Masks", "Price", "Prompts", "Recipe", "Report", "Review", "Run",
+    "Edits", "MaskGate", "Masks", "Price", "Prices", "Prompts", "Recipe", "Report", "Review", "Run",
     "SecondEditor", "Share", "Sources", "Split", "Training", "Verdicts", "World",
 ]  # fmt: skip
 
@@ -38,6 +39,7 @@ NOT_IDENTITY: dict[str, str] = {
     "change artifacts, do so through the models' specs; run.compile and run.channels_last, which "
     "are in no spec, by the rounding of a card alone",
     "report": "how results are shown",
+    "prices": "what it costs is not what is asked for",
     "review": "whether people look is not what is asked for; what they decide is kept by itself",
 }
 """Top-level keys left out of the fingerprint, each with its reason."""
@@ -57,6 +59,7 @@ class Recipe(Part):
     verdicts: Verdicts = Verdicts()
     training: Training = Training()
     report: Report = Report()
+    prices: Prices = Prices()
     review: Review = Review()
     run: Run = Run()
 
