@@ -23,6 +23,7 @@ from varifactory.store.errors import (
     StoreUnreachable,
     StoreUnsafe,
 )
+from varifactory.store.patience import patient
 
 # Three tries of two seconds each: a dead endpoint is told within a few seconds, and a busy server
 # (500, 503) is still tried again by botocore. s3fs would multiply that by its own five.
@@ -68,12 +69,6 @@ def _file_system(pid: int, login: str) -> Any:
     return file_system
 
 
-def _login() -> str:
-    """A digest of what decides endpoint and credentials, so that a change opens a new pool."""
-    chosen = sorted((k, v) for k, v in os.environ.items() if k.startswith("AWS_"))
-    return hashlib.sha256(repr(chosen).encode()).hexdigest()
-
-
 class S3Backend:
     """Objects below ``prefix`` of a bucket."""
 
@@ -86,12 +81,19 @@ class S3Backend:
         self.prefix = f"{prefix}/" if prefix else ""
 
     @property
+    def server(self) -> str:
+        """A digest of what decides endpoint and credentials, so that a change opens a new pool."""
+        chosen = sorted((k, v) for k, v in os.environ.items() if k.startswith("AWS_"))
+        return hashlib.sha256(repr(chosen).encode()).hexdigest()
+
+    @property
     def _files(self) -> Any:
-        return _file_system(os.getpid(), _login())
+        return _file_system(os.getpid(), self.server)
 
     def _full(self, path: str) -> str:
         return f"{self.bucket}/{self.prefix}{path}"
 
+    @patient
     def _call(self, verb: str, path: str, **more: Any) -> Any:
         try:
             return self._files.call_s3(
@@ -100,6 +102,7 @@ class S3Backend:
         except Exception as error:
             raise self._explained(error, path) from None
 
+    @patient
     def read(self, path: str, limit: int | None = None) -> bytes:
         span = {} if limit is None else {"start": 0, "end": limit + 1}
         for last in (False, True):
@@ -115,6 +118,7 @@ class S3Backend:
             raise StoreError(f"{self.show(path)} is larger than {limit} bytes: not written by us")
         return data
 
+    @patient
     def put_once(self, path: str, data: bytes) -> bool:
         if not data:
             # s3fs sends an empty object without the condition.
@@ -147,6 +151,7 @@ class S3Backend:
         self.put_over(path, data)
         return True
 
+    @patient
     def put_over(self, path: str, data: bytes) -> None:
         try:
             # Told, so that a browser shows a page from a bucket instead of saving it.
