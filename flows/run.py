@@ -6,7 +6,7 @@ import os
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
@@ -17,17 +17,21 @@ import pyarrow.compute as pc
 from prefect.runtime import flow_run
 from prefect.tasks import Task
 
+from flows.failures import show_failures
 from flows.progress import StageProgress
 from flows.runners import Crew
 from varifactory import records
+from varifactory.cutting import shard_size
 from varifactory.errors import FactoryError
-from varifactory.keys import spec_of
 from varifactory.items import Outcome
+from varifactory.keys import spec_of
+from varifactory.models.provider.estimate import Estimate
+from varifactory.past_runs import ENDED
 from varifactory.recipe import Recipe
 from varifactory.savings import Savings
-from varifactory.shards import Plan, plan_shards, shard_size, stopping
+from varifactory.shards import Plan, ShardRef, plan_shards, stopping
 from varifactory.stages import Row
-from varifactory.store import Store
+from varifactory.store import Manifest, Store
 
 REMEMBERED = 64 * 2**20
 """Bytes of a stage's rows that a run keeps at hand between two looks at it."""
@@ -68,17 +72,45 @@ class FactoryRun:
     specs: dict[str, dict[str, Any]] = field(default_factory=dict)
     lost_blobs: list[str] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    made: dict[str, set[str]] = field(default_factory=dict)
+    """Stage -> keys that this run had to make."""
+    failed: dict[str, list[Row]] = field(default_factory=dict)
+    """Stage -> its failed rows."""
+    crashed: list[tuple[ShardRef, BaseException]] = field(default_factory=list)
+    version: Manifest | None = None
+    """The version of the data set that the run ends in."""
     task_runs: int = 0
+    before_work: Callable[[], None] | None = None
+    """Called once, before the first shard that has work."""
+    estimate: dict[str, Any] = field(default_factory=dict)
+    """What the run was expected to take; empty of a run that found everything made."""
+    expected: Sequence[Estimate] = ()
+    """What providers will ask for, if nothing is in the store yet."""
+    tables: dict[tuple[str, str], pa.Table] = field(default_factory=dict)
+    """Rows of stage and spec as last read, where nothing was missing: not listed again."""
     crew: Crew = field(init=False)
+    savings: Savings = field(init=False)
+
+    dry: ClassVar[bool] = False
+    """Whether nothing is made or written (``flows.forecast``)."""
 
     def __post_init__(self) -> None:
         self.crew = Crew(self.recipe)
+        self.savings = Savings(self.id)
 
     @classmethod
-    def begin(cls, flow: str, recipe: Recipe, url: str, *, beside: str = "") -> "FactoryRun":
+    def begin(
+        cls,
+        flow: str,
+        recipe: Recipe,
+        url: str,
+        *,
+        beside: str = "",
+        record: Mapping[str, Any] | None = None,
+    ) -> "FactoryRun":
         """Open the store and write the run down: recipe, actor, Prefect's flow run.
 
-        ``beside`` names a second run within one flow run.
+        ``beside`` names a second run within one flow run; ``record`` is written down, too.
 
         Raises:
             StoreError: the store cannot be used (no permission, wrong credentials, ...).
@@ -95,6 +127,7 @@ class FactoryRun:
                 "actor": actor(),
                 "flow_run": str(flow_run.id or ""),
                 "began_at": datetime.now(UTC).isoformat(),
+                **(record or {}),
             },
         )
         return run
@@ -125,8 +158,14 @@ class FactoryRun:
             "specs": self.specs,
             "notices": self.notices,
             "estimate": self.estimate,
-        }
-        self.store.put_run_object(self.id, "ended.json", json.dumps(ended, default=str).encode())
+            "dataset": self.version and {
+                "name": self.version.name,
+                "version": self.version.version,
+                "dataset_hash": self.version.dataset_hash,
+            },
+        }  # fmt: skip
+        self.store.put_run_object(self.id, ENDED, json.dumps(ended, default=str).encode())
+        show_failures(self, error)
 
     def stage(
         self,
@@ -155,7 +194,9 @@ class FactoryRun:
         plan = plan_shards(
             self.store, self.id, stage, spec, rows, size=size, round=round, together=together,
             known=self.tables.pop((stage, spec), None),
+            done=self._done(stage, spec, [row["key"] for row in rows]),
         )  # fmt: skip
+        self.made.setdefault(stage, set()).update(plan.absent)
         if plan.missing and self.before_work:
             ask, self.before_work = self.before_work, None
             ask()
@@ -165,12 +206,18 @@ class FactoryRun:
         self._count(stage, plan, kept, time.perf_counter() - began)
         return kept
 
+    def _done(self, stage: str, spec: str, keys: Sequence[str]) -> Collection[str] | None:
+        """Keys that need no work; None where that is what the store says. A rerun says more."""
+        del stage, spec, keys
+        return None
+
     def _work(self, work: Task[..., Any], plan: Plan, extra: Mapping[str, Any]) -> None:
         progress = StageProgress(plan.stage, len(plan.keys), plan.reused)
         troubles: list[BaseException] = []
         for shard, result in self.crew.results(work, plan.shards, extra):
             if isinstance(result, BaseException):
                 troubles.append(result)
+                self.crashed.append((shard, result))
             else:
                 self.lost_blobs += (result or {}).get("lost_blobs", [])
                 progress.add(shard.missing)
@@ -178,14 +225,17 @@ class FactoryRun:
         if troubles:
             raise _worst(troubles, plan)
 
-    def _rows(self, plan: Plan) -> list[Row]:
+    def _table(self, plan: Plan) -> pa.Table:
+        """The rows that count of all that was planned."""
         table = self.store.rows(plan.stage, plan.spec) if plan.missing else plan.table
         if not plan.missing and table.nbytes < REMEMBERED:
             self.tables[plan.stage, plan.spec] = table
-        wanted = pc.is_in(table["key"], value_set=pa.array(plan.keys, pa.string()))
-        kept = table.filter(wanted)
+        return table.filter(pc.is_in(table["key"], value_set=pa.array(plan.keys, pa.string())))
+
+    def _rows(self, plan: Plan) -> list[Row]:
+        kept = self._table(plan)
         self.savings.add(kept)
-        unread = [name for name in records.PROVENANCE if name in table.column_names]
+        unread = [name for name in records.PROVENANCE if name in kept.column_names]
         rows: list[Row] = kept.drop_columns(unread).to_pylist()
         return rows
 
@@ -221,6 +271,8 @@ class FactoryRun:
             statuses=dict(statuses),
             seconds=seconds + (before.seconds if before else 0.0),
         )
+        bad = [row for row in rows if row["status"] == "failed"]
+        self.failed.setdefault(stage, []).extend(bad)
         self._mind_the_budget(stage, rows)
 
     def decided(self, stage: str, rows: Sequence[Row]) -> list[Row]:

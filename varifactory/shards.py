@@ -30,12 +30,6 @@ from varifactory.store import BlobError, Store, StoreError
 
 log = logging.getLogger(__name__)
 
-FEWEST, MOST, EACH = 100, 400, 16
-"""Shards a stage may be cut into: ``EACH`` a worker, so that all end at about the same time, but
-``FEWEST`` at least, for progress in steps of a hundredth, and ``MOST`` at most."""
-TASK_RUNS = 2000
-"""Task runs of a run: beyond, Prefect's page of it is slow and its database grows for nothing."""
-
 Maker = Callable[[list[Row], Store], list[Made]]
 """Makes planned rows, reading what they name through the store; one ``Made`` or more a row."""
 
@@ -75,9 +69,15 @@ class Plan:
     spec: str
     keys: tuple[str, ...]
     shards: tuple[ShardRef, ...]
-    missing: int
+    absent: frozenset[str] = field(repr=False)
+    """Keys that must be made."""
     table: pa.Table = field(repr=False, compare=False)
     """The stage's rows as they were looked at."""
+
+    @property
+    def missing(self) -> int:
+        """How many must be made."""
+        return len(self.absent)
 
     @property
     def reused(self) -> int:
@@ -94,15 +94,6 @@ class Outcome:
     lost_blobs: list[str] = field(default_factory=list)
 
 
-def shard_size(items: int, asked: int, workers: int, begun: int = 0) -> int:
-    """Items a shard: as many as asked, or the least multiple of it that makes few enough shards.
-
-    ``begun`` task runs were begun by the run before; a stage takes at most half of what is left.
-    """
-    most = min(MOST, max(FEWEST, EACH * workers), max(1, (TASK_RUNS - begun) // 2))
-    return asked * max(1, -(-items // (asked * most)))
-
-
 def plan_shards(
     store: Store,
     run: str,
@@ -114,16 +105,18 @@ def plan_shards(
     round: int = 0,
     together: tuple[str, ...] = (),
     known: pa.Table | None = None,
+    done: Collection[str] | None = None,
 ) -> Plan:
     """Compare planned rows with the store (one listing) and write down what each shard must make.
 
     Items are sorted by the columns ``together`` and their keys before they are cut, so a shard
     holds the same items in every run that plans the same rows. ``known`` are the stage's rows as
-    the run has read them before: where they hold all that is planned, nothing is listed.
+    the run has read them before: where they hold all that is planned, nothing is listed. ``done``
+    are the keys that need no work, where that is not what the store says.
     """
     planned = {row["key"]: row for row in rows}
-    table, done = _looked_at(store, stage, spec, planned.keys(), known)
-    absent = planned.keys() - done
+    table, found = _looked_at(store, stage, spec, planned.keys(), known)
+    absent = frozenset(planned.keys() - (found if done is None else done))
     ordered = sorted(planned.values(), key=_place(together)) if absent else []
     pieces = [ordered[start : start + size] for start in range(0, len(ordered), size)]
     shards = []
@@ -141,7 +134,7 @@ def plan_shards(
         shards.append(
             ShardRef(store.url, run, stage, spec, round, len(pieces), len(pieces), cached, 0)
         )
-    return Plan(stage, spec, tuple(planned), tuple(shards), len(absent), table)
+    return Plan(stage, spec, tuple(planned), tuple(shards), absent, table)
 
 
 def _looked_at(

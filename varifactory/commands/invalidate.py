@@ -20,26 +20,16 @@ def invalidate(store: str, say: Say, stage: str, keys: tuple[str, ...], reason: 
     A KEY may be cut short (at least 8 digits) where one item alone begins so. Nothing is deleted:
     published data sets keep what they hold.
     """
+    from varifactory.forcing import force
     from varifactory.store import Store
 
     place = Store(store)
     chosen = _resolved(place, stage, keys)
     for spec, found in chosen.items():
-        place.invalidate(stage, spec, found, reason)
-        if stage == "training":
-            _hide_cells(place, spec, found, reason)
+        force(place, stage, spec, found, reason)
         for key in found:
             say(f"{stage} {key}: hidden, the next run makes it again")
     return {"stage": stage, "invalidated": chosen, "reason": reason}, 0
-
-
-def _hide_cells(place: Any, spec: str, cells: list[str], reason: str) -> None:
-    """What a trained cell left: else its last checkpoint would give the same result at once."""
-    for stage in ("checkpoints", "predictions"):
-        rows = place.rows(stage, spec, columns=["key", "training_key"]).to_pylist()
-        keys = [row["key"] for row in rows if row["training_key"] in cells]
-        if keys:
-            place.invalidate(stage, spec, keys, reason)
 
 
 def _resolved(place: Any, stage: str, wanted: tuple[str, ...]) -> dict[str, list[str]]:

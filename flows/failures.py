@@ -1,0 +1,147 @@
+"""What failed in a run, why, and how each is made again: an artifact in Prefect's UI."""
+
+import json
+import logging
+import shlex
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from prefect.artifacts import create_markdown_artifact
+from prefect.runtime import flow_run
+
+if TYPE_CHECKING:
+    from flows.run import FactoryRun
+
+log = logging.getLogger("varifactory")
+
+KEY = "failures"
+"""Of the artifact, whose history the UI shows."""
+DEPLOYMENT = "rerun/rerun"
+MOST_CAUSES, MOST_TEXTS, LONGEST = 10, 3, 200
+"""Causes a page, texts a cause, and characters a text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Items of one stage that failed with one class of error."""
+
+    stage: str
+    error: str
+    count: int
+    texts: tuple[str, ...]
+    first: str
+    """Key of one of them; empty where whole shards ended in it."""
+
+
+def show_failures(run: "FactoryRun", error: BaseException | None) -> None:
+    """Write the artifact, if anything failed; a server that is gone hides no error of the run."""
+    found = causes(run)
+    if not flow_run.id or not found or not isinstance(error, Exception | None):
+        return
+    try:
+        text = page(run.id, run.store.url, found, _form())
+        create_markdown_artifact(text, key=KEY, description="What failed, and how to run it again")
+    except Exception as trouble:
+        log.warning("the page of what failed could not be kept: %s", trouble)
+
+
+def causes(run: "FactoryRun") -> list[Cause]:
+    """What failed, by stage and class of error, the most frequent first."""
+    groups: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+    for stage, rows in run.failed.items():
+        for row in rows:
+            error = row.get("error_type") or "unknown"
+            groups[stage, error].append((row["key"], row.get("reason") or ""))
+    for shard, trouble in run.crashed:
+        groups[shard.stage, type(trouble).__name__].append(("", str(trouble)))
+    found = [
+        Cause(stage, error, len(each), tuple(dict.fromkeys(text for _, text in each))[:MOST_TEXTS],
+              each[0][0])
+        for (stage, error), each in groups.items()
+    ]  # fmt: skip
+    return sorted(found, key=lambda cause: (-cause.count, cause.stage, cause.error))
+
+
+def page(run: str, store: str, found: Sequence[Cause], form: str) -> str:
+    """The artifact's text.
+
+    Args:
+        run: id of the run.
+        store: its URL.
+        found: what failed.
+        form: address of the run form of the deployment ``rerun``; empty where there is none.
+    """
+    lines = ["| stage | error | failed |", "|---|---|---|"]
+    lines += [f"| {one.stage} | {one.error} | {one.count} |" for one in found]
+    for cause in found[:MOST_CAUSES]:
+        lines += ["", *_told(run, store, cause, form)]
+    if len(found) > MOST_CAUSES:
+        lines += ["", f"and {len(found) - MOST_CAUSES} further causes"]
+    return "\n".join(lines)
+
+
+def _told(run: str, store: str, cause: Cause, form: str) -> list[str]:
+    asked = parameters(run, store, cause)
+    lines = [f"### {cause.stage}: {cause.error}, {cause.count} times", ""]
+    lines += [f"- {_plain(text)}" for text in cause.texts]
+    if form:
+        lines += ["", f"**[Run these again]({link(form, asked)})**"]
+        if cause.count > 1 and cause.first:
+            one = {"run": run, "stage": cause.stage, "keys": [cause.first], "store": store}
+            lines[-1] += f", or [the first alone]({link(form, one)})"
+    lines += ["", "```sh", command(asked), "```", "", "```json", json.dumps(asked), "```"]
+    return lines
+
+
+def parameters(run: str, store: str, cause: Cause) -> dict[str, Any]:
+    """What the flow ``rerun`` is asked, to make these again."""
+    asked: dict[str, Any] = {"run": run, "stage": cause.stage, "store": store}
+    if cause.first:
+        return asked | ({"error_class": cause.error} if cause.error != "unknown" else {})
+    return asked
+
+
+def command(asked: dict[str, Any]) -> str:
+    """The command line that asks the same."""
+    words = ["python", "-m", "flows.rerun"]
+    for name, value in asked.items():
+        words += [f"--{name.replace('_', '-')}", str(value)]
+    return shlex.join(words)
+
+
+def link(form: str, asked: dict[str, Any]) -> str:
+    """The run form with its fields filled in.
+
+    The UI reads ``?parameters=`` as JSON: version 2 as it is, version 1 decoded once more, which
+    is the same where no percent sign is in it.
+    """
+    return f"{form}?parameters={quote(json.dumps(asked, separators=(',', ':')), safe='')}"
+
+
+def _form() -> str:
+    """Address of the run form of the deployment ``rerun`` in the UI; empty if either is missing."""
+    from prefect.client.orchestration import get_client
+    from prefect.exceptions import ObjectNotFound
+    from prefect.settings import PREFECT_UI_URL
+
+    base = str(PREFECT_UI_URL.value() or "").rstrip("/")
+    if not base:
+        return ""
+    with get_client(sync_client=True) as client:
+        try:
+            found = client.read_deployment_by_name(DEPLOYMENT)
+        except ObjectNotFound:
+            return ""
+    # A hosted UI names the account in its address, and has no second version beside the first.
+    version = "" if "/account/" in base or base.endswith("/v2") else "/v2"
+    return f"{base}{version}/deployments/deployment/{found.id}/run"
+
+
+def _plain(text: str) -> str:
+    """A text as one line of markdown that shows it as it is."""
+    short = " ".join(text.split())
+    short = short if len(short) <= LONGEST else f"{short[:LONGEST]} ..."
+    return f"`{short.replace('`', chr(39))}`"
