@@ -6,10 +6,14 @@
     runs/<id>.json, runs/<id>/<name>           what a run was asked and what it learned
     datasets/<name>/<version>.json             created once, written last
     exports/<name>/<version>/...               galleries, reports, copies in other forms
+    pins/<name>.json                           what people want to be kept
+    gc/                                        lists of marks, and who collected what
+    trash/<path>                               what was moved away and can still be put back
 
 Blobs are written before the rows that name them, so a row can be trusted.
 """
 
+from varifactory.store.collecting import Collected, Collecting
 from varifactory.store.errors import (
     BlobCorrupt,
     BlobError,
@@ -33,6 +37,7 @@ __all__ = [
     "BlobError",
     "BlobLost",
     "Capabilities",
+    "Collected",
     "Finding",
     "Manifest",
     "ManifestPart",
@@ -51,7 +56,7 @@ __all__ = [
 ]
 
 
-class Store(Prepared, Verified):
+class Store(Prepared, Verified, Collecting):
     """A folder or an S3 prefix; opening it costs nothing and touches nothing.
 
     ``url`` is a folder (``./store``, ``/data/store``) or ``s3://bucket/prefix``, whose endpoint

@@ -73,7 +73,7 @@ class Pinned(Versions):
         })  # fmt: skip
         self._require(pin)
         data = pin.model_dump_json(indent=1).encode()
-        held = self._read(name, self._hold(names.pin(name), data))
+        held = self._read_pin(name, self._hold(names.pin(name), data))
         if _content(held) != _content(pin):
             raise VersionTaken(
                 f"pin {name!r} is taken by {held.who} since {held.when:%Y-%m-%d}: choose another "
@@ -89,7 +89,7 @@ class Pinned(Versions):
         """
         path = names.pin(name)
         try:
-            pin = self._read(name, self.backend.read(path, _LIMIT))
+            pin = self._read_pin(name, self.backend.read(path, _LIMIT))
         except FileNotFoundError:
             there = [entry.name.removesuffix(".json") for entry in self.backend.entries(names.PINS)]
             raise StoreMissing(f"no pin {name!r}: there are {sorted(there) or 'none'}") from None
@@ -109,7 +109,7 @@ class Pinned(Versions):
                 data = self.backend.read(path, _LIMIT)
             except FileNotFoundError:
                 continue  # taken out since it was listed
-            found.append(self._read(entry.name.removesuffix(".json"), data))
+            found.append(self._read_pin(entry.name.removesuffix(".json"), data))
         return sorted(found, key=lambda pin: pin.name)
 
     def _require(self, pin: Pin) -> None:
@@ -125,7 +125,7 @@ class Pinned(Versions):
             if unknown := sorted(set(pin.specs) - there):
                 raise StoreMissing(f"no rows of spec {unknown[0]!r} in {self.backend.show('')}")
 
-    def _read(self, name: str, data: bytes) -> Pin:
+    def _read_pin(self, name: str, data: bytes) -> Pin:
         where = self.backend.show(names.pin(name))
         try:
             pin = Pin.model_validate_json(data)

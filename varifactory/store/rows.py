@@ -149,7 +149,7 @@ def distinct(table: pa.Table) -> pa.Table:
 
 def winners(table: pa.Table) -> pa.Table:
     """The row that counts for each key, sorted by key; without tombstones and what they hide."""
-    table = _visible(table)
+    table = visible(table)
     if HIDES in table.column_names:
         table = table.drop_columns([HIDES])
     keys = table["key"]
@@ -170,7 +170,7 @@ def winners(table: pa.Table) -> pa.Table:
     return table.take(pa.array(order[best]))
 
 
-def _visible(table: pa.Table) -> pa.Table:
+def visible(table: pa.Table) -> pa.Table:
     is_tombstone = pc.equal(table["status"], TOMBSTONE)
     if not pc.any(is_tombstone).as_py():
         return table

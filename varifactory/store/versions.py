@@ -17,6 +17,9 @@ from varifactory.store.manifest import Manifest
 _JSON_LIMIT = 64 * 2**20
 """Bytes; far above any manifest or run record, far below what hurts."""
 
+DROPPED = ".dropped.json"
+"""Ending of what is left of a version that was dropped: its number is never given again."""
+
 
 class Versions(Opened):
     """What is kept by name."""
@@ -114,8 +117,9 @@ class Versions(Opened):
         try:
             manifest = self._manifest(path, self.backend.read(path, _JSON_LIMIT))
         except FileNotFoundError:
+            gone = "was dropped" if number in self._version_numbers(name, DROPPED) else "is not"
             raise StoreMissing(
-                f"data set {name!r} has no version {number}: there are {versions}"
+                f"data set {name!r} has no version {number}: it {gone} there; there are {versions}"
             ) from None
         if (manifest.name, manifest.version) != (name, number):
             raise StoreError(
@@ -130,8 +134,9 @@ class Versions(Opened):
         return [(name, self._version_numbers(name)) for name in found]
 
     def next_version(self, name: str) -> int:
-        """One above the highest version; another process may take it first."""
-        return max(self._version_numbers(name), default=0) + 1
+        """One above the highest version there ever was; another process may take it first."""
+        return max([*self._version_numbers(name), *self._version_numbers(name, DROPPED)],
+                   default=0) + 1  # fmt: skip
 
     def put_export(self, name: str, version: str | int, path: str, data: bytes) -> str:
         """Store a file of an export, replacing one of that path; returns where to find it."""
@@ -156,9 +161,9 @@ class Versions(Opened):
         """Where an export, or a file of it, lies or would lie: a file path or s3:// URL."""
         return self.backend.show(names.export(name, version, path))
 
-    def _version_numbers(self, name: str) -> list[int]:
+    def _version_numbers(self, name: str, ending: str = ".json") -> list[int]:
         entries = self.backend.entries(f"{names.DATASETS}/{names.plain('data set', name)}")
-        stems = [e.name.removesuffix(".json") for e in entries if e.name.endswith(".json")]
+        stems = [e.name.removesuffix(ending) for e in entries if e.name.endswith(ending)]
         return sorted(int(stem) for stem in stems if stem.isascii() and stem.isdigit())
 
     def _require_parts(self, manifest: Manifest) -> None:

@@ -1,0 +1,273 @@
+"""What is needed, and so what is not: reachability from data set versions, pins and recent runs.
+
+What a store holds is needed if a data set version lists it, a pin names it, or a run of the last
+``keep_runs`` seconds (or the run that made a version) worked with its spec; and every blob that a
+row needs. Rows go before the blobs they name: a blob is not needed only once no row that counts,
+needed or not, names it. So whoever has read a row has a grace period to use what it names.
+"""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from varifactory.store import names
+from varifactory.store.backend import Entry
+from varifactory.store.errors import PartDamaged, StoreError
+from varifactory.store.parts import BLOB_COLUMNS, Wanted
+from varifactory.store.pins import Pinned
+from varifactory.store.rows import TOMBSTONE, blob_columns, visible
+from varifactory.store.tables import Tables
+
+MADE_AGAIN = frozenset(
+    {"sources", "leakage", "prompts", "masks", "adapters", "edits", "verdicts", "training",
+     "checkpoints", "predictions", "items"}
+)  # fmt: skip
+"""Stages whose rows a run makes again. What people said is in none of them, and is never taken."""
+_SCRATCH = re.compile(r"plan-.+\.parquet|pictures\.json")
+"""What a run leaves for its own tasks alone."""
+_PLAN = re.compile(r"plan-.+-([0-9a-f]{12})-[0-9]+-[0-9]{5}\.parquet")
+_RECORD_LIMIT = 64 * 2**20
+
+
+class Unneeded(NamedTuple):
+    """One object that nothing needs."""
+
+    path: str
+    size: int
+    modified: float
+    """By the clock of the storage."""
+    kind: str
+    """replaced rows, unused rows, blobs, plans of runs, exports, left by probes."""
+    where: str = ""
+    """The stage or run it belongs to."""
+    together: str = ""
+    """Objects of the same word go together or not at all: half a spec would show hidden rows."""
+    last: bool = False
+    """It goes after the others: it hides rows of theirs."""
+
+
+@dataclass(slots=True)
+class Needed:
+    """What versions, pins and runs need."""
+
+    specs: set[str] = field(default_factory=set)
+    prefixes: set[str] = field(default_factory=set)
+    """First 12 digits of specs, as a run that died left them in its plans' names."""
+    parts: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
+    versions: set[tuple[str, int]] = field(default_factory=set)
+    runs: set[str] = field(default_factory=set)
+
+    def has_spec(self, spec: str) -> bool:
+        """Whether all rows of a spec are needed."""
+        return spec in self.specs or spec[:12] in self.prefixes
+
+
+@dataclass(slots=True)
+class Unreachable:
+    """What was looked at, and what of it is not needed."""
+
+    found: list[Unneeded]
+    follows: tuple[int, int]
+    """Blobs, and their bytes, that only rows name which are not needed themselves."""
+    missing: frozenset[str]
+    """Blobs that rows name and that are not in their place."""
+    looked_at: dict[str, int]
+
+
+class Reaching(Tables, Pinned):
+    """What a store needs, found by listings and rows; no blob is read."""
+
+    def unreachable(self, now: float, keep_runs: float) -> Unreachable:
+        """All that nothing needs; ``now`` is by the clock of the storage.
+
+        Raises:
+            StoreError: something cannot be read, so that nobody knows what it needs.
+        """
+        # Listed before any row is read: a row that is written meanwhile names what is found here.
+        blobs = [e for e in self.backend.walk(names.BLOBS) if _blob(e)]
+        runs = list(self.backend.walk(names.RUNS))
+        needed = self._needed(runs, now - keep_runs)
+        found: list[Unneeded] = []
+        kept: list[pa.Array] = []
+        named: list[pa.Array] = []
+        for stage in self.stages():
+            for spec in self.specs(stage):
+                gone, by_needed, by_all = self._of_spec(stage, spec, needed)
+                found += gone
+                kept.append(by_needed)
+                named.append(by_all)
+        found += self._scratch(runs, needed) + self._exports(needed) + self._left()
+        every = _unique(named)
+        orphans, follows = _orphans(blobs, _unique(kept), every)
+        looked = {"blobs": len(blobs), "runs": len(needed.runs), "versions": len(needed.versions)}
+        return Unreachable(found + orphans, follows, _missing(blobs, every), looked)
+
+    def _needed(self, runs: Iterable[Entry], since: float) -> Needed:
+        needed = Needed()
+        beside: dict[str, list[str]] = defaultdict(list)
+        makers: set[str] = set()
+        for entry in runs:
+            run, _, name = entry.name.partition("/")
+            if name:
+                beside[run].append(name)
+            run = run if name else run.removesuffix(".json")
+            if entry.modified >= since:
+                needed.runs.add(run)
+        for name, numbers in self.datasets():
+            for number in numbers:
+                manifest = self.dataset(name, number)
+                needed.versions.add((name, number))
+                makers.add(manifest.run_id)
+                for part in manifest.parts:
+                    needed.parts[part.stage, part.spec].add(part.name)
+        for pin in self.pins():
+            needed.specs.update(pin.specs)
+            needed.runs.update(pin.runs)
+        for run in needed.runs | makers:
+            self._add_specs(run, beside.get(run, []), needed)
+        return needed
+
+    def _add_specs(self, run: str, beside: list[str], needed: Needed) -> None:
+        noted = {found[1] for name in beside if (found := names.USE.fullmatch(name))}
+        needed.specs |= noted
+        needed.prefixes |= {found[1] for name in beside if (found := _PLAN.fullmatch(name))}
+        if not noted and "ended.json" in beside:  # a run of before there were notes
+            needed.specs |= {name.rpartition("/")[2] for name in self._ended(run).get("specs", {})}
+
+    def _ended(self, run: str) -> Mapping[str, Any]:
+        path = names.run_object(run, "ended.json")
+        try:
+            found = json.loads(self.backend.read(path, _RECORD_LIMIT))
+        except FileNotFoundError:
+            return {}
+        except (ValueError, RecursionError) as error:
+            raise StoreError(f"{self.backend.show(path)} is no JSON: {error}") from None
+        if not isinstance(found, dict) or not isinstance(found.get("specs", {}), dict):
+            raise StoreError(f"{self.backend.show(path)} is no record of how a run ended")
+        return found
+
+    def _of_spec(
+        self, stage: str, spec: str, needed: Needed
+    ) -> tuple[list[Unneeded], pa.Array, pa.Array]:
+        """What is not needed of a spec; blobs that needed rows name; blobs that any row names."""
+        listed = needed.parts.get((stage, spec), set())
+        every = stage not in MADE_AGAIN or needed.has_spec(spec)
+        live, lost = self._read_live(stage, spec, Wanted.asked([BLOB_COLUMNS], None))
+        for name, why in lost.items():
+            raise PartDamaged(
+                f"stage {stage!r}, spec {spec!r}: {why}. Nobody knows which blobs {name} needs, so "
+                "nothing is collected: run `varifactory verify` first"
+            )
+        stones = {part.name for part in live if _hides(part.table)}
+        current = {part.name for part in live}
+        found = []
+        for entry in self._entries(stage, spec):
+            path = names.part(stage, spec, entry.name)
+            if entry.name in listed:
+                continue
+            if entry.name not in current and any(entry.name in part.replaces for part in live):
+                found.append(_unneeded(entry, path, "replaced rows", stage))
+            elif entry.name in current and not every and not (listed and entry.name in stones):
+                found.append(
+                    Unneeded(
+                        path,
+                        entry.size,
+                        entry.modified,
+                        "unused rows",
+                        stage,
+                        spec,
+                        entry.name in stones,
+                    )
+                )
+        tables = [part.table for part in live]
+        frozen = [self._read_strictly(stage, spec, name).table for name in sorted(listed)]
+        by_versions = _unique([_named(table) for table in frozen])
+        by_rows = _unique([_named(visible(table)) for table in _in_one(tables)])
+        both = _unique([by_versions, by_rows])
+        return found, both if every else by_versions, both
+
+    def _scratch(self, runs: Iterable[Entry], needed: Needed) -> list[Unneeded]:
+        return [
+            _unneeded(entry, f"{names.RUNS}/{entry.name}", "plans of runs", run)
+            for entry in runs
+            for run, _, name in [entry.name.partition("/")]
+            if _SCRATCH.fullmatch(name) and run not in needed.runs
+        ]
+
+    def _exports(self, needed: Needed) -> list[Unneeded]:
+        """Files of versions that are not there any more."""
+        found = []
+        for entry in self.backend.walk(names.EXPORTS):
+            name, number, *rest = entry.name.split("/")[:3]
+            if rest and number.isdigit() and (name, int(number)) not in needed.versions:
+                path = f"{names.EXPORTS}/{entry.name}"
+                found.append(_unneeded(entry, path, "exports", f"{name}@{number}"))
+        return found
+
+    def _left(self) -> list[Unneeded]:
+        return [
+            _unneeded(entry, f"{names.PROBES}/{entry.name}", "left by probes")
+            for entry in self.backend.entries(names.PROBES)
+        ]
+
+
+def _unneeded(entry: Entry, path: str, kind: str, where: str = "") -> Unneeded:
+    return Unneeded(path, entry.size, entry.modified, kind, where)
+
+
+def _blob(entry: Entry) -> bool:
+    return names.BLOB.fullmatch(entry.name.rpartition("/")[2]) is not None
+
+
+def _hides(table: pa.Table) -> bool:
+    return bool(pc.any(pc.equal(table["status"], TOMBSTONE)).as_py())
+
+
+def _in_one(tables: list[pa.Table]) -> list[pa.Table]:
+    """One table, for a tombstone hides rows of other parts; none where there is none."""
+    if not tables:
+        return []
+    return [pa.concat_tables(tables, promote_options="permissive")]
+
+
+def _named(table: pa.Table) -> pa.Array:
+    """Names of the blobs in a table, each once."""
+    return _unique([pc.cast(table[column], pa.string()) for column in blob_columns(table)])
+
+
+def _unique(arrays: Iterable[Any]) -> pa.Array:
+    chunks: list[pa.Array] = []
+    for array in arrays:
+        chunks += array.chunks if isinstance(array, pa.ChunkedArray) else [array]
+    return pc.unique(pa.chunked_array(chunks, pa.string()).drop_null())
+
+
+def _orphans(
+    blobs: list[Entry], kept: pa.Array, named: pa.Array
+) -> tuple[list[Unneeded], tuple[int, int]]:
+    """Blobs that no row names; count and bytes of those that only unneeded rows name."""
+    listed = pa.array([entry.name.rpartition("/")[2] for entry in blobs], pa.string())
+    is_named = pc.is_in(listed, value_set=named).to_pylist()
+    is_kept = pc.is_in(listed, value_set=kept).to_pylist()
+    orphans = [
+        _unneeded(entry, f"{names.BLOBS}/{entry.name}", "blobs")
+        for entry, wanted in zip(blobs, is_named, strict=True)
+        if not wanted
+    ]
+    follows = [
+        entry.size
+        for entry, by_row, by_need in zip(blobs, is_named, is_kept, strict=True)
+        if by_row and not by_need
+    ]
+    return orphans, (len(follows), sum(follows))
+
+
+def _missing(blobs: list[Entry], named: pa.Array) -> frozenset[str]:
+    there = pa.array([entry.name.rpartition("/")[2] for entry in blobs], pa.string())
+    return frozenset(named.filter(pc.invert(pc.is_in(named, value_set=there))).to_pylist())
