@@ -47,6 +47,8 @@ class Savings:
 
     def add(self, table: pa.Table) -> None:
         """Count rows of a stage that a run uses; those it made itself are left out."""
+        if not len(table):
+            return
         done = pc.is_in(table["status"], value_set=pa.array(records.DONE))
         others = pc.not_equal(table["run"], self.run)
         for run, share in _shares(table.filter(pc.and_(done, pc.fill_null(others, True)))):
