@@ -32,8 +32,8 @@ THRESHOLDS = {
     "verdicts": (("verdicts",),), "decisions": (),
 }  # fmt: skip
 """Stage that decided -> parts of the recipe whose limits it compared with."""
-LIMITS = ("min_", "max_", "feasibility", "decision")
-"""How those keys of ``verdicts`` begin that decide; the others say who judges."""
+DECIDING = ("min_presence", "min_class", "min_possible", "feasibility", "decision")
+"""Keys of ``verdicts`` that decide; the others say who judges."""
 
 
 def consequences(teller: Teller, found: Found) -> list[Story]:
@@ -125,14 +125,12 @@ def limits(recipe: Mapping[str, Any], stage: str) -> dict[str, Any]:
         for name in path:
             place = (place or {}).get(name)
         for name, value in (place or {}).items():
-            if len(path) > 1 or name.startswith(LIMITS):
+            if len(path) > 1 or name in DECIDING:
                 found[".".join((*path, name))] = value
     return found
 
 
-def _cells(
-    ledger: Ledger, found: Found, holders: list[tuple[Manifest, Row]]
-) -> list[Story]:  # fmt: skip
+def _cells(ledger: Ledger, found: Found, holders: list[tuple[Manifest, Row]]) -> list[Story]:
     """Training cells that saw the item, as the runs that trained planned them."""
     usable = [manifest for manifest, row in holders if row["status"] == "ok"]
     if found.stage not in ("edits", "sources") or "training" not in ledger.stages():
@@ -185,5 +183,7 @@ def _hanging(ledger: Ledger, found: Found) -> list[Story]:
             statuses = dict(Counter(str(row["status"]) for row in rows))
             keys = [row["key"][:SHOWN] for row in rows[:5]]
             facts = {"statuses": statuses, "keys": keys}
-            told.append(Story("downstream", stage, f"{len(rows):,} of {stage} hang on it", facts))
+            told.append(
+                Story("downstream", stage, f"{stage} that hang on it: {len(rows):,}", facts)
+            )
     return told

@@ -9,10 +9,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from varifactory.keys import item_key
 from varifactory.stages import Row
 from varifactory.store import Store, StoreError, StoreMissing
 from varifactory.store.rows import TOMBSTONE
 
+READ_KEY = "read_key"
+"""Column of the sources here: the key that a file was read under, by its place."""
 ENDED = "ended.json"
 """Run object: how a run ended, its counts and the fields of its specs."""
 
@@ -53,7 +56,8 @@ class Ledger:
     def table(self, stage: str, spec: str) -> pa.Table:
         """The rows that count."""
         if (stage, spec) not in self._tables:
-            self._tables[stage, spec] = self.store.rows(stage, spec)
+            rows = self.store.rows(stage, spec)
+            self._tables[stage, spec] = _settled(rows, spec) if stage == "sources" else rows
         return self._tables[stage, spec]
 
     def where(self, stage: str, column: str, values: Collection[str]) -> list[Found]:
@@ -76,10 +80,11 @@ class Ledger:
 
     def hidden(self, stage: str, spec: str, key: str) -> list[Row]:
         """Rows of a key that do not count, tombstones among them, the earliest first."""
-        table = self.store.history(stage, spec)
-        rows = table.filter(pc.equal(table["key"], key)).to_pylist()
         counting = self.one(stage, key)
         first = counting.row["first_part"] if counting and counting.spec == spec else None
+        written = counting.row.get(READ_KEY, key) if counting else key
+        table = self.store.history(stage, spec)
+        rows = table.filter(pc.equal(table["key"], written)).to_pylist()
         others = [row for row in rows if row["first_part"] != first]
         return sorted(others, key=lambda row: (row["made_at"], row["status"] == TOMBSTONE))
 
@@ -116,3 +121,21 @@ class Ledger:
             if fields:
                 return dict(fields)
         return {}
+
+
+def _settled(rows: pa.Table, spec: str) -> pa.Table:
+    """Sources under the keys that later stages and versions know them by.
+
+    A file is read under a key of its place; what was read is named by its bytes and its label
+    (``sources.settle``), wherever the file lies.
+    """
+    if "bytes_sha256" not in rows.column_names:
+        return rows
+    read, hashes, labels = (rows[name].to_pylist() for name in ("key", "bytes_sha256", "label"))
+    named = [
+        item_key(spec, bytes_sha256=sha, label=label) if sha else key
+        for key, sha, label in zip(read, hashes, labels, strict=True)
+    ]
+    place = rows.schema.get_field_index("key")
+    rows = rows.set_column(place, "key", pa.array(named, pa.string()))
+    return rows.append_column(READ_KEY, pa.array(read, pa.string()))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from varifactory.history.ledger import Found, Ledger
-from varifactory.history.story import Story
+from varifactory.history.story import REPEATED, Story
 from varifactory.stages import Row
 from varifactory.store import names
 from varifactory.store.rows import TOMBSTONE
@@ -64,11 +64,12 @@ class Teller:
         facts["status"] = _status(found)
         facts |= self._file(row, stage)
         facts["made"] = self.made(row)
+        facts[REPEATED] = _read(row.get("versions") or "{}")
         facts["by"] = self.ledger.spec_fields(stage, found.spec, row.get("run") or "")
         return Story(name, found.key, f"{name} {found.key[:SHOWN]}{_brief(found)}", facts)
 
     def made(self, row: Row) -> dict[str, Any]:
-        """When, by whom, in which run, where and with what."""
+        """When, by whom, in which run and where."""
         run = self.ledger.run(row.get("run") or "")
         return {
             "at": f"{row['made_at']:%Y-%m-%d %H:%M:%S} UTC",
@@ -77,7 +78,6 @@ class Teller:
             "flow": run.get("flow"),
             "device": row.get("device"),
             "seconds": row.get("seconds"),
-            "versions": _read(row.get("versions") or "{}"),
         }
 
     def _file(self, row: Row, stage: str) -> dict[str, str]:

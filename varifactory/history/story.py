@@ -5,6 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 INDENT = "  "
+REPEATED = "libraries"
+"""A fact that is mostly the same of all parts: words tell it where it is another."""
+MOST = 5
+"""Of more scores than this words show the highest."""
 LONGEST = 300
 """Letters of a fact that words show; JSON has it whole."""
 
@@ -25,21 +29,30 @@ class Story:
         return {"kind": self.kind, "key": self.key, "title": self.title, **self.facts,
                 "parts": [part.told() for part in self.parts]}  # fmt: skip
 
-    def lines(self, depth: int = 0) -> Iterator[str]:
-        """For people, indented."""
+    def lines(self, depth: int = 0, said: str = "") -> Iterator[str]:
+        """For people, indented; ``said`` are the libraries that were told before."""
         yield INDENT * depth + self.title
         for name, value in self.facts.items():
-            if value not in (None, "", {}, []):
-                yield f"{INDENT * (depth + 1)}{name}: {words(value)}"
+            told = words(value)
+            if told and not (name == REPEATED and told == said):
+                yield f"{INDENT * (depth + 1)}{name}: {told}"
+        said = words(self.facts[REPEATED]) if self.facts.get(REPEATED) else said
         for part in self.parts:
-            yield from part.lines(depth + 1)
+            yield from part.lines(depth + 1, said)
+
+
+EMPTY: tuple[Any, ...] = (None, "", {}, [])
 
 
 def words(value: Any) -> str:
-    """A value in a line."""
+    """A value in a line, empty for nothing."""
+    if value is None:
+        return ""
     if isinstance(value, Mapping):
-        text = ", ".join(f"{name} {words(inner)}" for name, inner in value.items()
-                         if inner not in (None, "", {}, []))  # fmt: skip
+        kept = [(name, inner) for name, inner in value.items() if inner not in EMPTY]
+        if len(kept) > MOST and all(isinstance(inner, float) for _, inner in kept):
+            kept = sorted(kept, key=lambda one: -one[1])[:MOST]
+        text = ", ".join(f"{name} {words(inner)}" for name, inner in kept)
     elif isinstance(value, list | tuple):
         text = ", ".join(words(inner) for inner in value)
     elif isinstance(value, float):
