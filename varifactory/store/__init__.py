@@ -30,6 +30,7 @@ from varifactory.store.errors import (
 from varifactory.store.manifest import Manifest, ManifestPart, dataset_hash
 from varifactory.store.parts import PartRef
 from varifactory.store.probe import Capabilities, Prepared
+from varifactory.store.usage import Usage, Used, Using
 from varifactory.store.verify import Finding, Verified, VerifyReport
 
 __all__ = [
@@ -50,13 +51,15 @@ __all__ = [
     "StoreMissing",
     "StoreUnreachable",
     "StoreUnsafe",
+    "Usage",
+    "Used",
     "VerifyReport",
     "VersionTaken",
     "dataset_hash",
 ]
 
 
-class Store(Prepared, Verified, Collecting):
+class Store(Prepared, Verified, Collecting, Using):
     """A folder or an S3 prefix; opening it costs nothing and touches nothing.
 
     ``url`` is a folder (``./store``, ``/data/store``) or ``s3://bucket/prefix``, whose endpoint

@@ -12,9 +12,19 @@ import pyarrow.compute as pc
 from varifactory.store import names
 from varifactory.store.backend import Entry
 from varifactory.store.errors import PartDamaged, StoreError
-from varifactory.store.parts import ALL, Part, PartReader, PartRef, Wanted, decode, encode
+from varifactory.store.parts import (
+    ALL,
+    BLOB_COLUMNS,
+    Part,
+    PartReader,
+    PartRef,
+    Wanted,
+    decode,
+    encode,
+)
 from varifactory.store.rows import (
     TOMBSTONE,
+    blob_columns,
     distinct,
     prepared,
     together,
@@ -302,7 +312,10 @@ def _replaced(parts: Mapping[str, Part]) -> set[str]:
 def _select(table: pa.Table, columns: Sequence[str] | None) -> pa.Table:
     if columns is None:
         return table
+    columns = [name for name in columns if name != BLOB_COLUMNS] + (
+        blob_columns(table) if BLOB_COLUMNS in columns else []
+    )
     for name in columns:
         if name not in table.column_names:
             table = table.append_column(name, pa.nulls(len(table)))
-    return table.select(list(columns))
+    return table.select(columns)
