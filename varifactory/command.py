@@ -11,10 +11,13 @@ from varifactory.calibration.command import calibrate
 from varifactory.commands.decide import decide
 from varifactory.commands.diff import diff
 from varifactory.commands.doctor import doctor
+from varifactory.commands.du import du
 from varifactory.commands.export import export
 from varifactory.commands.export_adapter import export_adapter
 from varifactory.commands.gallery import gallery
+from varifactory.commands.gc import gc
 from varifactory.commands.invalidate import invalidate
+from varifactory.commands.pin import pin
 from varifactory.commands.status import status
 from varifactory.commands.verify import verify
 from varifactory.commands.why import why
@@ -27,8 +30,8 @@ def main() -> None:
 
 
 for command in (
-    calibrate, decide, diff, doctor, export, export_adapter, gallery, invalidate, status, verify,
-    why,
+    calibrate, decide, diff, doctor, du, export, export_adapter, gallery, gc,
+    invalidate, pin, status, verify, why,
 ):  # fmt: skip
     main.add_command(command)
 
