@@ -52,7 +52,7 @@ def tuned_adapters(run: FactoryRun, chosen: Sequence[Row]) -> list[Row]:
     planned = adapters.plan_adapters(
         spec_of("adapters", fields), training, test, {row["label"] for row in chosen}, run.recipe
     )
-    run.store.put_run_object(run.id, ALBUM, adapters.album(training))
+    run.leave(ALBUM, adapters.album(training))
     rows = run.stage(adapter_shard, "adapters", fields, planned, size=1)
     run.notices += [row["reason"] for row in rows if row["status"] == "skipped"]
     return sorted(rows, key=lambda row: str(row["label"]))

@@ -12,16 +12,34 @@ log = logging.getLogger("varifactory")
 
 ESTIMATE = "estimate.json"
 """Run object: what the run was expected to pay."""
+FORECAST = "forecast.json"
+"""Run object: what it was expected to make and to take, of a run that had something to make."""
 
 
 def say_expected(run: FactoryRun, class_names: Sequence[str], pictures: int) -> None:
     """Say what the run will cost if nothing of it is in the store; nothing where nobody is paid."""
     expected = registry.expected_costs(run.recipe, class_names, pictures)
+    run.expected = expected
+    if run.dry:
+        return
     for estimate in expected:
         log.info("expected cost: %s", estimate.words())
     if expected:
         said = [asdict(estimate) | {"words": estimate.words()} for estimate in expected]
-        run.store.put_run_object(run.id, ESTIMATE, json.dumps(said).encode())
+        run.leave(ESTIMATE, json.dumps(said).encode())
+
+
+def note_estimate(run: FactoryRun, *, trains: bool, preview: int) -> None:
+    """Keep what the run is expected to make and to take, before its first work."""
+    from flows.forecast import forecast  # it runs through the stages that ask for it here
+
+    try:
+        run.estimate = forecast(run.recipe, run.store.url, trains=trains, preview=preview).totals()
+    except Exception as error:  # an estimate is not worth a run
+        run.notices.append(f"not estimated: {type(error).__name__}: {error}")
+        return
+    log.info("expected: %s", run.estimate["words"])
+    run.leave(FORECAST, json.dumps(run.estimate).encode())
 
 
 def note_paid(run: FactoryRun) -> None:

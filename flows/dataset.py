@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from flows.costs import note_paid, say_expected
+from flows.costs import note_estimate, note_paid, say_expected
 from flows.editing import Judged, judged_edits
 from flows.publishing import publish
 from flows.run import FactoryRun, StageFailed
@@ -45,6 +46,25 @@ def make_dataset(run: FactoryRun, *, trains: bool = False, preview: int = 0) -> 
     Raises:
         ModelError: a model is not there, or not what the recipe says it is.
     """
+    if run.again is None:  # a rerun knows what it makes
+        run.before_work = partial(note_estimate, run, trains=trains, preview=preview)
+    made = made_items(run, trains=trains, preview=preview)
+    note_paid(run)
+    manifest = publish(run, made.chosen, made.masks, made.judged)
+    return Dataset(manifest, made.masks, made.judged)
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """The tables that a version is put together from."""
+
+    chosen: list[Row]
+    masks: list[Row]
+    judged: Judged
+
+
+def made_items(run: FactoryRun, *, trains: bool, preview: int) -> Items:
+    """Every stage but the publishing; see ``make_dataset``."""
     registry.find_all(run.recipe, trains=trains)
     chosen = source_images(run)
     training = [row for row in chosen if row["split"] == "train"]
@@ -55,9 +75,7 @@ def make_dataset(run: FactoryRun, *, trains: bool = False, preview: int = 0) -> 
     masked = training if edited is None or _learns(run) else _among(training, edited)
     found = object_masks(run, masked)
     judged = judged_edits(run, chosen, found, written, edited)
-    note_paid(run)
-    held = chosen if edited is None else _among(training, edited)
-    return Dataset(publish(run, held, found, judged), found, judged)
+    return Items(chosen if edited is None else _among(training, edited), found, judged)
 
 
 def _learns(run: FactoryRun) -> bool:
@@ -77,7 +95,7 @@ def source_images(run: FactoryRun) -> list[Row]:
     listing = sources.list_sources(spec, settings)
     if settings.rehash:
         known = finished(run.store, "sources", spec) & {row["key"] for row in listing.planned}
-        run.store.invalidate("sources", spec, sorted(known), "sources.rehash: read again")
+        run.hide("sources", spec, sorted(known), "sources.rehash: read again")
     read = run.stage(source_shard, "sources", fields, listing.planned)
     settled = sources.settle(listing, {row["key"]: row for row in read}, settings, spec)
     run.decided("sources", settled.rows)
@@ -93,7 +111,7 @@ def unleaked(run: FactoryRun, training: Sequence[Row], test: Sequence[Row]) -> l
         return list(training)
     fields = leakage.leakage_spec()
     planned = leakage.plan_check(spec_of("leakage", fields), training, test)
-    run.store.put_run_object(run.id, PICTURES, leakage.pictures(training, test))
+    run.leave(PICTURES, leakage.pictures(training, test))
     (checked,) = run.stage(leakage_shard, "leakage", fields, [planned])
     if checked["status"] != "ok":
         raise StageFailed(

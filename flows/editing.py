@@ -116,9 +116,8 @@ class _Work:
             if number == 0 and second.count and self.only is None:
                 fresh += self._edits(second.editor, 0, _spread(fresh, second.count), number)
             self._judge(fresh, number)
-            self.found = items.outcomes(
-                self.made, self.gates, self.said, recipe, taxonomy, self.words
-            )
+            found = items.outcomes(self.made, self.gates, self.said, recipe, taxonomy, self.words)
+            self.found = self.run.outlook(found, self.made, self.said)
             wanted = {
                 Wish(pair.source_key, pair.attribute, pair.index, feasibility)
                 for pair, _ in items.wanted(self.made, self.found, recipe)

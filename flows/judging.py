@@ -12,6 +12,7 @@ from varifactory.catalog import load_catalog
 from varifactory.keys import spec_of
 from varifactory.models import registry
 from varifactory.stages import Row, accepted
+from varifactory.unmade import unmade_first
 
 JUDGE_EXAMPLES = 32
 """Real training images a class that a judge learns its class from: more changes little."""
@@ -31,8 +32,8 @@ def edit_verdicts(
     exemplars = _exemplars(found_masks)
     catalog = load_catalog(run.recipe.prompts.catalog)
     choices = verdicts.all_choices(written, catalog)
-    run.store.put_run_object(run.id, EXEMPLARS, json.dumps(exemplars).encode())
-    run.store.put_run_object(run.id, CHOICES, json.dumps(asdict(choices)).encode())
+    run.leave(EXEMPLARS, json.dumps(exemplars).encode())
+    run.leave(CHOICES, json.dumps(asdict(choices)).encode())
     said: dict[str, dict[str, Row]] = defaultdict(dict)
     for name in names:
         judge = registry.judge(run.recipe, exemplars, run.store.url, name=name, run=run.id)
@@ -50,7 +51,7 @@ def edit_verdicts(
 def _exemplars(found_masks: Sequence[Row]) -> tuple[registry.Exemplar, ...]:
     """Real training images with accepted masks, the same few of each class for every edit."""
     by_class: dict[str, list[registry.Exemplar]] = defaultdict(list)
-    for row in sorted(accepted(found_masks), key=lambda row: str(row["key"])):
+    for row in unmade_first(sorted(accepted(found_masks), key=lambda row: str(row["key"]))):
         by_class[row["label"]].append(
             (row["source_pixels"], row["label"], row["mask_sha256"], row["image_blob"],
              row["mask_blob"])

@@ -14,6 +14,7 @@ from varifactory.models import Pixels
 from varifactory.models.tuning import Shot, Tuned, Tuner, TuningSettings
 from varifactory.recipe import Adaptation, Recipe
 from varifactory.stages import Made, Row
+from varifactory.unmade import unmade_first
 
 OWN = frozenset({"scope", "shots", "seed", "template"})
 """Settings that single adapters are keyed by, through their shots, captions and seed."""
@@ -81,7 +82,7 @@ def choose_shots(training: Sequence[Row], settings: Adaptation) -> list[Row]:
     pictures = {str(row["pixel_sha256"]): row for row in training}
     salt = f"adaptation {settings.seed}"
     ordered = sorted(pictures, key=lambda pixels: (share(pixels, salt), pixels))
-    return [pictures[pixels] for pixels in ordered[: settings.shots]]
+    return unmade_first(pictures[pixels] for pixels in ordered)[: settings.shots]
 
 
 def _planned(spec: str, label: str, rows: Sequence[Row], settings: Adaptation) -> Row:

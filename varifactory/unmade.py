@@ -50,7 +50,7 @@ def stand_in(stage: str, planned: Row) -> Row:
     """A planned row as if it were made and accepted."""
     key = str(planned["key"])
     row: Row = {**planned, "status": "ok", "reason": "", MARK: True}
-    row |= {name: f"{UNKNOWN}{key}" for name in HASHES.get(stage, ())}
+    row |= dict.fromkeys(HASHES.get(stage, ()), f"{UNKNOWN}{key}")
     row |= dict.fromkeys(MEASURES.get(stage, ()), math.nan)
     row |= OTHERS.get(stage, {})
     if stage in ("sources", "edits"):

@@ -51,8 +51,18 @@ def draw(row: Row, settings: Sources) -> tuple[Rendered, str]:
     """The picture with its exact mask, and what is known of it as JSON (scene and caption)."""
     world = load_world()
     scene = scene_of(world, row, settings)
+    return render(world, scene, settings.size), _told(world, scene)
+
+
+def truth_of(row: Row, settings: Sources) -> str:
+    """What is known of the picture that a planned row names, before it is drawn."""
+    world = load_world()
+    return _told(world, scene_of(world, row, settings))
+
+
+def _told(world: World, scene: Scene) -> str:
     truth = {**dataclasses.asdict(scene), "caption": caption(world, scene)}
-    return render(world, scene, settings.size), json.dumps(truth, ensure_ascii=False)
+    return json.dumps(truth, ensure_ascii=False)
 
 
 def _class_names(world: World, settings: Sources) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from varifactory.recipe import Sources, Split
 from varifactory.sources.listing import Listing
 from varifactory.sources.names import SPLITS
 from varifactory.stages import Row
+from varifactory.unmade import is_unmade, unmade_first
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +78,8 @@ def few_shot(rows: Iterable[Row], shots: int, seed: int) -> Sample:
             classes[str(row["label"])].append(row)
     chosen, notices = [], []
     for label, members in sorted(classes.items()):
-        ordered = sorted(
-            members, key=lambda r: (share(r["pixel_sha256"], f"shot {seed}"), r["key"])
+        ordered = unmade_first(
+            sorted(members, key=lambda r: (share(r["pixel_sha256"], f"shot {seed}"), r["key"]))
         )
         chosen += ordered[: shots or None]
         if len(ordered) < shots:
@@ -100,7 +101,9 @@ def _placed(
         return row
     key = item_key(spec, bytes_sha256=row["bytes_sha256"], label=row["label"])
     split = plan.get("split")
-    if split in (None, "train"):
+    if split in (None, "train") and is_unmade(row):
+        split = "train"  # a plan counts what may be edited
+    elif split in (None, "train"):
         split = _cut(row["bytes_sha256"], listing.given_splits, settings.split)
     return {**row, "key": key, "split": split}
 
