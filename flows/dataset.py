@@ -46,8 +46,7 @@ def make_dataset(run: FactoryRun, *, trains: bool = False, preview: int = 0) -> 
     Raises:
         ModelError: a model is not there, or not what the recipe says it is.
     """
-    if run.again is None:  # a rerun knows what it makes
-        run.before_work = partial(note_estimate, run, trains=trains, preview=preview)
+    run.before_work = partial(note_estimate, run, trains=trains, preview=preview)
     made = made_items(run, trains=trains, preview=preview)
     note_paid(run)
     manifest = publish(run, made.chosen, made.masks, made.judged)
