@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -70,15 +71,26 @@ def _run(
     as_json: bool,
     more: dict[str, int],
 ) -> int:
+    def ready() -> Callable[[], dict[str, Any]]:
+        recipe = Recipe.read(path, settings)
+        return partial(load(), recipe, store, **more)
+
+    return answer(ready, as_json)
+
+
+def answer(ready: Callable[[], Callable[[], dict[str, Any]]], as_json: bool) -> int:
+    """Run a flow from the command line and say what it said; the exit code.
+
+    ``ready`` imports the flow and gives its call; it is called after the environment is set.
+    """
     _listen()
     try:
-        recipe = Recipe.read(path, settings)
         set_environment()
         with unattended():
-            work = load()
+            work = ready()
             quiet_logs()
             started = start_server()
-            summary = work(recipe, store, **more) | {"server_seconds": round(started, 1)}
+            summary = work() | {"server_seconds": round(started, 1)}
     except FactoryError as error:
         return _explain(error, as_json)
     except BaseException as error:

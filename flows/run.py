@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -107,7 +107,7 @@ class FactoryRun:
         *,
         beside: str = "",
         record: Mapping[str, Any] | None = None,
-    ) -> "FactoryRun":
+    ) -> Self:
         """Open the store and write the run down: recipe, actor, Prefect's flow run.
 
         ``beside`` names a second run within one flow run; ``record`` is written down, too.
@@ -132,7 +132,7 @@ class FactoryRun:
         )
         return run
 
-    def __enter__(self) -> "FactoryRun":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -227,8 +227,10 @@ class FactoryRun:
 
     def _table(self, plan: Plan) -> pa.Table:
         """The rows that count of all that was planned."""
-        table = self.store.rows(plan.stage, plan.spec) if plan.missing else plan.table
-        if not plan.missing and table.nbytes < REMEMBERED:
+        table = None if plan.missing else plan.table
+        if table is None:
+            table = self.store.rows(plan.stage, plan.spec)
+        elif table.nbytes < REMEMBERED:
             self.tables[plan.stage, plan.spec] = table
         return table.filter(pc.is_in(table["key"], value_set=pa.array(plan.keys, pa.string())))
 

@@ -71,8 +71,8 @@ class Plan:
     shards: tuple[ShardRef, ...]
     absent: frozenset[str] = field(repr=False)
     """Keys that must be made."""
-    table: pa.Table = field(repr=False, compare=False)
-    """The stage's rows as they were looked at."""
+    table: pa.Table | None = field(repr=False, compare=False)
+    """The stage's rows, if they were looked at."""
 
     @property
     def missing(self) -> int:
@@ -115,8 +115,10 @@ def plan_shards(
     are the keys that need no work, where that is not what the store says.
     """
     planned = {row["key"]: row for row in rows}
-    table, found = _looked_at(store, stage, spec, planned.keys(), known)
-    absent = frozenset(planned.keys() - (found if done is None else done))
+    table = known
+    if done is None:
+        table, done = _looked_at(store, stage, spec, planned.keys(), known)
+    absent = frozenset(planned.keys() - done)
     ordered = sorted(planned.values(), key=_place(together)) if absent else []
     pieces = [ordered[start : start + size] for start in range(0, len(ordered), size)]
     shards = []

@@ -1,0 +1,117 @@
+"""Chosen rows of a finished run made again, with what hangs on them; all else stays as it is.
+
+python -m flows.rerun [--run ID] [--stage STAGE] [--key KEY ...] [--error-class NAME] [--where SQL]
+"""
+
+import logging
+from typing import Annotated, Any, Literal
+
+from prefect import flow
+from pydantic import Field
+
+from flows.parameters import StoreUrl, store_url
+from flows.refreshing import FEW, count, refreshed
+from flows.rerunning import Rerun
+from flows.retelling import lines, retold, show
+from flows.showing import show_dataset, show_study
+from flows.summary import announce, summary
+from flows.train import train_cells
+from varifactory.past_runs import PastRun, find_run
+from varifactory.selection import Asked, NothingSelected, Selected, select
+from varifactory.store import Store
+
+log = logging.getLogger("varifactory")
+
+Stage = Literal[
+    "", "sources", "leakage", "prompts", "masks", "adapters", "edits", "verdicts", "training"
+]
+Keys = Annotated[tuple[str, ...], Field(title="Keys", examples=[["3f2a91c05d7e"]])]
+Shard = Annotated[int | None, Field(ge=0, title="Shard")]
+
+
+@flow(name="rerun", flow_run_name="rerun-{dataset}{stage}", persist_result=False)
+def rerun(
+    run: str = "",
+    dataset: str = "",
+    stage: Stage = "",
+    shard: Shard = None,
+    keys: Keys = (),
+    error_class: str = "",
+    where: str = "",
+    force: bool = False,
+    reason: str = "",
+    train: bool = True,
+    store: StoreUrl = "",
+) -> dict[str, Any]:
+    """Make chosen rows of a run again; without a choice all that failed in it.
+
+    Args:
+        run: id of the run, or its first digits; empty takes the latest run of the data set.
+        dataset: name of a data set; empty takes the latest run of any.
+        stage: rows of this stage alone.
+        shard: rows of this shard alone, numbered as its task is.
+        keys: ids of images, edits or rows; 8 digits are enough where one alone begins so.
+        error_class: rows that failed with this error, such as BlobLost.
+        where: rows for which this SQL condition on the stage's columns holds.
+        force: good rows, too.
+        reason: why good rows are made again; kept in the store with your name.
+        train: train again what hangs on the rows, where the run trained.
+        store: folder or s3://bucket/prefix; empty takes the worker's VARIFACTORY_STORE.
+    """
+    url = store_url(store)
+    opened = Store(url)
+    past = find_run(opened, run, dataset)
+    asked = Asked(stage, shard, tuple(keys), error_class, where, force)
+    try:
+        chosen = _selected(opened, past, asked)
+    except NothingSelected as nothing:
+        if asked.narrowed:
+            raise
+        log.info("%s", nothing)
+        return {"failed": 0, "rerun": {"of": past.id, "recomputed": 0}, "lines": [str(nothing)]}
+    told = {"of": past.id, "flow": past.flow, "selected": _counted(chosen), "reason": reason}
+    with Rerun.begin("rerun", past.recipe, url, record={"rerun": told}) as again:
+        again.again, again.before, again.reason = chosen, past.version, reason
+        return _made(again, past, train=train)
+
+
+def _selected(store: Store, past: PastRun, asked: Asked) -> Selected:
+    """What was asked for; nothing where a run only has to go on from where it ended."""
+    try:
+        return select(store, past, asked)
+    except NothingSelected:
+        if past.version is None and not asked.narrowed:
+            return Selected({}, {}, force=False)
+        raise
+
+
+def _made(run: Rerun, past: PastRun, *, train: bool) -> dict[str, Any]:
+    trains = past.flow != "generate" and (train or "training" in run.again.rows)
+    found = refreshed(run, trains=trains)
+    gallery = report = ""
+    if found.made is not None and (trains or count(found.manifest) <= FEW):
+        gallery = show_dataset(run, found.made)
+    if trains:
+        cells = train_cells(run, found.manifest)
+        if past.flow == "study" and found.made is not None:
+            report = show_study(run, found.made, cells)
+    told = retold(run, past, found.manifest, found.why)
+    said = lines(told, found.manifest)
+    if not gallery:
+        said.append(f"its pages: varifactory gallery {found.manifest.name}")
+    show(told, said)
+    whole = summary(run, found.manifest, gallery=gallery, report=report)
+    counts = {**whole["counts"], **found.manifest.counts}
+    return announce(run, whole | {
+        "counts": counts, "failed": told["failed_again"], "rerun": told, "lines": said,
+    })  # fmt: skip
+
+
+def _counted(chosen: Selected) -> dict[str, int]:
+    return {stage: len(rows) for stage, rows in chosen.rows.items()}
+
+
+if __name__ == "__main__":
+    from flows.rerun_command import rerun_command
+
+    rerun_command()

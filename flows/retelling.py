@@ -1,0 +1,140 @@
+"""What a rerun did: counted in what it made, and in the rows in which two versions differ."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from prefect.artifacts import create_markdown_artifact
+from prefect.runtime import flow_run
+
+from flows.rerunning import Rerun
+from varifactory import records
+from varifactory.changes import Changes, changes
+from varifactory.loading import items_table
+from varifactory.past_runs import PastRun
+from varifactory.stages import Row
+from varifactory.store import Manifest
+
+PLACE = ("kind", "source_key", "attribute", "feasibility", "index", "editor")
+"""Columns by which an item is found again in another version."""
+MOST_ROWS = 20
+"""Changed items that the artifact shows."""
+
+Said = dict[str, Any]
+
+
+def retold(run: Rerun, past: PastRun, manifest: Manifest, why: str) -> Said:
+    """The figures of a rerun.
+
+    Args:
+        run: what ran.
+        past: the run that was taken up.
+        manifest: the version it ended in.
+        why: why the whole recipe was gone through; empty where it was not.
+    """
+    found = _changes(run, manifest)
+    places = {place: _hangs(row, run) for row in found.rows for place in [_place(row)]}
+    made, first = run.made, run.again.first_stage
+    selected = {stage: run.again.keys(stage) for stage in run.again.rows}
+    recomputed = {stage: made.get(stage, set()) & keys for stage, keys in selected.items()}
+    bad = {row["key"] for rows in run.failed.values() for row in rows}
+    before = [stage for stage in list(records.STAGES)[:first] if made.get(stage)]
+    later = sum(
+        len(keys - recomputed.get(stage, set()))
+        for stage, keys in made.items() if stage not in before
+    )  # fmt: skip
+    count = sum(map(len, recomputed.values()))
+    return {
+        "of": past.id,
+        "flow": past.flow,
+        "selected": {stage: len(keys) for stage, keys in selected.items()},
+        "recomputed": count,
+        "failed_again": sum(len(keys & bad) for keys in recomputed.values()),
+        "not_asked_for": sum(map(len, selected.values())) - count,
+        "reused": found.same if run.before else run.reused(),
+        "refreshed": later + sum(places.values()),
+        "others_changed": len(places) - sum(places.values()),
+        "on_the_way": {stage: len(made[stage]) for stage in before},
+        "from": {"name": run.before.name, "version": run.before.version} if run.before else None,
+        "new_version": not run.before or manifest.version != run.before.version,
+        "whole_recipe": why,
+        "changed": [_shown(row) for row in (*found.added, *found.altered)[:MOST_ROWS]],
+    }
+
+
+def _changes(run: Rerun, manifest: Manifest) -> Changes:
+    after = items_table(run.store, manifest)
+    if run.before is None:
+        return Changes((), (), (), len(after))
+    return changes(items_table(run.store, run.before), after)
+
+
+def _place(row: Row) -> tuple[Any, ...]:
+    return tuple(row[name] for name in PLACE)
+
+
+def _hangs(row: Row, run: Rerun) -> bool:
+    """Whether an item rests on a selected row: on its source, its pair of edits, or its pool."""
+    for stage, rows in run.again.rows.items():
+        if stage == "prompts":
+            if any((each["label"], each["attribute"]) == (row["label"], row["attribute"])
+                   for each in rows):  # fmt: skip
+                return True
+        elif stage == "adapters":
+            if any(each["label"] in ("", None, row["label"]) for each in rows):
+                return True
+        elif row["source_key"] in {each.get("source_key") for each in rows}:
+            pairs = {_pair(each) for each in rows}
+            if stage in ("sources", "masks") or _pair(row) in pairs:
+                return True
+    return False
+
+
+def _pair(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(row.get(name) for name in ("source_key", "attribute", "index", "editor"))
+
+
+def _shown(row: Row) -> Said:
+    names = ("kind", "label", "attribute", "feasibility", "status", "stage", "reason", "edit_key")
+    return {name: row[name] for name in names}
+
+
+def lines(told: Said, manifest: Manifest) -> list[str]:
+    """The same for people, the sentence first."""
+    said = [
+        f"{told['recomputed']} recomputed, {told['reused']} reused, {told['refreshed']} downstream "
+        f"refreshed, {told['others_changed']} others changed"
+    ]
+    if told["failed_again"]:
+        said.append(f"{told['failed_again']} of them failed again")
+    if told["not_asked_for"]:
+        said.append(
+            f"{told['not_asked_for']} of the selected rows are left alone: the recipe of that run "
+            "does not ask for them (any more)"
+        )
+    if told["on_the_way"]:
+        each = ", ".join(f"{count} {stage}" for stage, count in told["on_the_way"].items())
+        said.append(f"made again on the way, for what they rest on was lost or missing: {each}")
+    start = told["from"]
+    if start and told["new_version"]:
+        said.append(f"data set {start['name']}: version {start['version']} -> {manifest.version}")
+    elif start:
+        said.append(
+            f"data set {start['name']}: still version {start['version']}, it holds the same"
+        )
+    if told["whole_recipe"]:
+        said.append(f"the whole recipe was gone through: {told['whole_recipe']}")
+    return said
+
+
+def show(told: Said, said: Sequence[str]) -> None:
+    """The artifact of a rerun in Prefect's UI."""
+    if not flow_run.id:
+        return
+    text = [f"**{said[0]}**", "", *(f"- {line}" for line in said[1:])]
+    if told["changed"]:
+        text += ["", "| class | change | status | decided by | reason |", "|---|---|---|---|---|"]
+    for row in told["changed"]:
+        change = f"{row['attribute']}, {row['feasibility']}" if row["attribute"] else "source image"
+        cells = [row["label"], change, row["status"], row["stage"], row["reason"] or ""]
+        text.append("| " + " | ".join(str(cell).replace("|", "/")[:120] for cell in cells) + " |")
+    create_markdown_artifact("\n".join(text), key="rerun", description="What a rerun changed")
