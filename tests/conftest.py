@@ -29,8 +29,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(home.cleanup)
     os.environ |= {
         "PREFECT_HOME": home.name,
+        "VARIFACTORY_CACHE": f"{home.name}/cache",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
+        "BROWSER": "true",  # a command that opens a page opens nothing here
         # Small models run up to four times slower when two threads spin for them.
         "OMP_NUM_THREADS": "1",
     }

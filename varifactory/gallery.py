@@ -7,7 +7,9 @@ feasible and the infeasible edit beside it, and the same two by every other edit
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
 import pyarrow as pa
 
@@ -81,22 +83,26 @@ def gallery_pages(
     title: str,
     facts: Mapping[str, str] | None = None,
     page_size: int = 200,
+    keep: bool = False,
 ) -> Iterator[tuple[str, bytes]]:
-    """As ``render_gallery``, one page at a time: holds no more than a page's pictures."""
+    """As ``render_gallery``, one page at a time: holds no more than a page's pictures.
+
+    ``keep`` remembers thumbnails on this disk, so that another build makes only new ones.
+    """
     rows = items.to_pylist()
     edits = [row for row in rows if row["kind"] == "edit"]
     sources = {row["source_key"]: row for row in rows if row["kind"] == "source"}
     cards = _cards(edits, sources)
     pages = list(_paged(cards, page_size)) or [[]]
     index = _index(edits, pages)
-    pictures = Pictures(read)
+    pictures = Pictures(read, keep)
     for number, page in enumerate(pages, start=1):
         first = number == 1
         glimpses = _glimpses(cards) if first and len(cards) > 3 else []
         unused = _unused(sources, edits) if first else []
-        sources = [*(card.source for card in [*page, *glimpses]), *unused[:SHOWN_UNUSED]]
+        seen = [*(card.source for card in [*page, *glimpses]), *unused[:SHOWN_UNUSED]]
         edits_shown = [row for card in [*page, *glimpses] for row in card.edits]
-        pictures.fetch([*sources, *edits_shown], sources)
+        pictures.fetch([*seen, *edits_shown], seen)
         yield (
             index["files"][number - 1],
             render_page(
@@ -105,6 +111,8 @@ def gallery_pages(
                 title=title,
                 facts=facts or {},
                 yields=_yields(edits) if first else [],
+                classes=_classes(edits) if first else [],
+                href=partial(_href, index),
                 glimpses=[(card, index["files"][_page_of(card, pages)]) for card in glimpses],
                 cards=page,
                 unused=unused[:SHOWN_UNUSED],
@@ -202,6 +210,16 @@ def _index(edits: Sequence[Row], pages: Sequence[Sequence[Card]]) -> dict[str, A
     }
 
 
+def _href(index: Mapping[str, Any], **wanted: str) -> str:
+    """Address of the first page that holds edits of these facets, with the filter set."""
+    at = {FACETS.index(facet): index["names"][facet].index(name) for facet, name in wanted.items()}
+    page = next(
+        number for number, rows in enumerate(index["counts"])
+        if any(all(row[i] == value for i, value in at.items()) for row in rows)
+    )  # fmt: skip
+    return f"{index['files'][page]}#{urlencode(wanted)}"
+
+
 def _glimpses(cards: Sequence[Card]) -> list[Card]:
     """One pair a class, attributes in turn, so that the first look sees the whole range."""
     by_class: dict[str, list[Card]] = defaultdict(list)
@@ -225,6 +243,13 @@ def _unused(sources: Mapping[str, Row], edits: Sequence[Row]) -> list[Row]:
         for key, row in sources.items()
         if key not in edited and (row["status"] != "ok" or row["mask_blob"])
     ]
+
+
+def _classes(edits: Sequence[Row]) -> list[tuple[str, int, int]]:
+    """Class name, edits accepted, edits asked for."""
+    asked = Counter(_value(row, "class") for row in edits)
+    accepted = Counter(_value(row, "class") for row in edits if row["status"] == "ok")
+    return [(name, accepted[name], count) for name, count in sorted(asked.items())]
 
 
 def _yields(edits: Sequence[Row]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -32,15 +32,37 @@ def render_page(template: str, script: str = "", **context: Any) -> bytes:
     The page's content security policy allows that script by its hash and nothing else, so that
     even markup which slipped through escaping could neither run nor fetch.
     """
-    code = (TEMPLATES / script).read_text(encoding="utf-8") if script else ""
+    code, policy = _script(script)
+    page = environment().get_template(template)
+    return page.render(policy=policy, code=Markup(code), **context).encode()
+
+
+def page_head(script: str) -> bytes:
+    """How every page with this script begins, up to the end of its policy.
+
+    What comes after cannot undo it: a page from elsewhere that begins so runs no other script.
+    """
+    _, policy = _script(script)
+    return _HEAD.format(escape(policy)).encode()
+
+
+_HEAD = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{}">"""
+
+
+def _script(name: str) -> tuple[str, str]:
+    """A script's text, and the policy that lets it run and nothing else."""
+    code = (TEMPLATES / name).read_text(encoding="utf-8") if name else ""
     source = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
-    allowed = f"'sha256-{source}'" if script else "'none'"
-    policy = (
+    allowed = f"'sha256-{source}'" if name else "'none'"
+    return code, (
         "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; "
         f"form-action 'none'; script-src {allowed}"
     )
-    page = environment().get_template(template)
-    return page.render(policy=policy, code=Markup(code), **context).encode()
 
 
 def data_uri(kind: str, data: bytes) -> str:

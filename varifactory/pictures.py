@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from varifactory.errors import FactoryError
+from varifactory.thumbnail_cache import keep_thumbnail, kept_thumbnail
 from varifactory.thumbnails import outline, thumbnail
 
 Read = Callable[[str], bytes]
@@ -20,8 +21,11 @@ REMEMBERED = 4096
 class Pictures:
     """Thumbnails and outlines by blob name; fetched a page at a time, several at once."""
 
-    def __init__(self, read: Read) -> None:
-        self._made = lru_cache(maxsize=REMEMBERED)(lambda name, make: _picture(name, make, read))
+    def __init__(self, read: Read, keep: bool = False) -> None:
+        """``keep`` remembers them on this disk for the next time; a blob that was lost since is
+        then still shown (``varifactory verify`` tells of it)."""
+        make = partial(_kept_picture if keep else _picture, read=read)
+        self._made = lru_cache(maxsize=REMEMBERED)(make)
         self._page: dict[tuple[str, str], tuple[str, str]] = {}
 
     def fetch(
@@ -47,6 +51,16 @@ class Pictures:
         if not row["mask_blob"]:
             return "", "no mask"
         return self._page[(str(row["mask_blob"]), "mask")]
+
+
+def _kept_picture(name: str, kind: str, read: Read) -> tuple[str, str]:
+    kept = kept_thumbnail(name, kind)
+    if kept is not None:
+        return kept, ""
+    made, trouble = _picture(name, kind, read)
+    if not trouble:
+        keep_thumbnail(name, kind, made)
+    return made, trouble
 
 
 def _picture(name: str, kind: str, read: Read) -> tuple[str, str]:
