@@ -5,12 +5,16 @@ BIN := $(VENV)/bin
 SERVERS := .venv-servers
 STORE ?= ./.varifactory
 RECIPE ?= deployments/recipes/quickstart.yaml
+HOST := 127.0.0.1
+PORT := 4200
+POOL := cpu
+CARD :=
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo photos test test-full check bench bench-gpu models lock clean
+.PHONY: help install server worker deploy demo photos test test-full check bench bench-gpu models lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -38,6 +42,15 @@ demo: $(VENV)/.ready ## Run the quickstart study; ends with the gallery's and th
 photos: $(VENV)/.ready ## Edit seven photographs at 512 pixels; ends with the gallery's path
 	@$(BIN)/python -m bench.photographs photos
 	@$(BIN)/python -m flows.generate deployments/recipes/photos.yaml --store $(STORE)
+
+server: $(VENV)/.ready ## Start Prefect's server; DATABASE=postgresql+asyncpg://... instead of SQLite
+	@$(BIN)/python -m flows.serve --host $(HOST) --port $(PORT)
+
+worker: $(VENV)/.ready ## Start a worker; POOL=gpu CARD=0 for one that owns a card
+	@$(BIN)/python -m flows.worker --pool $(POOL) --card "$(CARD)"
+
+deploy: $(VENV)/.ready ## Set the server to what deployments/ says; may be run again and again
+	@$(BIN)/python -m flows.deploy
 
 test: $(VENV)/.ready $(SERVERS)/.ready ## Run all tests that need nothing but Python
 	@$(BIN)/python -m ruff check .

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from flows.environment import WORKER, apply
 from flows.server import start_server
 from varifactory import shards
 from varifactory.answering import DEFAULT_STORE
@@ -21,16 +22,6 @@ from varifactory.recipe import Recipe
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
 """Exit codes: done; done with failed items or a failed run; wrong use."""
-
-QUIET_PREFECT = {
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    # The temporary server is ended with the command, in the middle of what it does.
-    "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
-    "DO_NOT_TRACK": "1",
-    # Small models run up to four times slower when two threads spin for them.
-    "OMP_NUM_THREADS": "1",
-}
-"""Settings of a run from the command line, unless the environment says otherwise."""
 
 Work = Callable[..., dict[str, Any]]
 """A flow: a recipe, a store's URL, and what else its command takes."""
@@ -103,9 +94,10 @@ def answer(ready: Callable[[], Callable[[], dict[str, Any]]], as_json: bool) -> 
 
 
 def set_environment() -> None:
-    """Settings of a run from the command line, where the environment has none of its own."""
-    for name, value in QUIET_PREFECT.items():
-        os.environ.setdefault(name, value)
+    """Settings of a run, as a worker's, where the environment has none of its own."""
+    apply(WORKER)
+    # The temporary server is ended with the command, in the middle of what it does.
+    os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", "CRITICAL")
 
 
 def unattended() -> AbstractContextManager[object]:

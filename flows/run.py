@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from prefect.runtime import flow_run
 from prefect.tasks import Task
 
+from flows.deployed import settle_in
 from flows.failures import show_failures
 from flows.progress import StageProgress
 from flows.runners import Crew
@@ -115,6 +116,7 @@ class FactoryRun:
         Raises:
             StoreError: the store cannot be used (no permission, wrong credentials, ...).
         """
+        settle_in()
         store = Store(url)
         store.prepare()
         run = cls(flow, recipe, store, "-".join(filter(None, (_run_id(), beside))))

@@ -11,6 +11,7 @@ from prefect.runtime import flow_run
 from prefect.tasks import Task
 
 from flows.chunks import Ended, ended, keep_ends, read_chunk, result_of
+from flows.deployed import settle_in
 from flows.parameters import StoreUrl
 from flows.progress import StageProgress
 from flows.runners import shard_results
@@ -51,6 +52,7 @@ def work(store: StoreUrl, run: str, chunk: str) -> dict[str, Any]:
         StoreError: there is no such chunk, or no such stage.
         FactoryError: an error of a shard that the user can mend.
     """
+    settle_in()
     opened = Store(store)
     asked = read_chunk(opened, run, chunk)
     stage = asked.shards[0].stage
