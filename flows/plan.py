@@ -6,6 +6,7 @@ python -m flows.plan RECIPE [--set key=value ...] [--trains] [--preview N] [--st
 import click
 
 from varifactory.answering import Answer, Say, answering
+from varifactory.errors import FactoryError
 
 
 @answering("plan")
@@ -21,7 +22,12 @@ def plan(
 
     Nothing is written. What follows from items that are not made yet is counted as an upper bound.
     """
-    from flows.forecast import forecast
+    try:
+        from flows.forecast import forecast
+    except ModuleNotFoundError as lacking:
+        raise FactoryError(
+            f"a plan needs {lacking.name}, as a run does: pip install 'varifactory[run]'"
+        ) from None
     from varifactory.recipe import Recipe
 
     found = forecast(Recipe.read(recipe, settings), store, trains=trains, preview=preview)

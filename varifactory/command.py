@@ -4,6 +4,10 @@ Exit codes: 0 done, 1 done with failed items or findings, 2 wrong use. Heavy imp
 the commands, so that help is there at once.
 """
 
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+
 import click
 
 from varifactory import __version__
@@ -22,8 +26,40 @@ from varifactory.commands.status import status
 from varifactory.commands.verify import verify
 from varifactory.commands.why import why
 
+GROUP = "varifactory.commands"
+"""Entry points under which others add commands: those of the flows, which the wheel lacks."""
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+class WithOthers(click.Group):
+    """The commands of the library, and those of whoever is here; these are found by name alone."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, sorted."""
+        return sorted({*super().list_commands(ctx), *_others()})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command; others' are imported only when they are asked for."""
+        own = super().get_command(ctx, cmd_name)
+        if own is not None or cmd_name not in _others():
+            return own
+        found = _others()[cmd_name].load()
+        return found if isinstance(found, click.Command) else None
+
+
+@cache
+def _others() -> dict[str, EntryPoint]:
+    """Name -> entry point, of those whose module is there."""
+    return {point.name: point for point in entry_points(group=GROUP) if _is_there(point.module)}
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+@click.group(cls=WithOthers, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, package_name="varifactory")
 def main() -> None:
     """Look after a store of varifactory. Data sets are made by the flows: python -m flows.study."""

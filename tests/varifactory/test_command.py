@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.drawn_items import Drawn
-from varifactory import keys
+from varifactory import command, keys
 from varifactory.command import main
 from varifactory.doctor import checks
 from varifactory.store import Manifest, Store, dataset_hash
@@ -44,6 +44,33 @@ def place(tmp_path: Path, drawn: Drawn) -> Store:
 
 def ask(*words: str) -> Result:
     return CliRunner().invoke(main, list(words))
+
+
+@pytest.fixture
+def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another installed package that names two commands, one of a module that is not there."""
+    about = tmp_path / "beside-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: beside\nVersion: 1\n")
+    (about / "entry_points.txt").write_text(
+        f"[{command.GROUP}]\nhello = beside_us:hello\ngone = beside_nobody.at_all:gone\n"
+    )
+    (tmp_path / "beside_us.py").write_text(
+        "import click\n@click.command()\ndef hello():\n    'Greet.'\n    click.echo('hi')\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    command._others.cache_clear()
+    monkeypatch.setattr(command, "_others", command._others.__wrapped__)
+
+
+@pytest.mark.usefixtures("beside")
+def test_others_may_add_commands_and_absent_ones_are_not_listed() -> None:
+    assert ask("hello").stdout == "hi\n"
+    told = ask("--help").stdout
+    assert "hello" in told
+    assert "Greet." in told
+    assert "gone" not in told
+    assert ask("gone").exit_code == 2
 
 
 def test_help_is_there_at_once_and_imports_nothing_heavy() -> None:
