@@ -40,6 +40,9 @@ class Sources(Part):
     classes: tuple[str, ...] = Field((), description="class names to keep; empty keeps all")
     image_column: str = Field("image", description="of a table: bytes, {bytes, path} or a path")
     label_column: str = Field("label", description="of a table")
+    fetch_urls: bool = Field(
+        False, description="fetch the https:// addresses that a table's image column holds"
+    )
     split: Split = Split()
     shots: Annotated[int, Field(ge=0)] = Field(8, description="training images a class; 0 is all")
     shot_seed: int = Field(1, description="which training images the shots are")

@@ -70,6 +70,10 @@ def list_folder(spec: str, settings: Sources) -> Listing:
     return draft.finish(shown(settings.uri, 200))
 
 
+PLACES = ("file", "s3", "s3a", "gs", "gcs", "az", "abfs")
+"""Where sources may lie; other kinds of address could lead into the worker's own network."""
+
+
 def open_place(uri: str) -> tuple[Any, str]:
     """The file system of a URI and the path in it.
 
@@ -78,6 +82,12 @@ def open_place(uri: str) -> tuple[Any, str]:
     """
     import fsspec
 
+    scheme = uri.partition("://")[0] if "://" in uri else "file"
+    if scheme not in PLACES:
+        raise SourceError(
+            f"sources.uri {uri!r} cannot be opened: give a folder or a file, here or on "
+            f"{', '.join(f'{one}://' for one in PLACES[1:])}"
+        )
     try:
         fs, path = fsspec.core.url_to_fs(uri)
     except (ValueError, ImportError) as error:

@@ -10,6 +10,7 @@ from varifactory.recipe import Sources
 from varifactory.sources.drawn import draw
 from varifactory.sources.folder import read_files
 from varifactory.sources.table import read_rows
+from varifactory.sources.web import NotFetched
 from varifactory.stages import Made, Row, failed
 
 
@@ -51,7 +52,7 @@ def _read(row: Row, data: bytes | Exception, settings: Sources) -> Made:
 
 
 def _refused(row: Row, error: SourceError) -> Made:
-    status = "skipped" if isinstance(error, ImageTooLarge) else "rejected"
+    status = "skipped" if isinstance(error, ImageTooLarge | NotFetched) else "rejected"
     kind = type(error).__name__
     return Made({**row, "status": status, "reason": str(error)[:500], "error_type": kind})
 

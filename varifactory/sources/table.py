@@ -21,6 +21,7 @@ from varifactory.recipe import Sources
 from varifactory.sources.folder import open_place, stamp_of
 from varifactory.sources.listing import Draft, Listing, labelled
 from varifactory.sources.names import shown, split_name
+from varifactory.sources.web import NotFetched, fetch, is_address
 
 _KEPT_GROUP = 256 * 2**20  # bytes; a larger row group is read again for each batch, not kept
 _SPLIT_FILE = re.compile(r"^(train|validation|valid|val|dev|test)[-_.]")
@@ -205,7 +206,7 @@ def read_rows(rows: list[dict[str, Any]], settings: Sources) -> Iterator[bytes |
         path = str(fs._strip_protocol(uri))
         try:
             cell = _cell(fs, settings.uri, path, row["uri_stamp"], int(number), settings)
-            yield _bytes_of(fs, path, cell)
+            yield _bytes_of(fs, path, cell, settings)
         except Exception as error:  # a client's own errors too; the row carries them
             yield error
 
@@ -237,13 +238,22 @@ def _kept_group(place: str, path: str, stamp: str, group: int, column: str) -> p
         return parquet.read_row_group(group, columns=[column])[column]
 
 
-def _bytes_of(fs: Any, table: str, cell: bytes | str | Mapping[str, Any] | None) -> bytes:
+def _bytes_of(
+    fs: Any, table: str, cell: bytes | str | Mapping[str, Any] | None, settings: Sources
+) -> bytes:
     if isinstance(cell, Mapping):
         cell = cell.get("bytes") or cell.get("path")
     if cell is None:
         raise SourceError("the row has no image: give one")
     if isinstance(cell, bytes):
         return cell
+    if is_address(cell):
+        if not settings.fetch_urls:
+            raise NotFetched(
+                f"{shown(cell)} is an address and was not fetched: set sources.fetch_urls to fetch "
+                "https:// addresses of this table"
+            )
+        return fetch(cell)
     place = _beside(table, cell)
     if place is None:
         raise SourceError(f"path {shown(cell)} leads out of the table's folder: use one inside it")

@@ -100,9 +100,10 @@ def test_bad_rows_end_alone(
     result = gather(kind="table", uri=str(tmp_path / "in" / "t.parquet"))
     rows = {int(row["uri"].rpartition("#")[2]): row for row in result.settled.rows}
     assert [rows[n]["status"] for n in range(8)] == [
-        "ok", "rejected", "rejected", "rejected", "failed", "rejected", "rejected", "rejected",
+        "ok", "rejected", "rejected", "skipped", "failed", "rejected", "rejected", "rejected",
     ]  # fmt: skip
-    assert all("leads out" in rows[n]["reason"] for n in (1, 2, 3))
+    assert all("leads out" in rows[n]["reason"] for n in (1, 2))
+    assert "fetch_urls" in rows[3]["reason"]
     assert "no image" in rows[5]["reason"]
     assert "no label" in rows[6]["reason"]
     assert "300 characters" in rows[7]["reason"]
