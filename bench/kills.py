@@ -14,7 +14,7 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,9 +63,9 @@ class Tally:
 
 def measure(place: Path) -> None:
     """Kill, look, run again; one line a kill, then the sums."""
-    run, in_flight = _prepared()
+    run, in_flight = prepared("train")
     calm_place = place / "calm"
-    said = _ended(_start(run, calm_place), calm_place)
+    said = ended(start(run, calm_place), calm_place)
     parts = {stage: _parts(calm_place / "store", stage) for stage in AIMS}
     calm = Calm(_result(said, calm_place), said["stage_seconds"], parts, in_flight)
     tally = Tally()
@@ -82,7 +82,7 @@ def measure(place: Path) -> None:
 
 def _kill_once(run: Run, place: Path, aim: str, calm: Calm, tally: Tally) -> bool:
     """Whether a run was hit."""
-    process = _start(run, place)
+    process = start(run, place)
     _wait_for(aim, place / "store", calm, process)
     os.kill(process, signal.SIGKILL)
     _, status = os.waitpid(process, 0)
@@ -92,7 +92,7 @@ def _kill_once(run: Run, place: Path, aim: str, calm: Calm, tally: Tally) -> boo
     torn, orphans = wreckage.torn(place / "store"), wreckage.orphans(place / "store")
     kept = sum(map(len, wreckage.rows(place / "store").values()))
     began = time.perf_counter()
-    same = _result(_ended(_start(run, place), place), place) == calm.result
+    same = _result(ended(start(run, place), place), place) == calm.result
     tally.kills += 1
     tally.torn += torn
     tally.orphans = max(tally.orphans, orphans)
@@ -104,24 +104,27 @@ def _kill_once(run: Run, place: Path, aim: str, calm: Calm, tally: Tally) -> boo
     return True
 
 
-def _prepared() -> tuple[Run, int]:
-    """Import all that a run needs, without starting a thread: forks keep none."""
+def prepared(flow: str, settings: Sequence[str] = ()) -> tuple[Run, int]:
+    """Import all that a run needs, without starting a thread: forks keep none.
+
+    The run, and how many blobs its workers make at a time.
+    """
     ours = [module.name for module in pkgutil.walk_packages(varifactory.__path__, "varifactory.")]
     for name in (*LIBRARIES, *(name for name in ours if ".builtin." not in name)):
         importlib.import_module(name)
-    from flows.train import train
     from varifactory.recipe import Recipe
 
-    recipe = Recipe.read(RECIPE)
+    work = getattr(importlib.import_module(f"flows.{flow}"), flow)
+    recipe = Recipe.read(RECIPE, settings)
     in_flight = 2 * recipe.run.batch_size * recipe.run.workers
-    return (lambda place: train(recipe, str(place / "store"))), in_flight
+    return (lambda place: work(recipe, str(place / "store"))), in_flight
 
 
 def _result(said: dict[str, Any], place: Path) -> tuple[Any, ...]:
     return said["dataset_hash"], said["cells"], wreckage.rows(place / "store")
 
 
-def _start(run: Run, place: Path) -> int:
+def start(run: Run, place: Path) -> int:
     place.mkdir(exist_ok=True)
     process = os.fork()
     if process:
@@ -136,7 +139,7 @@ def _start(run: Run, place: Path) -> int:
         os._exit(code)
 
 
-def _ended(process: int, place: Path) -> dict[str, Any]:
+def ended(process: int, place: Path) -> dict[str, Any]:
     """What the run said.
 
     Raises:

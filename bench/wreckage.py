@@ -13,7 +13,7 @@ Rows = dict[str, list[tuple[str, str]]]
 """Stage -> key and status of every row that counts."""
 
 
-def rows(url: Path) -> Rows:
+def rows(url: str | Path) -> Rows:
     """The rows that count in all stages."""
     store = Store(str(url))
     return {
@@ -26,7 +26,7 @@ def rows(url: Path) -> Rows:
     }
 
 
-def torn(url: Path) -> int:
+def torn(url: str | Path) -> int:
     """Parts, blobs and versions that are not whole, and keys that count twice."""
     store = Store(str(url))
     held = rows(url).values()
@@ -34,7 +34,7 @@ def torn(url: Path) -> int:
     return len(store.verify(heal=False).findings) + doubled
 
 
-def orphans(url: Path) -> int:
+def orphans(url: str | Path) -> int:
     """Blobs that no row names: what was made and not kept."""
     store = Store(str(url))
     tables = [store.history(stage, spec) for stage in store.stages() for spec in store.specs(stage)]
@@ -47,7 +47,7 @@ def orphans(url: Path) -> int:
     return len({path.name for path in url.glob("blobs/sha256/*/*.*")} - named)
 
 
-def hit(url: Path) -> str:
+def hit(url: str | Path) -> str:
     """Where the run was: in the stage it had planned last, amid a fold of it, or after it."""
     plans = sorted(url.glob("runs/*/plan-*"), key=lambda path: path.stat().st_mtime)
     if not plans:
