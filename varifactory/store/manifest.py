@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ from varifactory.store import names
 
 HASHED = ("key", "status", "pixel_sha256", "label", "split", "forced")
 """What the data set hash is made of: what was made, for which use; not how, when or by whom."""
+_BATCH = 10_000
 
 
 class ManifestPart(BaseModel):
@@ -59,11 +61,31 @@ def dataset_hash(items: pa.Table) -> str:
 
     Equal for equal content across runs, shards and runners; null ``forced`` counts as false.
     """
-    columns = []
+    columns = {}
     for name in HASHED:
         column = items[name] if name in items.column_names else pa.nulls(len(items))
         if name == "forced":
             column = pc.fill_null(pc.cast(column, pa.bool_()), False)
-        columns.append(column.to_pylist())
-    lines = sorted(json.dumps(row, ensure_ascii=False) for row in zip(*columns, strict=True))
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+        columns[name] = column
+    table = pa.table(columns)
+    if not _sorted_by_key(table["key"]):
+        lines = sorted(line for batch in _lines(table) for line in batch)
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    found, between = hashlib.sha256(), b""
+    for batch in _lines(table.take(pc.sort_indices(table["key"]))):
+        found.update(between + "\n".join(batch).encode())
+        between = b"\n"
+    return found.hexdigest()
+
+
+def _sorted_by_key(keys: pa.ChunkedArray) -> bool:
+    """Whether the order of lines is that of keys, so that they need not be held all at once: of
+    different hashes it is, for a line begins with its key."""
+    hashes = pc.all(pc.match_substring_regex(keys, "^[0-9a-f]{64}$"), min_count=0).as_py()
+    return bool(hashes) and not keys.null_count and pc.count_distinct(keys).as_py() == len(keys)
+
+
+def _lines(table: pa.Table) -> Iterator[list[str]]:
+    for batch in table.to_batches(max_chunksize=_BATCH):
+        rows = zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        yield [json.dumps(row, ensure_ascii=False) for row in rows]

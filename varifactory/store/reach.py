@@ -21,8 +21,8 @@ from varifactory.store.backend import Entry
 from varifactory.store.errors import PartDamaged, StoreError
 from varifactory.store.parts import BLOB_COLUMNS, Wanted
 from varifactory.store.pins import Pinned
-from varifactory.store.rows import TOMBSTONE, blob_columns, visible
-from varifactory.store.tables import Tables
+from varifactory.store.reading import Reading
+from varifactory.store.rows import TOMBSTONE, blob_columns, unique, visible
 
 MADE_AGAIN = frozenset(
     {"sources", "leakage", "prompts", "masks", "adapters", "edits", "verdicts", "training",
@@ -80,7 +80,7 @@ class Unreachable:
     looked_at: dict[str, int]
 
 
-class Reaching(Tables, Pinned):
+class Reaching(Reading, Pinned):
     """What a store needs, found by listings and rows; no blob is read."""
 
     def unreachable(self, now: float, keep_runs: float) -> Unreachable:
@@ -103,8 +103,8 @@ class Reaching(Tables, Pinned):
                 kept.append(by_needed)
                 named.append(by_all)
         found += self._scratch(runs, needed) + self._exports(needed) + self._left()
-        every = _unique(named)
-        orphans, follows = _orphans(blobs, _unique(kept), every)
+        every = unique(named)
+        orphans, follows = _orphans(blobs, unique(kept), every)
         looked = {"blobs": len(blobs), "runs": len(needed.runs), "versions": len(needed.versions)}
         return Unreachable(found + orphans, follows, _missing(blobs, every), looked)
 
@@ -187,9 +187,9 @@ class Reaching(Tables, Pinned):
                 )
         tables = [part.table for part in live]
         frozen = [self._read_strictly(stage, spec, name).table for name in sorted(listed)]
-        by_versions = _unique([_named(table) for table in frozen])
-        by_rows = _unique([_named(visible(table)) for table in _in_one(tables)])
-        both = _unique([by_versions, by_rows])
+        by_versions = unique([_named(table) for table in frozen])
+        by_rows = unique([_named(visible(table)) for table in _in_one(tables)])
+        both = unique([by_versions, by_rows])
         return found, both if every else by_versions, both
 
     def _scratch(self, runs: Iterable[Entry], needed: Needed) -> list[Unneeded]:
@@ -238,14 +238,7 @@ def _in_one(tables: list[pa.Table]) -> list[pa.Table]:
 
 def _named(table: pa.Table) -> pa.Array:
     """Names of the blobs in a table, each once."""
-    return _unique([pc.cast(table[column], pa.string()) for column in blob_columns(table)])
-
-
-def _unique(arrays: Iterable[Any]) -> pa.Array:
-    chunks: list[pa.Array] = []
-    for array in arrays:
-        chunks += array.chunks if isinstance(array, pa.ChunkedArray) else [array]
-    return pc.unique(pa.chunked_array(chunks, pa.string()).drop_null())
+    return unique([pc.cast(table[column], pa.string()) for column in blob_columns(table)])
 
 
 def _orphans(

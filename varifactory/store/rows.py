@@ -5,6 +5,7 @@ first parts it saw (clocks of different machines are never compared for that); t
 ``rejected`` beat ``failed`` and ``skipped``; then the earliest; then the smallest first part.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,7 +28,7 @@ BASE = pa.schema(
         ("reason", pa.string()),
     ]
 )
-_BLOB_PATTERN = r"^[0-9a-f]{64}\.[a-z0-9]{1,16}$"
+BLOB_PATTERN = r"^[0-9a-f]{64}\.[a-z0-9]{1,16}$"
 
 
 def blob_columns(table: pa.Table) -> list[str]:
@@ -85,7 +86,7 @@ def _check(table: pa.Table, where: str) -> None:
         twice = counts.filter(pc.greater(counts.field("counts"), 1))[0]["values"].as_py()
         raise StoreError(f"{where}: key {twice!r} comes twice; merge equal items before storing")
     for name in blob_columns(table):
-        odd = pc.invert(pc.match_substring_regex(table[name], _BLOB_PATTERN))
+        odd = pc.invert(pc.match_substring_regex(table[name], BLOB_PATTERN))
         _refuse(table[name], pc.fill_null(odd, False), where, f"names no blob in {name}")
 
 
@@ -204,3 +205,11 @@ def _ranks(column: pa.ChunkedArray) -> "np.ndarray[Any, np.dtype[np.int64]]":
 def _set(table: pa.Table, name: str, values: Any) -> pa.Table:
     index = table.schema.get_field_index(name)
     return table.set_column(index, table.schema.field(index).with_type(values.type), values)
+
+
+def unique(arrays: Iterable[Any]) -> pa.Array:
+    """The texts of all arrays, plain or chunked, each once; nulls left out."""
+    chunks: list[pa.Array] = []
+    for array in arrays:
+        chunks += array.chunks if isinstance(array, pa.ChunkedArray) else [array]
+    return pc.unique(pa.chunked_array(chunks, pa.string()).drop_null())

@@ -18,8 +18,8 @@ from pydantic import BaseModel, ConfigDict
 from varifactory.store import names
 from varifactory.store.errors import StoreError
 from varifactory.store.parts import BLOB_COLUMNS, Wanted
+from varifactory.store.reading import Reading
 from varifactory.store.rows import blob_columns
-from varifactory.store.tables import Tables
 from varifactory.store.versions import Versions
 
 BY = ("stage", "spec", "run", "person", "data set")
@@ -68,7 +68,7 @@ class _Named(NamedTuple):
     runs: Numbers
 
 
-class Using(Tables, Versions):
+class Using(Reading, Versions):
     """A store's account."""
 
     def usage(self) -> Usage:
@@ -135,7 +135,8 @@ class Using(Tables, Versions):
             except StoreError:
                 return _NOBODY
 
-        return self._map(actor, runs)
+        found: list[str] = self._map(actor, runs)
+        return found
 
     def _part_bytes(self) -> dict[str, int]:
         found: dict[str, int] = defaultdict(int)

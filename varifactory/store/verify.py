@@ -6,8 +6,9 @@ damaged part is moved to ``trash/``: its rows are missing, and are made again li
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,14 +17,24 @@ from pydantic import BaseModel, ConfigDict
 from varifactory.store import names
 from varifactory.store.backend import Entry
 from varifactory.store.blobs import Blobs
-from varifactory.store.errors import BlobCorrupt, BlobError, PartDamaged, StoreError
+from varifactory.store.errors import (
+    BlobCorrupt,
+    BlobError,
+    PartDamaged,
+    StoreDenied,
+    StoreError,
+)
 from varifactory.store.manifest import HASHED, Manifest, dataset_hash
-from varifactory.store.rows import blob_columns
+from varifactory.store.parts import BLOB_COLUMNS, Wanted
+from varifactory.store.rows import BLOB_PATTERN, blob_columns, unique
 from varifactory.store.tables import Tables
 from varifactory.store.versions import Versions
 
 ABANDONED_AFTER = 24 * 3600.0
 """Seconds after which a temporary file belongs to no living writer."""
+
+_WINDOW = 4096
+_Place = TypeVar("_Place")
 
 
 class Finding(BaseModel):
@@ -75,25 +86,24 @@ class Verified(Tables, Blobs, Versions):
             raise StoreError(f"sample {sample!r} is no share: give a number from 0 to 1")
         findings: list[Finding] = []
         checked: Counter[str] = Counter()
-        users: dict[str, set[tuple[str, str]]] = defaultdict(set)
+        users: dict[tuple[str, str], pa.Array] = {}
         for stage in self.stages():
             for spec in self.specs(stage):
                 findings += self._verify_parts(stage, spec, heal, checked)
-                for blob in _named_blobs(self.rows(stage, spec)):
-                    users[blob].add((stage, spec))
+                users[stage, spec] = _named_blobs(self.rows(stage, spec, [BLOB_COLUMNS]))
         published, told = self._verify_versions(checked)
         findings += told
-        bad = self._bad_blobs(set(users) | set(published), sample, checked)
-        findings += self._blob_findings(bad, published, heal)
+        bad = self._bad_blobs([*users.values(), *published.values()], sample, checked)
+        findings += self._blob_findings(bad, _users(bad, published), heal)
         if heal:
-            self.retire_blobs(bad, users)
+            self.retire_blobs(bad, _users(bad, users))
         swept = self.backend.sweep(ABANDONED_AFTER) if heal else 0
         return VerifyReport(checked=dict(checked), findings=tuple(findings), swept=swept)
 
     def retire_blobs(
         self,
         blobs: dict[str, str],
-        users: dict[str, set[tuple[str, str]]] | None = None,
+        users: Mapping[str, Collection[tuple[str, str]]] | None = None,
     ) -> int:
         """Hide every row that names one of these blobs and clear away corrupt bytes.
 
@@ -109,19 +119,29 @@ class Verified(Tables, Blobs, Versions):
         for name in blobs:  # rows first: a blob is never missed by a row that counts
             with suppress(BlobError):
                 if self._blob_is_bad(name, True):
-                    self.backend.delete(names.blob(*names.split_blob(name)))
+                    self._clear(names.blob(*names.split_blob(name)))
         return hidden
 
+    def _clear(self, path: str) -> None:
+        """Make room for whole bytes: a role that may not delete leaves an empty object, which
+        counts as a torn one."""
+        try:
+            self.backend.delete(path)
+        except StoreDenied:
+            self.backend.put_over(path, b"")
+
     def _retire_in(self, stage: str, spec: str, blobs: dict[str, str]) -> int:
-        table = self.rows(stage, spec)
+        table = self.rows(stage, spec, ["key", "first_part", BLOB_COLUMNS])
         wanted = pa.array(sorted(blobs), pa.string())
         naming = pa.array([False] * len(table))
         for column in blob_columns(table):
             naming = pc.or_(naming, pc.is_in(pc.cast(table[column], pa.string()), wanted))
         rows = table.filter(naming)
         if len(rows):
-            reasons = sorted({blobs[name] for name in _named_blobs(rows) if name in blobs})
-            self._hide(stage, spec, rows, "; ".join(reasons))
+            named = _named_blobs(rows).to_pylist()
+            self._hide(
+                stage, spec, rows, "; ".join(sorted({blobs[n] for n in named if n in blobs}))
+            )
         return len(rows)
 
     def _verify_parts(
@@ -134,26 +154,32 @@ class Verified(Tables, Blobs, Versions):
                 return 0  # removed since it was listed
             except PartDamaged as error:
                 path = names.part(stage, spec, entry.name)
-                if heal:
-                    self._to_trash(path)
+                healed = heal and self._to_trash(path)
                 detail = f"{error}; about {entry.size} bytes of rows are missing"
+                if heal and not healed:
+                    detail += "; it stays, for this role may not delete"
                 where = self.backend.show(path)
-                return Finding(kind="part damaged", where=where, detail=detail, healed=heal)
+                return Finding(kind="part damaged", where=where, detail=detail, healed=healed)
 
         looked = self._map(look, self._entries(stage, spec))
         checked["parts"] += len(looked)
         checked["rows"] += sum(found for found in looked if isinstance(found, int))
         return [found for found in looked if isinstance(found, Finding)]
 
-    def _to_trash(self, path: str) -> None:
-        data = self.backend.read(path)
-        if data:
-            self.backend.put_over(f"{names.TRASH}/{path}", data)
-        self.backend.delete(path)
+    def _to_trash(self, path: str) -> bool:
+        """False where this role may not delete."""
+        try:
+            data = self.backend.read(path)
+            if data:
+                self.backend.put_over(names.trash(path), data)
+            self.backend.delete(path)
+        except StoreDenied:
+            return False
+        return True
 
-    def _verify_versions(self, checked: Counter[str]) -> tuple[dict[str, set[str]], list[Finding]]:
-        """Blobs that versions need, with the versions' names; and what is wrong with versions."""
-        needed: dict[str, set[str]] = defaultdict(set)
+    def _verify_versions(self, checked: Counter[str]) -> tuple[dict[str, pa.Array], list[Finding]]:
+        """The blobs that each version needs, and what is wrong with versions."""
+        needed: dict[str, pa.Array] = {}
         findings = []
         for name, numbers in self.datasets():
             for number in numbers:
@@ -167,42 +193,61 @@ class Verified(Tables, Blobs, Versions):
                     )
                     continue
                 try:
-                    for blob in self._verify_rows(manifest):
-                        needed[blob].add(f"{name} {number}")
+                    needed[f"{name} {number}"] = self._verify_rows(manifest)
                 except StoreError as error:
                     findings.append(
                         Finding(kind="data set damaged", where=where, detail=str(error))
                     )
         return needed, findings
 
-    def _verify_rows(self, manifest: Manifest) -> set[str]:
-        blobs: set[str] = set()
+    def _verify_rows(self, manifest: Manifest) -> pa.Array:
+        """The blobs its rows name.
+
+        Raises:
+            StoreError: its rows are not those that were published.
+        """
+        blobs = []
         for stage, spec in sorted({(part.stage, part.spec) for part in manifest.parts}):
             listed = [p for p in manifest.parts if (p.stage, p.spec) == (stage, spec)]
             for part in listed:
-                rows = len(self._read_strictly(stage, spec, part.name).table)
+                rows = self._read_strictly(stage, spec, part.name, Wanted.asked((), None)).rows
                 if rows != part.rows:
                     raise StoreError(f"{part.name} has {rows} rows, {part.rows} are written down")
-            table = self.rows_of(stage, spec, [part.name for part in listed])
-            blobs |= set(_named_blobs(table))
-            if stage == "items" and set(HASHED) <= set(table.column_names):
+            parts = [part.name for part in listed]
+            table = self.rows_of(stage, spec, parts, [*HASHED, BLOB_COLUMNS])
+            blobs.append(_named_blobs(table))
+            if stage == "items" and all(table[name].type != pa.null() for name in HASHED):
                 now = dataset_hash(table)
                 if now != manifest.dataset_hash:
                     raise StoreError(f"its rows hash to {now}, not {manifest.dataset_hash}")
-        return blobs
+        return unique(blobs)
 
     def _bad_blobs(
-        self, blobs: set[str], sample: float | None, checked: Counter[str]
+        self, named: Iterable[pa.Array], sample: float | None, checked: Counter[str]
     ) -> dict[str, str]:
         """Lost and corrupt blobs with the reason; one listing tells which are there."""
-        there = {entry.name.rpartition("/")[2] for entry in self.backend.walk(names.BLOBS)}
-        bad = {name: f"blob lost: {name}" for name in sorted(blobs - there)}
-        present = sorted(blobs & there)
-        read = present if sample is None else random.sample(present, round(sample * len(present)))
-        checked["blobs"] += len(blobs)
-        checked["blobs hashed"] += len(read)
-        wrong = self._map(lambda name: self._blob_is_bad(name, False), read)
-        bad |= {n: f"blob corrupt: {n}" for n, is_bad in zip(read, wrong, strict=True) if is_bad}
+        every = unique(named)
+        listed = [entry.name.rpartition("/")[2] for entry in self.backend.walk(names.BLOBS)]
+        is_there = pc.is_in(every, value_set=pa.array(listed, pa.string()))
+        del listed
+        absent, present = every.filter(pc.invert(is_there)), every.filter(is_there)
+        if sample is not None:
+            chosen = random.sample(range(len(present)), round(sample * len(present)))
+            present = present.take(pa.array(sorted(chosen), pa.int64()))
+        checked["blobs"] += len(every)
+        checked["blobs hashed"] += len(present)
+        return {
+            **{name: f"blob lost: {name}" for name in self._bad_of(absent)},
+            **{name: f"blob corrupt: {name}" for name in self._bad_of(present)},
+        }
+
+    def _bad_of(self, blobs: pa.Array) -> list[str]:
+        """Those that cannot be read whole; what was moved to the trash is put back."""
+        bad = []
+        for start in range(0, len(blobs), _WINDOW):
+            piece = blobs.slice(start, _WINDOW).to_pylist()
+            wrong = self._map(lambda name: self._blob_is_bad(name, False), piece)
+            bad += [name for name, is_bad in zip(piece, wrong, strict=True) if is_bad]
         return bad
 
     def _blob_is_bad(self, name: str, raising: bool) -> bool:
@@ -218,7 +263,7 @@ class Verified(Tables, Blobs, Versions):
         return False
 
     def _blob_findings(
-        self, bad: dict[str, str], published: dict[str, set[str]], heal: bool
+        self, bad: dict[str, str], published: Mapping[str, Collection[str]], heal: bool
     ) -> list[Finding]:
         return [
             Finding(
@@ -231,9 +276,17 @@ class Verified(Tables, Blobs, Versions):
         ]
 
 
-def _named_blobs(table: pa.Table) -> Iterable[str]:
+def _users(bad: Collection[str], named: Mapping[_Place, pa.Array]) -> dict[str, set[_Place]]:
+    """Where each of a few blobs is named."""
+    users: dict[str, set[_Place]] = defaultdict(set)
+    wanted = pa.array(sorted(bad), pa.string())
+    for place, blobs in named.items() if bad else ():
+        for blob in blobs.filter(pc.is_in(blobs, value_set=wanted)).to_pylist():
+            users[blob].add(place)
+    return users
+
+
+def _named_blobs(table: pa.Table) -> pa.Array:
     """Names of all blobs in a table's rows; one that cannot be a name is left to row checks."""
-    for column in blob_columns(table):
-        for name in pc.unique(table[column]).to_pylist():
-            if name is not None and names.BLOB.fullmatch(name):
-                yield name
+    named = unique(pc.cast(table[column], pa.string()) for column in blob_columns(table))
+    return named.filter(pc.match_substring_regex(named, BLOB_PATTERN))
