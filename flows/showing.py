@@ -28,7 +28,7 @@ def show_dataset(run: FactoryRun, made: Dataset) -> str:
     page = "gallery/index.html"
     if not _is_new(run, made.manifest, page, content):
         return run.store.export_path(made.manifest.name, made.manifest.version, page)
-    shown = write_gallery(run.recipe, run.store.url, made.manifest.version)
+    shown = write_gallery(run.recipe, run.store.url, made.manifest.version, run.specs)
     _remember(run, made.manifest, page, content)
     return shown
 

@@ -1,17 +1,17 @@
 """Pages for people: the gallery and the card of a data set, the report of a study."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import yaml
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from varifactory.calibration.kept import latest
-from varifactory.card import ModelNote, render_card
+from varifactory.card_writing import as_yaml, write_card
 from varifactory.datasets import open_dataset
 from varifactory.exports import export_gallery, judges_named
 from varifactory.kappa import Kappa, unpacked
@@ -22,6 +22,9 @@ from varifactory.store import Manifest, Store, StoreMissing
 from varifactory.study import StudyTables
 from varifactory.yields import Confusion, confusion_of_counts
 
+Specs = Mapping[str, Mapping[str, Any]]
+"""``stage/spec`` -> fields."""
+BUILT_IN = ("small-sam", "small-diffusion", "small-clip")
 JUDGES = "judges.json"
 """Export of a version: how far its judges agree."""
 ANSWERS, CELLS = "answers.json", "cells.json"
@@ -29,20 +32,18 @@ ANSWERS, CELLS = "answers.json", "cells.json"
 
 
 @task(name="gallery", cache_policy=NO_CACHE, persist_result=False)
-def write_gallery(recipe: Recipe, store: str, version: int) -> str:
-    """Render gallery and card of a data set version into the store; the gallery's first page."""
+def write_gallery(recipe: Recipe, store: str, version: int, specs: Specs) -> str:
+    """Render gallery and card of a data set version into the store; the gallery's first page.
+
+    ``specs`` are those the run used: ``stage/spec`` -> fields.
+    """
     data = open_dataset(store, recipe.name, version)
     shown = export_gallery(data, recipe.report.gallery_page)
-    card = render_card(
-        data.manifest, data.table(), models=model_notes(recipe), machinery=is_machinery(recipe),
-        command=f"python -m flows.generate recipe.yaml --store {store}", store_url=store,
-        limits=["The exact recipe stands beside this card as recipe.yaml."],
+    card = write_card(
+        data, specs, recipe, cards=registry.cards(BUILT_IN), machinery=is_machinery(recipe),
         judges=between_judges(data.store, recipe.name, version),
         people=latest(data.store, recipe.name, version),
-        confidence=recipe.report.confidence,
     )  # fmt: skip
-    data.store.put_export(recipe.name, version, "card.md", card.encode())
-    data.store.put_export(recipe.name, version, "recipe.yaml", _as_yaml(recipe))
     create_markdown_artifact(card, key="data-set-card", description=f"{recipe.name} v{version}")
     return shown
 
@@ -67,13 +68,10 @@ def write_report(
         gallery="gallery/index.html",
         confidence=recipe.report.confidence,
     )
-    opened.put_export(recipe.name, version, "study-recipe.yaml", _as_yaml(recipe))
+    opened.put_export(
+        recipe.name, version, "study-recipe.yaml", as_yaml(recipe.model_dump(mode="json"))
+    )
     return opened.put_export(recipe.name, version, "report.html", page)
-
-
-def _as_yaml(recipe: Recipe) -> bytes:
-    plain = recipe.model_dump(mode="json")
-    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True).encode()
 
 
 def study_tables(
@@ -118,28 +116,6 @@ def _confusions(answers: dict[str, Any]) -> list[Confusion]:
         )
         for attribute, counts in answers["controls"].items()
     ]  # fmt: skip
-
-
-def model_notes(recipe: Recipe) -> list[ModelNote]:
-    """The built-in models that took part, as their cards describe them."""
-    names = {
-        recipe.masks.segmenter: "masks",
-        recipe.edits.editor: "edits",
-        recipe.training.clip: "verdicts, training",
-    }
-    if recipe.edits.compare.count:
-        names[recipe.edits.compare.editor] = "edits"
-    return [
-        ModelNote(
-            stage=names[card["name"]],
-            name=card["name"],
-            sha256=card["sha256"],
-            licence=card.get("licence", "unknown"),
-            trained_with=str(card.get("script", "")),
-            figures=card["figures"],
-        )
-        for card in registry.cards(sorted(names))
-    ]
 
 
 def is_machinery(recipe: Recipe) -> bool:

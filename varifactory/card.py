@@ -4,7 +4,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -12,8 +11,15 @@ import yaml
 
 from varifactory.calibration.figures import CalibrationFigures
 from varifactory.calibration.wording import checked_notes, checked_rows, kappa_words
+from varifactory.history.commands import checked, in_lines
+from varifactory.history.costs import Cost
+from varifactory.history.models_used import ModelNote
+from varifactory.history.provenance import libraries_in_words
+from varifactory.history.rates import passed, refused
+from varifactory.history.versions import title
 from varifactory.kappa import Kappa
 from varifactory.pages import environment
+from varifactory.quantities import duration
 from varifactory.report import said, verdict
 from varifactory.store import Manifest
 from varifactory.study import StudyFigures
@@ -24,30 +30,21 @@ SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~$&])")
 
 
-@dataclass(frozen=True, slots=True)
-class ModelNote:
-    """One model that took part."""
-
-    stage: str
-    name: str
-    sha256: str = ""
-    licence: str = "unknown"
-    trained_with: str = ""
-    figures: Mapping[str, Any] = field(default_factory=dict)
-
-
 def render_card(
     manifest: Manifest,
     items: pa.Table,
     *,
     models: Sequence[ModelNote],
-    command: str,
+    commands: Sequence[str],
     store_url: str,
     limits: Sequence[str] = (),
     machinery: bool = False,
     study: StudyFigures | None = None,
     judges: Sequence[Kappa] = (),
     people: CalibrationFigures | None = None,
+    costs: Sequence[Cost] = (),
+    made_on: Sequence[Mapping[str, Any]] = (),
+    gpu_hour: float = 0.0,
     confidence: float = 0.95,
 ) -> str:
     """Markdown with a YAML head that data set hubs read.
@@ -56,13 +53,16 @@ def render_card(
         manifest: of the version.
         items: its rows, ``records.STAGES["items"]``.
         models: everything that took part, with hashes and licences.
-        command: the exact command that makes the data set again.
+        commands: the exact commands that make the data set again, in their order.
         store_url: where it is read from.
         limits: what is known to be wrong or missing, a sentence each, beside what always holds.
         machinery: the sources are the built-in drawn world.
         study: figures of what was trained on it.
         judges: how far the judges of a panel agree.
         people: what people's labels of a sample say of the judge.
+        costs: of every stage.
+        made_on: devices and library versions (``history.provenance.made_on``).
+        gpu_hour: price of an hour of a card, US $; 0 where it is not known.
         confidence: of the yields' intervals.
     """
     edits = edits_of(items)
@@ -80,11 +80,19 @@ def render_card(
         yields=yields(edits, confidence),
         pairs=pairs(edits),
         models=models,
-        command=command,
+        commands=in_lines(commands),
+        check=checked(title(manifest), store_url),
+        filters=passed(manifest.counts, confidence),
+        refused=refused(edits, confidence),
+        costs=costs,
+        made_on=made_on,
+        libraries=libraries_in_words,
+        duration=duration,
+        gpu_hour=gpu_hour,
         store_url=store_url,
         recipe=yaml.safe_dump(dict(manifest.recipe), sort_keys=False, allow_unicode=True).rstrip(),
-        seeds=_seeds(manifest.recipe),
-        limits=[*_known(items, machinery), *limits],
+        seeds=seeds(manifest.recipe),
+        limits=[*known_limits(items, machinery, models), *limits],
         judges=judges,
         words=judge_words(edits, confidence),
         **_checked(people),
@@ -128,7 +136,7 @@ def _head(manifest: Manifest, items: int, machinery: bool) -> str:
     return yaml.safe_dump(head, sort_keys=False, allow_unicode=True).rstrip()
 
 
-def _seeds(recipe: Mapping[str, Any]) -> dict[str, Any]:
+def seeds(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """Every seed that the recipe holds, by its key."""
     found: dict[str, Any] = {}
 
@@ -143,8 +151,8 @@ def _seeds(recipe: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _known(items: pa.Table, machinery: bool) -> list[str]:
-    """Limits that follow from the rows themselves."""
+def known_limits(items: pa.Table, machinery: bool, models: Sequence[ModelNote] = ()) -> list[str]:
+    """Limits that follow from the rows and the models themselves."""
     said_so = []
     if machinery:
         said_so.append(
@@ -161,6 +169,9 @@ def _known(items: pa.Table, machinery: bool) -> list[str]:
     if lonely:
         said_so.append(f"{lonely:,} accepted edits lack their feasible or infeasible partner: "
                        "leave them out (`paired`) where arms are compared.")  # fmt: skip
+    if loose := sorted({plain(model.name) for model in models if not model.pinned}):
+        said_so.append(f"{', '.join(loose)}: asked of a provider, who may change what the name "
+                       "means; the answers are kept, and need not come out again.")  # fmt: skip
     said_so.append("Feasibility is what the prompt's writer or the world's table says; no person "
                    "looked at every edit.")  # fmt: skip
     return said_so

@@ -10,9 +10,12 @@ from varifactory.calibration.figures import calibrate
 from varifactory.calibration.labels import Labels
 from varifactory.calibration.sampling import Drawn as OneDrawn
 from varifactory.calibration.sampling import Kind, Sample
-from varifactory.card import ModelNote, fence, plain, render_card
+from varifactory.card import fence, plain, render_card
+from varifactory.history.costs import Cost
+from varifactory.history.models_used import ModelNote, model_notes
 from varifactory.kappa import kappas
 from varifactory.quotas import SURPLUS
+from varifactory.savings import Share
 from varifactory.store import Manifest
 from varifactory.study import StudyTables, study_figures
 
@@ -39,6 +42,10 @@ PEOPLE = calibrate(
 )  # fmt: skip
 
 
+COSTS = [Cost("edits", 40, 130.0, 120.0, None, Share(10, 30.0, 30.0)),
+         Cost("verdicts", 40, 4.0, 0.0, 1.25, Share(10, 1.0, 0.0, 0.25))]  # fmt: skip
+
+
 def manifest(**changes: object) -> Manifest:
     return Manifest.model_validate({
         "name": "toys", "version": 2, "created_at": datetime(2026, 11, 21, tzinfo=UTC),
@@ -51,7 +58,7 @@ def manifest(**changes: object) -> Manifest:
 
 def card(drawn: Drawn, **options: object) -> str:
     settings: dict[str, object] = {
-        "models": MODELS, "command": "python -m flows.generate recipe.yaml",
+        "models": MODELS, "commands": ["python -m flows.generate recipe.yaml"],
         "store_url": "s3://team/store", **options,
     }  # fmt: skip
     return render_card(manifest(), drawn.items, **settings)
@@ -109,10 +116,10 @@ def test_every_table_keeps_its_columns_under_hostile_names() -> None:
         if row["kind"] == "edit":
             row.update(attribute=HOSTILE, editor=HOSTILE)
             row["reason"] = HOSTILE if row["status"] != "ok" else ""
-    text = card(drawn, models=[ModelNote("edits", HOSTILE)])
+    text = card(drawn, models=[ModelNote("edits", HOSTILE)], costs=COSTS)
     lines = [line for line in text.splitlines() if line.startswith("|")]
     widths = {len(re.findall(r"(?<!\\)\|", line)) for line in lines}
-    assert widths == {3, 5, 7, 12}
+    assert widths == {3, 5, 6, 7, 8, 9, 12}
     assert "<img" not in text.replace("\\<img", "")
     assert "](javascript" not in text
 
@@ -164,3 +171,42 @@ def test_it_tells_how_far_judges_agree_and_what_people_say(drawn: Drawn) -> None
             assert line.count("|") == 6
     assert "Checked by people" not in card(drawn)
     assert "judges agree" not in card(drawn)
+
+
+def test_every_filter_has_its_rate_with_an_interval(drawn: Drawn) -> None:
+    counts = {"sources": {"ok": 12}, "masks": {"ok": 6, "rejected": 2},
+              "edits": {"ok": 90, "rejected": 4, "failed": 6}, "items": {"ok": 3}}  # fmt: skip
+    text = render_card(
+        manifest(counts=counts), drawn.items, models=[], commands=["x"], store_url="s"
+    )
+    assert (
+        "| masks | found, and good enough \\(masks.gate\\) | 8 | 6 | 75.0 | 40.9 to 92.9 |" in text
+    )
+    assert "| edits | made, and passed their gate \\(edits.gate\\) | 100 | 90 | 90.0 |" in text
+    assert "| items |" not in text
+    edits = [row for row in drawn.rows if row["kind"] == "edit"]
+    unseen = sum("attribute not seen" in row["reason"] for row in edits)
+    assert f"| attribute not seen |  | {unseen} |" in text.replace("None", "")
+
+
+def test_costs_are_told_with_what_was_saved(drawn: Drawn) -> None:
+    text = card(drawn, costs=COSTS, gpu_hour=3.0)
+    assert "| edits | 40 | 2 min | 2 min |  | 10 | 30 s |  |" in text
+    assert "| verdicts | 40 | 4.0 s |  | 1.25 | 10 | 1.0 s | 0.25 |" in text
+    assert "In all 2 min, 2 min of it on a card, and $1.25 to providers." in text
+    assert "At $3.00 an hour of a card (`prices.gpu_hour`) that is $1.35." in text
+    assert "The price of the card is not known" in card(drawn, costs=COSTS)
+
+
+def test_models_that_a_provider_may_change_are_a_known_limit(drawn: Drawn) -> None:
+    specs = {"prompts/a": {"writer": {"name": "litellm", "model": "openai/gpt-x"}}}
+    text = card(drawn, models=model_notes(specs))
+    assert "| prompts | openai/gpt-x | not pinned: a provider may change" in text
+    assert "- openai/gpt-x: asked of a provider, who may change what the name means" in text
+    assert "asked of a provider" not in card(drawn)
+
+
+def test_the_commands_are_told_to_be_pasted(drawn: Drawn) -> None:
+    text = card(drawn, commands=["first --store '/a b'", "second"], store_url="/a b")
+    assert "```sh\nfirst --store '/a b'\nsecond\n```" in text
+    assert "varifactory reproduce toys@2 --store '/a b' --check" in text

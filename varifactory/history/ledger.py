@@ -60,6 +60,15 @@ class Ledger:
             self._tables[stage, spec] = _settled(rows, spec) if stage == "sources" else rows
         return self._tables[stage, spec]
 
+    def named(self, stage: str, column: str, values: pa.ChunkedArray) -> list[pa.Table]:
+        """The rows that count and have one of these values in a column, a table a spec."""
+        wanted = pc.unique(values.drop_null())
+        return [
+            table.filter(pc.fill_null(pc.is_in(table[column], value_set=wanted), False))
+            for _, table in self.tables(stage)
+            if column in table.column_names and len(table)
+        ]
+
     def where(self, stage: str, column: str, values: Collection[str]) -> list[Found]:
         """All rows that count and have one of these values in a column."""
         wanted = pa.array(sorted(values), pa.string())

@@ -40,17 +40,12 @@ class Teller:
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
-        self._parents: Mapping[str, Callable[[Row], list[Story]]] = {
-            "masks": self._of_mask,
-            "edits": self._of_edit,
-            "verdicts": self._of_verdict,
-        }
 
     def story(self, found: Found) -> Story:
         """An item with all it was made from."""
         told = self.alone(found)
         told.parts += self._hidden(found)
-        told.parts += self._parents.get(found.stage, lambda row: [])(found.row)
+        told.parts += self._above(found)
         return told
 
     def alone(self, found: Found) -> Story:
@@ -105,6 +100,13 @@ class Teller:
             lost = f"{NAMES[stage]} {str(key)[:SHOWN]}: its row is not in the store any more"
             return [Story(NAMES[stage], str(key), lost)] if key else []
         return [self.story(found)]
+
+    def _above(self, found: Found) -> list[Story]:
+        parents: Mapping[str, Callable[[Row], list[Story]]] = {
+            "masks": self._of_mask, "edits": self._of_edit, "verdicts": self._of_verdict,
+        }  # fmt: skip
+        tell = parents.get(found.stage)
+        return tell(found.row) if tell else []
 
     def _of_mask(self, row: Row) -> list[Story]:
         return self._up("sources", row["source_key"])

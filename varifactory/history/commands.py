@@ -1,0 +1,32 @@
+"""The commands that make a data set version again, as they are typed."""
+
+import shlex
+from collections.abc import Sequence
+
+RECIPE = "recipe.yaml"
+"""Name of the recipe beside a version's card."""
+CARD, TWIN = "card.md", "card.json"
+
+
+def again(title: str, store: str) -> list[str]:
+    """Fetch the recipe from the store and run it, on the same store: what is there is reused.
+
+    Args:
+        title: ``NAME@VERSION``.
+        store: as the store is opened; a folder is best given whole, from the root.
+    """
+    where = shlex.quote(store)
+    return [
+        f"varifactory reproduce {shlex.quote(title)} --store {where} --recipe {RECIPE}",
+        f"python -m flows.generate {RECIPE} --store {where}",
+    ]
+
+
+def checked(title: str, store: str) -> str:
+    """Regenerate a sample and compare it."""
+    return f"varifactory reproduce {shlex.quote(title)} --store {shlex.quote(store)} --check"
+
+
+def in_lines(commands: Sequence[str]) -> str:
+    """As a block to be pasted."""
+    return "\n".join(commands)
