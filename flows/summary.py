@@ -3,10 +3,15 @@
 import logging
 from typing import Any
 
-from prefect.artifacts import create_link_artifact, create_table_artifact
+from prefect.artifacts import (
+    create_link_artifact,
+    create_markdown_artifact,
+    create_table_artifact,
+)
 from prefect.runtime import flow_run
 
 from flows.run import FactoryRun
+from flows.worth import against_estimate, saved
 from varifactory.store import Manifest
 
 log = logging.getLogger("varifactory")
@@ -29,6 +34,8 @@ def summary(
         "seconds": round(run.seconds(), 1),
         "stage_seconds": {name: round(tally.seconds, 2) for name, tally in run.stages.items()},
         "notices": run.notices,
+        "saved": saved(run),
+        "estimate": against_estimate(run),
         "gallery": gallery,
         "report": report,
     }
@@ -46,6 +53,9 @@ def announce(run: FactoryRun, said: dict[str, Any]) -> dict[str, Any]:
         )
     else:
         log.info("reused everything: %d items, in %.1f s", said["reused"], said["seconds"])
+    for told in (said["saved"], said["estimate"]):
+        if told:
+            log.info("%s", told["words"])
     data = said["dataset"]
     log.info(
         "data set: %s version %s, hash %s", data["name"], data["version"], said["dataset_hash"]
@@ -58,6 +68,12 @@ def announce(run: FactoryRun, said: dict[str, Any]) -> dict[str, Any]:
 def _artifacts(said: dict[str, Any]) -> None:
     rows = [{"stage": stage, **statuses} for stage, statuses in said["counts"].items()]
     create_table_artifact(key="counts", table=rows, description="Items by stage and status")
+    worth = [told["words"] for told in (said["saved"], said["estimate"]) if told]
+    if worth:
+        create_markdown_artifact(
+            "\n\n".join(one[:1].upper() + one[1:] for one in worth),
+            key="worth", description="What the store saved, and how the estimate held",
+        )  # fmt: skip
     for name in ("gallery", "report"):
         if said[name]:
             link = said[name] if "://" in said[name] else f"file://{said[name]}"

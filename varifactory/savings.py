@@ -44,16 +44,24 @@ class Savings:
 
     run: str
     shares: dict[str, Share] = field(default_factory=dict)
+    own: Share = field(default_factory=Share)
+    """What the run made itself, failed items included."""
 
     def add(self, table: pa.Table) -> None:
-        """Count rows of a stage that a run uses; those it made itself are left out."""
+        """Count rows of a stage that a run uses."""
         if not len(table):
             return
         done = pc.is_in(table["status"], value_set=pa.array(records.DONE))
-        others = pc.not_equal(table["run"], self.run)
-        for run, share in _shares(table.filter(pc.and_(done, pc.fill_null(others, True)))):
+        own = pc.fill_null(pc.equal(table["run"], self.run), False)
+        for _, share in _shares(table.filter(own)):
+            self.own += share
+        for run, share in _shares(table.filter(pc.and_(done, pc.invert(own)))):
             self.shares.setdefault(run, Share())
             self.shares[run] += share
+
+    def paid(self, gpu_hour: float = 0.0) -> float:
+        """What the run's own items cost, US $: providers, and cards at that price an hour."""
+        return self.own.usd + self.own.card_seconds / 3600 * gpu_hour
 
     def total(self) -> Share:
         """Of all runs."""

@@ -1,5 +1,6 @@
 """``varifactory status``: what a store holds."""
 
+import json
 from collections import Counter
 from typing import Any
 
@@ -29,7 +30,9 @@ def status(store: str, say: Say) -> Answer:
     say(f"\nruns: {len(runs)}")
     latest = [_run(place, run) for run in runs[-LATEST_RUNS:]]
     for run in latest:
-        say("  " + "  ".join(str(value) for value in run.values()))
+        say("  " + "  ".join(str(value) for name, value in run.items() if name != "estimate"))
+        if run["estimate"]:
+            say(f"      {run['estimate']}")
     return {"store": store, "datasets": datasets, "stages": stages, "runs": len(runs),
             "latest_runs": latest}, 0  # fmt: skip
 
@@ -60,4 +63,20 @@ def _run(place: Any, run: str) -> dict[str, Any]:
     record = place.read_run(run)
     wanted = ("flow", "actor", "began_at")
     told = {key: record[key] for key in wanted if isinstance(record.get(key), str)}
-    return {"run": run, "recipe": str((record.get("recipe") or {}).get("name", "")), **told}
+    recipe = str((record.get("recipe") or {}).get("name", ""))
+    return {"run": run, "recipe": recipe, **told, "estimate": _estimate(place, run)}
+
+
+def _estimate(place: Any, run: str) -> str:
+    """What the run was expected to take, and, once it ended, what it took; empty if nothing."""
+    from varifactory.store import StoreError
+
+    for name, key in (("ended.json", "outcome"), ("forecast.json", "words")):
+        try:
+            found = json.loads(place.get_run_object(run, name))
+            found = found.get("estimate") if name == "ended.json" else found
+            if isinstance(found, dict) and isinstance(found.get(key), str):
+                return f"expected: {found[key]}" if key == "words" else str(found[key])
+        except (StoreError, ValueError, AttributeError):
+            continue  # it runs still, was killed, or is older
+    return ""

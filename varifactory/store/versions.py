@@ -12,6 +12,7 @@ from varifactory.store import names
 from varifactory.store.backend import unsafe_allowed
 from varifactory.store.base import Opened
 from varifactory.store.errors import PartDamaged, StoreError, StoreMissing, VersionTaken
+from varifactory.store.kept import kept_here
 from varifactory.store.manifest import Manifest
 
 _JSON_LIMIT = 64 * 2**20
@@ -35,10 +36,10 @@ class Versions(Opened):
             raise VersionTaken(f"run {run_id!r} is recorded already: give this run another id")
 
     def read_run(self, run_id: str) -> dict[str, Any]:
-        """What ``write_run`` recorded."""
+        """What ``write_run`` recorded; it never changes, so that of a remote store is kept here."""
         path = names.run(run_id)
         try:
-            found = json.loads(self.backend.read(path, _JSON_LIMIT))
+            found = json.loads(kept_here(self.backend, path, _JSON_LIMIT))
         except FileNotFoundError:
             raise StoreMissing(f"{self.backend.show(path)}: no such run") from None
         except ValueError as error:
