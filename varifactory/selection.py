@@ -73,8 +73,9 @@ class Selected:
 
     @property
     def first_stage(self) -> int:
-        """Place of the earliest stage among all stages."""
-        return min(list(records.STAGES).index(stage) for stage in self.rows)
+        """Place of the earliest stage among all stages; behind the last where none is selected."""
+        places = list(records.STAGES)
+        return min((places.index(stage) for stage in self.rows), default=len(places))
 
     @property
     def sources(self) -> frozenset[str]:
