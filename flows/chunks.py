@@ -113,7 +113,8 @@ def read_chunk(store: Store, run: str, name: str) -> Chunk:
     try:
         return Chunk.model_validate_json(store.get_run_object(run, f"{name}.json"))
     except ValidationError as error:
-        raise StoreError(f"chunk {name!r} of run {run!r} cannot be read: {error}") from None
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise StoreError(f"chunk {name!r} of run {run!r} cannot be read: {wrong}") from None
 
 
 def keep_ends(store: Store, run: str, name: str, ends: Sequence[Ended]) -> None:
@@ -195,8 +196,8 @@ class _Office:
             )  # fmt: skip
         except ObjectNotFound:
             raise RecipeError(
-                f"run.runner is 'workers', and Prefect's server has no deployment {DEPLOYED[pool]}: "
-                "run `make deploy`, or set run.runner to threads"
+                "run.runner is 'workers', and Prefect's server has no deployment "
+                f"{DEPLOYED[pool]}: run `make deploy`, or set run.runner to threads"
             ) from None
         assert isinstance(begun, FlowRun)
         self.live[begun.id] = _Live(name, chunk.shards, pool, time.monotonic())

@@ -15,6 +15,9 @@ from varifactory.shards import stopping
 DRAIN = 60.0
 """Seconds that processes get to finish their batch once the run was asked to stop."""
 
+ANSWER = 15
+"""Seconds that a scheduler gets to answer."""
+
 
 class DaskHands:
     """Starts task runs in Dask's processes; a stop reaches those that are the run's own."""
@@ -54,7 +57,7 @@ def cluster(run: Run) -> Iterator[DaskHands]:
             f"run.runner is 'dask', and {error.name or 'prefect_dask'} is not installed: "
             "pip install 'varifactory[run,dask]', or set run.runner to threads or workers"
         ) from error
-    runner = DaskTaskRunner(**({"address": run.cluster} if run.cluster else _here(run)))
+    runner = DaskTaskRunner(**(_there(run) if run.cluster else _here(run)))
     with runner:
         try:
             runner.client.scheduler_info()
@@ -69,6 +72,10 @@ def cluster(run: Run) -> Iterator[DaskHands]:
             hands.tick()
             if stopping.is_set():
                 hands.drain()
+
+
+def _there(run: Run) -> dict[str, Any]:
+    return {"address": run.cluster, "client_kwargs": {"timeout": ANSWER}}
 
 
 def _here(run: Run) -> dict[str, Any]:
