@@ -64,7 +64,9 @@ def declared() -> dict[str, Any]:
 
 def names() -> list[str]:
     """The deployments of the file, ``flow/name`` each."""
-    return [f"{one['name']}/{one['name']}" for one in declared()["deployments"]]
+    return [
+        f"{one['entrypoint'].rsplit('.', 1)[1]}/{one['name']}" for one in declared()["deployments"]
+    ]
 
 
 def ensure_pools() -> dict[str, str]:

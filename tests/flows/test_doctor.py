@@ -22,7 +22,7 @@ def doctor(server: str, *options: str) -> tuple[int, str]:
 def test_a_server_that_answers_is_ok(prefect_server: str) -> None:
     code, said = doctor(prefect_server, "--json")
     assert code == 0
-    (check,) = json.loads(said)["checks"]
+    check, *_ = json.loads(said)["checks"]
     assert check["state"] == "ok"
     assert prefect_server in check["found"]
 
@@ -31,4 +31,4 @@ def test_a_server_that_does_not_is_trouble_with_advice() -> None:
     code, said = doctor(f"http://127.0.0.1:{free_port()}/api")
     assert code == 1
     assert said.startswith("trouble")
-    assert "prefect server start" in said
+    assert "make server" in said
