@@ -35,7 +35,7 @@ SETTINGS = ("masks.segmenter=grabcut-box", "training.arms=[real]")
 """Nothing that needs torch: a worker's runs begin in new processes, which would import it."""
 PATIENCE = 120.0
 TOLD_TWICE = 3.0
-"""Seconds within which the worker says a second time that its run crashed, and would end a retry."""
+"""Seconds within which a worker says twice that its run crashed: the second would end a retry."""
 NOTICED_WITHIN = 150.0
 """Seconds: the automation waits for 90, and looks every few."""
 
@@ -48,10 +48,10 @@ class Tally:
     torn: int = 0
     orphans: int = 0
     different: int = 0
-    survived: int = 0
-    """Runs that ended well though the server was killed."""
+    outlived: Counter[str] = field(default_factory=Counter)
+    """Runs that ended well though what was killed served them, by its kind."""
     lost: dict[str, tuple[str, float]] = field(default_factory=dict)
-    """Runs that were killed: of what kind, and when."""
+    """Runs that were hit: what was killed, and when."""
     rerun: list[float] = field(default_factory=list)
 
 
@@ -168,7 +168,7 @@ def _kill_flow(field: Range, place: Path) -> Hit | None:
         return None
     with suppress(ProcessLookupError):
         os.kill(process, signal.SIGKILL)
-    return _crashed(field, "flow", run, place)
+    return _crashed(field, run, place)
 
 
 def _kill_worker(field: Range, place: Path) -> Hit | None:
@@ -176,11 +176,12 @@ def _kill_worker(field: Range, place: Path) -> Hit | None:
     if process is None:
         return None
     field.deployed.kill_worker()
+    killed = time.time()
     field.deployed.start_worker()
     until = time.monotonic() + PATIENCE
     while process_of(run) and time.monotonic() < until:
-        time.sleep(0.1)  # it drains its batches
-    return _crashed(field, "worker", run, place)
+        time.sleep(0.1)  # it finishes its batches, or its run
+    return _outlived(field, "worker", run, killed, place)
 
 
 def _kill_machine(field: Range, place: Path) -> Hit | None:
@@ -204,10 +205,14 @@ def _kill_server(field: Range, place: Path) -> Hit | None:
     killed = time.time()
     time.sleep(random.uniform(0, 5))
     field.server.start()
-    state = field.deployed.ended(run, PATIENCE)
-    field.tally.lost[run] = ("server", killed)
-    field.tally.survived += state["type"] == "COMPLETED"
-    if state["type"] == "COMPLETED":
+    return _outlived(field, "server", run, killed, place)
+
+
+def _outlived(field: Range, kind: str, run: str, killed: float, place: Path) -> Hit:
+    """A run may go on without its server or its worker, and end as if nothing had been."""
+    field.tally.lost[run] = (kind, killed)
+    if field.deployed.ended(run, NOTICED_WITHIN)["type"] == "COMPLETED":
+        field.tally.outlived[kind] += 1
         return run, lambda: None
     return run, lambda: _run_anew(field, place)
 
@@ -231,12 +236,13 @@ def _begun(field: Range, place: Path) -> tuple[str, int | None]:
     return run, process
 
 
-def _crashed(field: Range, kind: str, run: str, place: Path) -> Hit | None:
-    """What the worker's own watch is to say within seconds; else the automation, at the end."""
-    field.tally.lost[run] = (kind, time.time())
+def _crashed(field: Range, run: str, place: Path) -> Hit | None:
+    """What the worker's own watch says within seconds; else the automation, at the end."""
+    killed = time.time()
     state = field.deployed.ended(run, 20)
     if state["type"] == "COMPLETED":
         return None
+    field.tally.lost[run] = ("flow", killed)
     if state["type"] == "RUNNING" or random.random() < 0.5:
         return run, lambda: _run_anew(field, place)
     return run, lambda: _retry(field, run)
@@ -307,7 +313,10 @@ def _say(field: Range, seconds: float) -> None:
     show("crashes: most blobs without a row", tally.orphans, "blobs", n, goal=field.in_flight)
     show("crashes: other data sets afterwards", tally.different, "runs", n, goal=0,
          median_rerun_seconds=round(sorted(tally.rerun)[n // 2], 1))  # fmt: skip
-    show("crashes: runs that outlived their server", tally.survived, "runs", tally.kills["server"])
+    show("crashes: runs that outlived their server", tally.outlived["server"], "runs",
+         tally.kills["server"])  # fmt: skip
+    show("crashes: runs that outlived their worker", tally.outlived["worker"], "runs",
+         tally.kills["worker"])  # fmt: skip
     slowest = {kind: round(max(waits), 1) for kind, waits in sorted(noticed.items())}
     show("crashes: runs that stay Running", len(unended), "runs", n, goal=0,
          states=dict(sorted(states.items())), noticed_within_seconds=slowest)  # fmt: skip

@@ -25,13 +25,20 @@ def postgres(place: Path) -> Iterator[str]:
     Raises:
         NoPostgres: its programs are not installed (``make test-full`` installs them).
     """
-    cluster = Cluster(_programs(), place / "cluster")
-    cluster.make()
-    cluster.start()
+    with cluster(place) as running:
+        yield running.address
+
+
+@contextmanager
+def cluster(place: Path) -> "Iterator[Cluster]":
+    """The same, as a server that can be stopped and started again."""
+    made = Cluster(_programs(), place / "cluster")
+    made.make()
+    made.start()
     try:
-        yield cluster.address
+        yield made
     finally:
-        cluster.stop()
+        made.stop()
 
 
 def _programs() -> Path:
