@@ -89,8 +89,9 @@ class Cluster:
 
     def _run(self, program: str, *arguments: str) -> str:
         done = subprocess.run([*self.owner, str(self.programs / program), *arguments],
-                              cwd=self.data, capture_output=program == "psql",
-                              timeout=120)  # fmt: skip
+                              cwd=self.data, timeout=120,
+                              stdout=subprocess.PIPE if program == "psql" else subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL)  # fmt: skip
         if done.returncode:
             raise SystemExit(f"{program} ended with {done.returncode}; its log is in {self.data}")
         return (done.stdout or b"").decode()
