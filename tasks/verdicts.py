@@ -1,6 +1,5 @@
 """Verdicts: one shard of edits."""
 
-import json
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +8,7 @@ from prefect import task
 from prefect.client.schemas.objects import State
 
 from tasks import policy
+from varifactory import asked
 from varifactory.catalog import load_catalog
 from varifactory.loading import images_of, maybe_masks_of
 from varifactory.models import Judge, Pixels, Region, registry
@@ -18,11 +18,7 @@ from varifactory.stages import Made, Row, Work
 from varifactory.store import Store
 from varifactory.verdicts import Choices, judge_edits, read_by
 
-EXEMPLARS = "exemplars.json"
-"""Run object: [pixel hash, class name, blob] of the real training images a judge may learn from."""
-CHOICES = "choices.json"
-"""Run object: what all edits of the run may show (``verdicts.Choices``)."""
-
+EXEMPLARS, CHOICES = asked.EXEMPLARS, asked.CHOICES
 
 Inputs = tuple[list[Pixels], Sequence[Region | None]]
 
@@ -66,22 +62,16 @@ class _Asked:
         with self._lock:
             if self._found is None:
                 store = Store(self._shard.store)
-                self._found = self._judge(store), self._choices(store)
+                self._found = self._judge(store), asked.choices(store, self._shard.run)
             return self._found
 
     def _judge(self, store: Store) -> Judge:
         run, spec = self._shard.run, self._shard.spec
-        exemplars = json.loads(store.get_run_object(run, EXEMPLARS))
         judge = registry.judge(
-            self._recipe, tuple(tuple(one) for one in exemplars), self._shard.store,
+            self._recipe, asked.exemplars(store, run), self._shard.store,
             name=self._name, run=run,
         )  # fmt: skip
         if getattr(judge, "budget", None):
             paid = store.rows("verdicts", spec, columns=["run", "cost_usd"])
             registry.known_spent(judge, paid.to_pylist(), run)
         return judge
-
-    def _choices(self, store: Store) -> Choices:
-        shown = json.loads(store.get_run_object(self._shard.run, CHOICES))
-        values = {name: tuple(found) for name, found in shown["values"].items()}
-        return Choices(values, tuple(shown["class_names"]))

@@ -36,7 +36,7 @@ def keep_rows(
         "run": run,
         "seconds": seconds / max(1, len(batch)),
         "device": device or platform.machine(),
-        "versions": _versions(),
+        "versions": library_versions(),
     }
     rows = [
         {"reason": "", **made.row, **shared, **blobs}
@@ -60,7 +60,8 @@ def _extension(column: str) -> str:
 
 
 @cache
-def _versions() -> str:
+def library_versions() -> str:
+    """Versions of Python and the libraries, as JSON."""
     found = {}
     for name in LIBRARIES:
         try:

@@ -8,18 +8,18 @@ RECIPE = "recipe.yaml"
 CARD, TWIN = "card.md", "card.json"
 
 
-def again(title: str, store: str) -> list[str]:
+def again(title: str, store: str, written: str = "") -> list[str]:
     """Fetch the recipe from the store and run it, on the same store: what is there is reused.
 
     Args:
         title: ``NAME@VERSION``.
         store: as the store is opened; a folder is best given whole, from the root.
+        written: where the recipe was written already; empty fetches it first.
     """
-    where = shlex.quote(store)
-    return [
-        f"varifactory reproduce {shlex.quote(title)} --store {where} --recipe {RECIPE}",
-        f"python -m flows.generate {RECIPE} --store {where}",
-    ]
+    where, recipe = shlex.quote(store), shlex.quote(written or RECIPE)
+    fetch = f"varifactory reproduce {shlex.quote(title)} --store {where} --recipe {recipe}"
+    run = f"python -m flows.generate {recipe} --store {where}"
+    return [run] if written else [fetch, run]
 
 
 def checked(title: str, store: str) -> str:
