@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import logging
 import os
 import time
 import uuid
@@ -32,10 +33,12 @@ from varifactory.recipe import Recipe
 from varifactory.savings import Savings
 from varifactory.shards import Plan, ShardRef, plan_shards, stopping
 from varifactory.stages import Row
-from varifactory.store import Manifest, Store
+from varifactory.store import Manifest, Store, StoreError
 
 REMEMBERED = 64 * 2**20
 """Bytes of a stage's rows that a run keeps at hand between two looks at it."""
+
+log = logging.getLogger("varifactory")
 
 UNDER_WAY = "raised by a run under way"
 """Note on an error that ended a run, unlike one that kept it from starting."""
@@ -149,12 +152,21 @@ class FactoryRun:
         self.crew.close()
         if isinstance(error, FactoryError):
             error.add_note(UNDER_WAY)
+        try:
+            self._write_end(error)
+        except StoreError as trouble:
+            if error is None:
+                raise
+            log.warning("how the run ended could not be written down: %s", trouble)
+        show_failures(self, error)
+
+    def _write_end(self, error: BaseException | None) -> None:
         if self.lost_blobs:
             self.store.retire_blobs(dict.fromkeys(self.lost_blobs, "found lost or corrupt"))
         ended = {
             "ended_at": datetime.now(UTC).isoformat(),
             "seconds": round(self.seconds(), 2),
-            "error": f"{kind.__name__}: {error}" if kind else "",
+            "error": f"{type(error).__name__}: {error}" if error else "",
             "stages": {name: asdict(tally) for name, tally in self.stages.items()},
             "counts": self.counts(),
             "specs": self.specs,
@@ -167,7 +179,6 @@ class FactoryRun:
             },
         }  # fmt: skip
         self.store.put_run_object(self.id, ENDED, json.dumps(ended, default=str).encode())
-        show_failures(self, error)
 
     def stage(
         self,
