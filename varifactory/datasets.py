@@ -119,7 +119,8 @@ class Dataset:
     @property
     def classes(self) -> tuple[str, ...]:
         """Class names of the whole version, sorted: a selection numbers them alike."""
-        return self._classes or tuple(sorted({str(x) for x in pc.unique(self._rows["label"])}))
+        named = pc.unique(self._rows["label"]).drop_null().to_pylist()
+        return self._classes or tuple(sorted(named))
 
     def table(self, columns: Sequence[str] | None = None, **equals: Any) -> pa.Table:
         """Rows as an Arrow table; ``status="ok"`` keeps equal ones, a list any of its values.

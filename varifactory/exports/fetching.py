@@ -56,19 +56,18 @@ def bring_gallery(data: Dataset) -> Brought:
         return _in_place(data, listed)
     folder = gallery_folder(data)
 
-    def bring(named: tuple[str, Mapping[str, Any]]) -> int:
-        path, page = named
-        if _hash(folder / path) == page["sha256"]:
+    def bring(path: str) -> int:
+        sha = listed[path]["sha256"]
+        if _hash(folder / path) == sha:
             return 0
         found = store.get_export(manifest.name, manifest.version, f"gallery/{path}")
         where = store.export_path(manifest.name, manifest.version, f"gallery/{path}")
-        _check(found, page["sha256"], where)
+        _check(found, sha, where)
         _write(folder / path, found)
         return 1
 
-    # The first page last: who opens it finds the others.
-    order = sorted(listed.items(), key=lambda named: named[0] == "index.html")
-    fetched = sum(in_order(bring, order))
+    fetched = sum(in_order(bring, (path for path in sorted(listed) if path != "index.html")))
+    fetched += bring("index.html")  # last: who opens it finds the others
     _tidy(folder, set(listed))
     return Brought(folder / "index.html", len(listed), fetched)
 
