@@ -142,10 +142,10 @@ def plan_shards(
 def _looked_at(
     store: Store, stage: str, spec: str, keys: Collection[str], known: pa.Table | None
 ) -> tuple[pa.Table, frozenset[str]]:
-    """The rows of a stage, and the keys that are done among them."""
+    """The rows of these keys, and the keys that are done among them."""
     if known is not None and (done := done_of(known)).issuperset(keys):
         return known, done
-    table = store.rows(stage, spec)
+    table = store.rows(stage, spec, keys=keys)
     return table, done_of(table)
 
 
