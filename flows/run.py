@@ -242,7 +242,7 @@ class FactoryRun:
         """The rows that count of all that was planned."""
         table = None if plan.missing else plan.table
         if table is None:
-            table = self.store.rows(plan.stage, plan.spec)
+            table = self.store.rows(plan.stage, plan.spec, keys=plan.keys)
         elif table.nbytes < REMEMBERED:
             self.tables[plan.stage, plan.spec] = table
         return table.filter(pc.is_in(table["key"], value_set=pa.array(plan.keys, pa.string())))
