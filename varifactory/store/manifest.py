@@ -72,9 +72,11 @@ def dataset_hash(items: pa.Table) -> str:
         lines = sorted(line for batch in _lines(table) for line in batch)
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
     found, between = hashlib.sha256(), b""
-    for batch in _lines(table.take(pc.sort_indices(table["key"]))):
-        found.update(between + "\n".join(batch).encode())
-        between = b"\n"
+    order = pc.sort_indices(table["key"])
+    for start in range(0, len(order), _BATCH):
+        for batch in _lines(table.take(order.slice(start, _BATCH))):
+            found.update(between + "\n".join(batch).encode())
+            between = b"\n"
     return found.hexdigest()
 
 

@@ -45,6 +45,8 @@ class Wanted(NamedTuple):
 
     columns: frozenset[str] | None = None
     keys: frozenset[str] | None = None
+    once: bool = False
+    """The table is too large to be kept in memory for the next reader."""
 
     @classmethod
     def asked(cls, columns: Sequence[str] | None, keys: Collection[str] | None) -> "Wanted":
@@ -156,7 +158,7 @@ class PartReader:
         if not fresh and (known := _RECENT.get((stage, spec, name))) is not None:
             return known._replace(table=wanted.of(known.table))
         part = self._decoded(stage, spec, name, wanted, fresh)
-        if wanted.columns is None:
+        if wanted.columns is None and not wanted.once:
             _RECENT.put((stage, spec, name), part)
         return part._replace(table=wanted.of(part.table))
 

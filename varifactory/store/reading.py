@@ -29,7 +29,7 @@ _READERS = 8
 _DISK_READERS = min(_READERS, os.cpu_count() or 2)
 _RELISTS = 3
 _AT_ONCE = 1024
-SMALL = 4 * 2**20
+SMALL = 16 * 2**20
 """Bytes of a table's parts; a table no larger is read whole, and then kept in memory."""
 
 
@@ -54,7 +54,10 @@ class Reading(Trash):
         Of a large table only ``columns`` and the rows of ``keys`` are ever held in memory.
         """
         wanted = Wanted.asked(columns, keys)
-        return _select(winners(self._history(stage, spec, wanted)), columns)
+        table = self._history(stage, spec, wanted)
+        chosen = _chosen(table, columns)
+        there = [name for name in chosen or () if name in table.column_names]
+        return _filled(winners(table, None if chosen is None else there), chosen)
 
     def rows_of(
         self,
@@ -70,7 +73,10 @@ class Reading(Trash):
         """
         wanted = Wanted.asked(columns, None)
         read = self._map(lambda n: self._read_strictly(stage, spec, n, wanted), list(parts))
-        return _select(winners(together([part.table for part in read], stage)), columns)
+        tables = [part.table for part in read]
+        del read
+        table = winners(together(tables, stage))
+        return _filled(table, _chosen(table, columns))
 
     def history(
         self,
@@ -81,7 +87,8 @@ class Reading(Trash):
         keys: Collection[str] | None = None,
     ) -> pa.Table:
         """Every row that was not replaced, tombstones among them, ``first_part`` filled in."""
-        return _select(self._history(stage, spec, Wanted.asked(columns, keys)), columns)
+        table = self._history(stage, spec, Wanted.asked(columns, keys))
+        return _filled(table, _chosen(table, columns))
 
     def _history(self, stage: str, spec: str, wanted: Wanted) -> pa.Table:
         live = self._live(stage, spec, wanted)
@@ -131,6 +138,8 @@ class Reading(Trash):
             entries = self._entries(stage, spec)
             if sum(entry.size for entry in entries) <= SMALL:
                 wanted = wanted._replace(columns=None)
+            else:
+                wanted = wanted._replace(once=True)
             waiting = [e for e in entries if e.name not in parts]
             gone = self._read_all(stage, spec, waiting, wanted, parts, lost)
             if not gone:
@@ -217,12 +226,18 @@ def _replaced(parts: Mapping[str, Part]) -> set[str]:
     return {name for part in parts.values() for name in part.replaces}
 
 
-def _select(table: pa.Table, columns: Sequence[str] | None) -> pa.Table:
+def _chosen(table: pa.Table, columns: Sequence[str] | None) -> list[str] | None:
+    """The names that were asked for; None for all."""
+    if columns is None:
+        return None
+    plain = [name for name in columns if name != BLOB_COLUMNS]
+    return plain + (blob_columns(table) if BLOB_COLUMNS in columns else [])
+
+
+def _filled(table: pa.Table, columns: Sequence[str] | None) -> pa.Table:
+    """These columns; one that nobody wrote is null."""
     if columns is None:
         return table
-    columns = [name for name in columns if name != BLOB_COLUMNS] + (
-        blob_columns(table) if BLOB_COLUMNS in columns else []
-    )
     for name in columns:
         if name not in table.column_names:
             table = table.append_column(name, pa.nulls(len(table)))

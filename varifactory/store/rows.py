@@ -5,7 +5,7 @@ first parts it saw (clocks of different machines are never compared for that); t
 ``rejected`` beat ``failed`` and ``skipped``; then the earliest; then the smallest first part.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +19,8 @@ from varifactory.store.errors import StoreError
 TOMBSTONE = "tombstone"
 HIDES = "hides"
 TIME = pa.timestamp("us", tz="UTC")
+_LARGE = 100_000
+"""Rows of a table that is put together with care for memory."""
 BASE = pa.schema(
     [
         ("key", pa.string()),
@@ -120,7 +122,7 @@ def tombstones(hides: dict[str, set[str]], reason: str) -> pa.Table:
 
 
 def together(tables: list[pa.Table], where: str) -> pa.Table:
-    """The tables as one; a column that some lack is null there.
+    """The tables as one, taken out of the list; a column that some lack is null there.
 
     Raises:
         StoreError: if a column has types that do not fit together.
@@ -128,12 +130,34 @@ def together(tables: list[pa.Table], where: str) -> pa.Table:
     if not tables:
         return BASE.empty_table()
     try:
-        return pa.concat_tables(tables, promote_options="permissive").combine_chunks()
+        if sum(len(table) for table in tables) < _LARGE:
+            return _joined(tables)
+        return _joined_by_column(tables)
     except pa.ArrowException as error:
         raise StoreError(
             f"{where}: its parts do not fit together ({error}); raise the stage's version, so that "
             "new rows get a spec of their own"
         ) from error
+
+
+def _joined(tables: list[pa.Table]) -> pa.Table:
+    return pa.concat_tables(tables, promote_options="permissive").combine_chunks()
+
+
+def _joined_by_column(tables: list[pa.Table]) -> pa.Table:
+    """The same, one column after another, so that never all of a large table is there twice."""
+    order = dict.fromkeys(name for table in tables for name in table.column_names)
+    counts = [len(table) for table in tables]
+    columns = [dict(zip(table.column_names, table.columns, strict=True)) for table in tables]
+    tables.clear()
+    found = []
+    for name in order:
+        pieces = [held.pop(name, None) for held in columns]
+        found.append(_joined([
+            pa.table({name: pa.nulls(count) if piece is None else piece})
+            for piece, count in zip(pieces, counts, strict=True)
+        ])[name])  # fmt: skip
+    return pa.table(dict(zip(order, found, strict=True)))
 
 
 def distinct(table: pa.Table) -> pa.Table:
@@ -148,15 +172,36 @@ def distinct(table: pa.Table) -> pa.Table:
     return table.take(pa.array(order[new]))
 
 
-def winners(table: pa.Table) -> pa.Table:
-    """The row that counts for each key, sorted by key; without tombstones and what they hide."""
+def winners(table: pa.Table, columns: Sequence[str] | None = None) -> pa.Table:
+    """The row that counts for each key, sorted by key; without tombstones and what they hide.
+
+    ``columns`` are those to give back, so that the others are not copied.
+    """
     table = visible(table)
     if HIDES in table.column_names:
         table = table.drop_columns([HIDES])
+    given = table if columns is None else table.select(columns)
     keys = table["key"]
     if len(table) < 2 or pc.all(pc.less(keys.slice(0, len(keys) - 1), keys.slice(1))).as_py():
-        return table  # a fold's rows come sorted, and mostly one a key
-    ranks = _ranks(keys)
+        return given  # a fold's rows come sorted, and mostly one a key
+    order = pc.sort_indices(keys)
+    keys = keys.take(order)
+    same = pc.equal(keys.slice(0, len(keys) - 1), keys.slice(1)).to_numpy()
+    del keys
+    if not same.any():
+        return given.take(order)
+    alike = np.zeros(len(order), dtype=bool)  # rows whose key comes more than once
+    alike[1:] |= same
+    alike[:-1] |= same
+    order = order.to_numpy()
+    keep = ~alike
+    keep[np.flatnonzero(alike)[_best(table.take(pa.array(order[alike])))]] = True
+    return given.take(pa.array(order[keep]))
+
+
+def _best(table: pa.Table) -> "np.ndarray[Any, np.dtype[np.int64]]":
+    """The place of the row that counts, for each key."""
+    ranks = _ranks(table["key"])
     order = np.lexsort(
         (
             _ranks(table["first_part"]),
@@ -168,7 +213,8 @@ def winners(table: pa.Table) -> pa.Table:
     ranks = ranks[order]
     best = np.ones(len(order), dtype=bool)
     best[1:] = ranks[1:] != ranks[:-1]
-    return table.take(pa.array(order[best]))
+    found: np.ndarray[Any, np.dtype[np.int64]] = order[best]
+    return found
 
 
 def visible(table: pa.Table) -> pa.Table:
