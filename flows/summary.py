@@ -10,6 +10,7 @@ from prefect.artifacts import (
 )
 from prefect.runtime import flow_run
 
+from flows.progress import only_shown
 from flows.run import FactoryRun
 from flows.worth import against_estimate, saved
 from varifactory.store import Manifest
@@ -60,9 +61,17 @@ def announce(run: FactoryRun, said: dict[str, Any]) -> dict[str, Any]:
     log.info(
         "data set: %s version %s, hash %s", data["name"], data["version"], said["dataset_hash"]
     )
+    if opened_by := _opened_by(said):
+        log.info("see it: %s", opened_by)
     if flow_run.id:
-        _artifacts(said)
+        with only_shown():
+            _artifacts(said)
     return said
+
+
+def _opened_by(said: dict[str, Any]) -> str:
+    """The command that brings a gallery out of a bucket; a folder's is opened by its path."""
+    return f"varifactory gallery {said['gallery']}" if "://" in said["gallery"] else ""
 
 
 def _artifacts(said: dict[str, Any]) -> None:
@@ -77,4 +86,6 @@ def _artifacts(said: dict[str, Any]) -> None:
     for name in ("gallery", "report"):
         if said[name]:
             link = said[name] if "://" in said[name] else f"file://{said[name]}"
-            create_link_artifact(link=link, key=name, link_text=f"Open the {name}")
+            by = _opened_by(said) if name == "gallery" else ""
+            create_link_artifact(link=link, key=name, link_text=f"Open the {name}",
+                                 description=by and f"On any machine: `{by}`")  # fmt: skip
