@@ -3,9 +3,12 @@ browser has one on the screen."""
 
 import io
 import os
+import statistics
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +17,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.figures import folder, show
+from tests.browser.chromium import browser, chromium
 from varifactory import keys, records
 from varifactory.catalog.taxonomy import FEASIBILITIES
 from varifactory.datasets import Dataset, open_dataset
 from varifactory.exports import export_gallery
+from varifactory.loading import read_blob
+from varifactory.pictures import Pictures
 from varifactory.store import Manifest, ManifestPart, Store, dataset_hash
 
 EDITS = 10_000
@@ -26,6 +32,7 @@ ATTRIBUTES = ("background", "color", "texture")
 SIDE = 96
 """Pixels, as in the quickstart."""
 LARGE = 512
+THUMBNAILS = 200
 SEED = 7
 
 
@@ -106,6 +113,44 @@ def main() -> None:
         sizes = [page.stat().st_size for page in pages.glob("*.html")]
         show("gallery pages", len(sizes), "pages", EDITS)
         show("largest gallery page", max(sizes) / 1e6, "MB", len(sizes))
+        loaded(place, pages)
+        large(store)
+
+
+def loaded(place: Path, pages: Path) -> None:
+    """Seconds until a page stands in a headless Chromium, all its pictures decoded."""
+    if not chromium():
+        print("page loads: not measured, no Chromium was found", file=sys.stderr)
+        return
+    found = [page.relative_to(pages).name for page in sorted(pages.glob("*.html"))]
+    with browser(place / "profile") as tab:
+        tab.window(1440)
+        tab.open(pages / found[0])  # what the browser itself needs to begin is not the page's
+        times = []
+        for name in found[1::10]:
+            began = time.perf_counter()
+            tab.open(pages / name)
+            shown = tab.ask("Promise.all([...document.images].map(i => i.decode()))"
+                            ".then(all => all.length)")  # fmt: skip
+            times.append(time.perf_counter() - began)
+            assert shown > 0
+            assert tab.complaints() == []
+        show("gallery page on the screen, median", statistics.median(times), "s", len(times))
+        began = time.perf_counter()
+        tab.open(pages / found[0], "#status=rejected&attribute=color")
+        tab.ask("document.getElementById('shown').textContent")
+        show("gallery page opened with a filter", time.perf_counter() - began, "s", 1)
+
+
+def large(store: Store) -> None:
+    """Thumbnails of pictures as diffusion makes them: decoding is what costs."""
+    dice = np.random.default_rng(SEED)
+    blobs = store.put_blobs([(drawn(LARGE, dice), "png") for _ in range(THUMBNAILS)])
+    rows = [{"image_blob": f"{sha}.png"} for sha in blobs]
+    began = time.perf_counter()
+    Pictures(partial(read_blob, store)).fetch(rows, [])
+    show(f"thumbnails of {LARGE} pixels", THUMBNAILS / (time.perf_counter() - began), "1/s",
+         THUMBNAILS)  # fmt: skip
 
 
 if __name__ == "__main__":
