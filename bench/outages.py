@@ -49,14 +49,14 @@ def _measure(deployed: Deployed, database: Cluster, home: Path, seconds: float) 
         wait_for_rows(place)
     gone(database, seconds)
     ended = {"command": completed(command)}
-    ended["worker"] = {"state": deployed.ended(run, PATIENCE)["type"]}
+    ended["worker"] = deployed.ended(run, PATIENCE)
     until = time.monotonic() + NOTICED_WITHIN
     while (unended := deployed.unended()) and time.monotonic() < until:
         time.sleep(1)
-    well = (ended["command"]["code"] == 0) + (ended["worker"]["state"] == "COMPLETED")
+    well = (ended["command"]["code"] == 0) + (ended["worker"]["type"] == "COMPLETED")
     said = ended["command"].get("error", "")
     show("database gone: runs that ended well", well, "runs", 2, seconds_gone=seconds,
-         worker=ended["worker"]["state"], command=said or "done")  # fmt: skip
+         worker=ended["worker"]["message"] or "done", command=said or "done")  # fmt: skip
     show("database gone: runs that stay Running", len(unended), "runs", 2, goal=0)
     torn = sum(wreckage.torn(home / name) for name in ended)
     show("database gone: torn or doubled rows", torn, "rows", 2, goal=0)
@@ -68,11 +68,12 @@ def _measure(deployed: Deployed, database: Cluster, home: Path, seconds: float) 
 def start(recipe: Path, store: Path, *settings: str) -> "subprocess.Popen[str]":
     """A run of the command line, on the server that the environment names."""
     more = [word for setting in settings for word in ("--set", setting)]
-    return subprocess.Popen(
-        [sys.executable, "-m", "flows.generate", str(recipe), "--store", str(store), "--json",
-         *more],
-        cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    with open(store.parent / f"{store.name}.log", "w") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "flows.generate", str(recipe), "--store", str(store), "--json",
+             *more],
+            cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=log,
+        )  # fmt: skip
 
 
 def completed(command: "subprocess.Popen[str]") -> dict[str, Any]:

@@ -31,6 +31,10 @@ PREVIEW = click.option("--preview", default=0, metavar="N", type=click.IntRange(
                        "made.")  # fmt: skip
 
 
+class ServerGone(FactoryError):
+    """Prefect's server failed for longer than its client is patient."""
+
+
 def flow_command(
     name: str, summary: str, load: Callable[[], Work], *, previews: bool = False
 ) -> click.Command:
@@ -85,12 +89,28 @@ def answer(ready: Callable[[], Callable[[], dict[str, Any]]], as_json: bool) -> 
     except FactoryError as error:
         return _explain(error, as_json)
     except BaseException as error:
-        # Prefect turns SIGTERM into an error of its own and sends the signal on once it is done.
-        if not isinstance(error, KeyboardInterrupt) and type(error).__name__ != "TerminationSignal":
+        told = _told(error)
+        if told is None:
             raise
-        return _explain(shards.Interrupted("stopped by a signal: run it again to go on"), as_json)
+        return _explain(told, as_json)
     _say(summary, as_json)
     return FAILED if summary.get("failed") else DONE
+
+
+def _told(error: BaseException) -> FactoryError | None:
+    """An error of Prefect's in our words; None for one that is not known."""
+    from httpx import HTTPError
+
+    # Prefect turns SIGTERM into an error of its own and sends the signal on once it is done.
+    if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "TerminationSignal":
+        return shards.Interrupted("stopped by a signal: run it again to go on")
+    if isinstance(error, HTTPError):
+        return ServerGone(
+            f"Prefect's server at {os.environ.get('PREFECT_API_URL', 'its temporary address')} did "
+            f"not do what it was asked ({type(error).__name__}: {str(error).partition(' - ')[0]}): "
+            "look at its log and its database. What was finished is kept: run the same again"
+        )
+    return None
 
 
 def set_environment() -> None:
@@ -119,7 +139,7 @@ def _is_run_failure(error: FactoryError) -> bool:
     if isinstance(error, RecipeError | SourceError | ModelError):
         return False
     under_way = "raised by a run under way" in getattr(error, "__notes__", ())
-    return under_way or isinstance(error, shards.Interrupted)
+    return under_way or isinstance(error, shards.Interrupted | ServerGone)
 
 
 def _listen() -> None:

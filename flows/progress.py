@@ -2,6 +2,8 @@
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import cast
 from uuid import UUID
 
@@ -29,12 +31,14 @@ class StageProgress:
     def _artifact(self) -> UUID | None:
         if not flow_run.id:
             return None
-        made = create_progress_artifact(
-            progress=100.0 * self.reused / self.items,
-            key=f"{self.stage}-progress",
-            description=f"{self.stage}: {self.items} items",
-        )
-        return cast(UUID, made)
+        with only_shown():
+            made = create_progress_artifact(
+                progress=100.0 * self.reused / self.items,
+                key=f"{self.stage}-progress",
+                description=f"{self.stage}: {self.items} items",
+            )
+            return cast(UUID, made)
+        return None
 
     def add(self, made: int) -> None:
         """Count a finished shard."""
@@ -65,4 +69,14 @@ class StageProgress:
         )  # fmt: skip
         if self.artifact is not None:
             share = 100.0 * (self.made + self.reused) / max(1, self.items)
-            update_progress_artifact(self.artifact, progress=share)
+            with only_shown():
+                update_progress_artifact(self.artifact, progress=share)
+
+
+@contextmanager
+def only_shown() -> Iterator[None]:
+    """What people are shown ends no run: a server that is gone for a while is told and passed."""
+    try:
+        yield
+    except Exception as trouble:
+        log.warning("Prefect's server could not be told what to show: %s", trouble)
