@@ -9,7 +9,7 @@ from bench.figures import ROOT
 
 GROUPS = {
     "startup": 60, "storing": 120, "sources": 180, "masking": 60, "learning": 240,
-    "orchestration": 150, "cached": 150, "demo": 360, "thousand": 300, "kills": 900,
+    "orchestration": 600, "growth": 900, "cached": 150, "demo": 360, "thousand": 300, "kills": 900,
     "pages": 400,
 }  # fmt: skip
 """Group -> seconds after which it is ended; each is a module of this package."""

@@ -8,16 +8,16 @@ import json
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.objects import FlowRun, State
+from prefect.client.schemas.objects import FlowRun
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
-from prefect.states import Cancelling, Scheduled
+from prefect.states import Cancelling
 from prefect.tasks import Task
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
@@ -74,8 +74,8 @@ class _Live:
     name: str
     shards: Sequence[ShardRef]
     pool: str
-    begun: float
-    tries: int = 1
+    begun: float = 0.0
+    tries: int = 0
     told: bool = False
 
 
@@ -188,19 +188,25 @@ class _Office:
     def begin(self, name: str, chunk: Chunk, pool: str) -> None:
         """Hand a chunk to whatever worker of a pool is free next."""
         keep_chunk(self._store, name, chunk)
+        self._submit(_Live(name, chunk.shards, pool))
+
+    def _submit(self, chunk: _Live) -> None:
+        asked: dict[str, Any] = {"store": self._store.url, "run": self._run, "chunk": chunk.name}
+        if chunk.tries:
+            asked["again"] = True
         try:
             begun = run_deployment(
-                DEPLOYED[pool],
-                parameters={"store": self._store.url, "run": self._run, "chunk": name},
-                flow_run_name=name, timeout=0,
-            )  # fmt: skip
+                DEPLOYED[chunk.pool], parameters=asked, flow_run_name=chunk.name, timeout=0
+            )
         except ObjectNotFound:
             raise RecipeError(
                 "run.runner is 'workers', and Prefect's server has no deployment "
-                f"{DEPLOYED[pool]}: run `make deploy`, or set run.runner to threads"
+                f"{DEPLOYED[chunk.pool]}: run `make deploy`, or set run.runner to threads"
             ) from None
         assert isinstance(begun, FlowRun)
-        self.live[begun.id] = _Live(name, chunk.shards, pool, time.monotonic())
+        self.live[begun.id] = replace(
+            chunk, begun=time.monotonic(), tries=chunk.tries + 1, told=False
+        )
 
     def look(self) -> Iterator[tuple[ShardRef, Any]]:
         """Wait a moment; then the shards of what has ended since."""
@@ -255,7 +261,8 @@ class _Office:
         if state is None or state.is_running():
             return
         if state.is_pending() and waited > STUCK and chunk.tries < TRIES:
-            self._again(flow_run, chunk, "a worker took it and never began")
+            self._client.set_flow_run_state(flow_run.id, Cancelling())
+            self._again(flow_run, chunk, "Pending: a worker took it and never began")
         elif waited > SLOW_START and not chunk.told:
             chunk.told = True
             log.warning(
@@ -264,10 +271,10 @@ class _Office:
             )  # fmt: skip
 
     def _again(self, flow_run: FlowRun, chunk: _Live, why: str) -> None:
+        """A run of its own: Prefect's worker does not stand one that comes back at once."""
         log.warning("%s ended as %s: it is run again", chunk.name, why)
-        chunk.tries, chunk.begun, chunk.told = chunk.tries + 1, time.monotonic(), False
-        state: State[Any] = Scheduled(message=f"again, try {chunk.tries} of {TRIES}")
-        self._client.set_flow_run_state(flow_run.id, state, force=True)
+        del self.live[flow_run.id]
+        self._submit(chunk)
 
     def cancel(self) -> None:
         """Let go of what is not done: workers end it after the batch under way."""

@@ -40,13 +40,14 @@ STAGES: dict[str, Task[..., Any]] = {
 
 
 @flow(name="work", persist_result=False)
-def work(store: StoreUrl, run: str, chunk: str) -> dict[str, Any]:
+def work(store: StoreUrl, run: str, chunk: str, again: bool = False) -> dict[str, Any]:
     """Work the shards of one chunk off, one after the other; its model stays loaded.
 
     Args:
         store: folder or s3://bucket/prefix, as the run that planned it names it.
         run: id of that run, which rows name as their maker.
         chunk: name of the chunk among the objects of that run.
+        again: it was begun before, so what is finished by now is left out.
 
     Raises:
         StoreError: there is no such chunk, or no such stage.
@@ -59,7 +60,7 @@ def work(store: StoreUrl, run: str, chunk: str) -> dict[str, Any]:
     if stage not in STAGES:
         raise StoreError(f"chunk {chunk!r} of run {run!r} asks for an unknown stage {stage!r}")
     shards = asked.shards
-    if (flow_run.run_count or 1) > 1:
+    if again or (flow_run.run_count or 1) > 1:
         shards = left_of(opened, shards)
     progress = StageProgress(stage, sum(shard.items for shard in shards), 0)
     ends: list[Ended] = []
