@@ -60,7 +60,7 @@ class Differences:
 
     changes: tuple[Change, ...]
     same: int
-    """Places whose pixels, status and reason are the same in both."""
+    """Places whose pixels and status are the same in both."""
 
     @property
     def counts(self) -> dict[str, int]:

@@ -26,7 +26,7 @@ class Story:
 
     def told(self) -> dict[str, Any]:
         """For programs."""
-        return {"kind": self.kind, "key": self.key, "title": self.title, **self.facts,
+        return {"kind": self.kind, "key": self.key, "title": self.title, "facts": self.facts,
                 "parts": [part.told() for part in self.parts]}  # fmt: skip
 
     def lines(self, depth: int = 0, said: str = "") -> Iterator[str]:
