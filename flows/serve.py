@@ -31,6 +31,7 @@ class ServerError(FactoryError):
 def serve(host: str, port: int, url: str, database: str) -> None:
     """Become the server, so that signals meet it and not this command."""
     try:
+        apply(SERVER)
         os.environ.update(settings(host, port, url, database))
         if not is_loopback(host):
             require_password(host)
@@ -46,7 +47,6 @@ def settings(host: str, port: int, url: str = "", database: str = "") -> dict[st
     Raises:
         ServerError: a database that Prefect does not take.
     """
-    apply(SERVER)
     shown = f"[{host}]" if ":" in host else host
     url = url or f"http://{shown}:{port}/api"
     found = {
@@ -84,8 +84,7 @@ def require_password(host: str) -> None:
     """
     from prefect.settings import PREFECT_SERVER_API_AUTH_STRING
 
-    secret = PREFECT_SERVER_API_AUTH_STRING.value()
-    user, _, password = (secret.get_secret_value() if secret else "").partition(":")
+    user, _, password = str(PREFECT_SERVER_API_AUTH_STRING.value() or "").partition(":")
     if not user or not password:
         raise ServerError(
             f"{host} can be reached from other machines, and whoever reaches the server can start "
