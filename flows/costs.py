@@ -5,6 +5,8 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 
+import pyarrow.compute as pc
+
 from flows.run import FactoryRun
 from varifactory.models import registry
 
@@ -47,6 +49,7 @@ def note_paid(run: FactoryRun) -> None:
     for name, fields in run.specs.items():
         stage, _, spec = name.partition("/")
         if stage in registry.PAID:
-            rows = run.store.history(stage, spec).select(["run", "cost_usd", "raw"]).to_pylist()
-            said = registry.paid(stage, fields, rows, run.id)
+            rows = run.store.history(stage, spec, ["run", "cost_usd", "raw"])
+            rows = rows.filter(pc.equal(rows["run"], run.id))  # few, of many others' rows
+            said = registry.paid(stage, fields, rows.to_pylist(), run.id)
             run.notices += [said] if said else []

@@ -96,7 +96,7 @@ def _shortly(run: Rerun) -> Manifest:
     training = [row for row in chosen if row["split"] == "train"]
     written = class_prompts(run, {row["label"] for row in training})
     found = object_masks(run, training)
-    held = _held(run, run.before)
+    held = run.held = _held(run, run.before)
     _same_sources(run, chosen, found, held)
     affected = run.again.sources
     some = [row for row in chosen if row["key"] in affected or row["split"] == "test"]

@@ -1,10 +1,11 @@
 """A run that makes chosen rows again and leaves all others as they are."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from prefect.tasks import Task
 
 from flows.run import FactoryRun, actor
@@ -32,6 +33,10 @@ class Rerun(FactoryRun):
     """The version that it starts from."""
     reason: str = ""
     """Why good rows are made again."""
+    held: pa.Table | None = None
+    """Items of that version, once they were read."""
+    read: dict[tuple[str, str], tuple[frozenset[str], pa.Table]] = field(default_factory=dict)
+    """Stage and spec -> keys whose rows were read, and the rows: parts are read once a stage."""
 
     def start_over(self) -> None:
         """Forget what was counted; what was made stays made."""
@@ -41,7 +46,7 @@ class Rerun(FactoryRun):
 
     def rehearsal(self) -> "Rehearsal":
         """The same run, which makes nothing."""
-        return Rehearsal(self.flow, self.recipe, self.store, self.id)
+        return Rehearsal(self.flow, self.recipe, self.store, self.id, read=self.read)
 
     def hide(self, stage: str, spec: str, keys: Sequence[str], reason: str) -> None:
         """Nothing: a rerun makes again what was selected, whatever the recipe says."""
@@ -50,10 +55,21 @@ class Rerun(FactoryRun):
         if self.again.force and (chosen := self.again.keys(stage) & set(keys)):
             told = f"{self.reason or 'no reason was given'}: made again by {actor()}"
             force(self.store, stage, spec, sorted(chosen), told)
-        return self.again.done(stage, standing(self.store, stage, spec, keys))
+            self.read.pop((stage, spec), None)
+        return self.again.done(stage, self._standing(stage, spec, keys))
+
+    def _standing(self, stage: str, spec: str, keys: Sequence[str]) -> pa.Table:
+        asked = frozenset(keys)
+        known, table = self.read.get((stage, spec), (frozenset(), None))
+        if table is None or not asked <= known:
+            table = standing(self.store, stage, spec, asked)
+            self.read[stage, spec] = asked, table
+        return table.filter(pc.is_in(table["key"], value_set=pa.array(keys, pa.string())))
 
     def _table(self, plan: Plan) -> pa.Table:
-        return standing(self.store, plan.stage, plan.spec, plan.keys).drop_columns([HIDDEN])
+        if plan.missing:
+            self.read.pop((plan.stage, plan.spec), None)
+        return self._standing(plan.stage, plan.spec, plan.keys).drop_columns([HIDDEN])
 
     def _mind_the_budget(self, stage: str, rows: Sequence[Row]) -> None:
         """A rerun that mends a part of what failed must not be stopped by the rest of it."""
@@ -69,7 +85,7 @@ class Rehearsal(Rerun):
         """Nothing: no task will read it."""
 
     def _done(self, stage: str, spec: str, keys: Sequence[str]) -> Collection[str] | None:
-        found = frozenset(standing(self.store, stage, spec, keys)["key"].to_pylist())
+        found = frozenset(self._standing(stage, spec, keys)["key"].to_pylist())
         if missing := set(keys) - found:
             raise Strayed(f"{len(missing)} of {len(keys)} rows of stage {stage} were never made")
         return found

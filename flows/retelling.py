@@ -65,7 +65,8 @@ def _changes(run: Rerun, manifest: Manifest) -> Changes:
     after = items_table(run.store, manifest)
     if run.before is None:
         return Changes((), (), (), len(after))
-    return changes(items_table(run.store, run.before), after)
+    before = items_table(run.store, run.before) if run.held is None else run.held
+    return changes(before, after)
 
 
 def _place(row: Row) -> tuple[Any, ...]:

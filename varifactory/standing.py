@@ -19,9 +19,7 @@ def standing(store: Store, stage: str, spec: str, keys: Collection[str] | None =
     A failed row whose source was found damaged is hidden like every row that names the source, so
     that the source is read again; it still tells what failed.
     """
-    table = store.history(stage, spec)
-    if keys is not None:
-        table = table.filter(pc.is_in(table["key"], value_set=pa.array(list(keys), pa.string())))
+    table = store.history(stage, spec, keys=keys)
     counting = winners(table)
     found = counting.append_column(HIDDEN, pa.repeat(False, len(counting)))
     stones = pc.equal(table["status"], TOMBSTONE)
