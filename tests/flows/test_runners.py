@@ -15,6 +15,7 @@ import pytest
 from tests.flows.conftest import Generate, Make
 from varifactory.errors import FactoryError, ModelError, RecipeError
 from varifactory.recipe import Recipe
+from varifactory.shards import Interrupted, stopping
 from varifactory.store import Store, StoreError
 
 SHARED_OUT: dict[str, Any] = {
@@ -65,6 +66,26 @@ def kill_first_run(worker: int, killed: list[int]) -> None:
                 killed.append(process)
                 return
         time.sleep(0.05)
+
+
+def test_a_stop_takes_back_what_no_worker_began(
+    prefect_server: str, tmp_path: Path, tiny: Make, generate: Generate
+) -> None:
+    """Before any worker is started: what is handed out waits."""
+    from bench.pools import deploy_work
+
+    deploy_work()
+    stop = threading.Timer(4.0, stopping.set)
+    stop.start()
+    try:
+        with pytest.raises(Interrupted, match="run the same command again"):
+            generate(tiny(run__runner="workers", **SHARED_OUT), tmp_path / "store")
+    finally:
+        stop.cancel()
+        stopping.clear()
+    (run,) = Store(str(tmp_path / "store")).runs()
+    waited = sub_runs(UUID(run))
+    assert [each.state.type.value for each in waited] == ["CANCELLED"] * 2
 
 
 @pytest.mark.slow
@@ -119,8 +140,11 @@ def test_dask_makes_the_same_data_set(
     assert said["counts"] == by_threads["counts"]
 
 
-def test_no_scheduler_of_dask_is_told(tmp_path: Path, tiny: Make, generate: Generate) -> None:
+def test_no_scheduler_of_dask_is_told(
+    tmp_path: Path, tiny: Make, generate: Generate, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("prefect_dask", reason="needs the extra dask")
+    monkeypatch.setattr("flows.dask_cluster.ANSWER", 2)
     nobody = tiny(run__runner="dask", run__cluster="tcp://127.0.0.1:9")
     with pytest.raises(RecipeError, match=r"run\.cluster is 'tcp://127\.0\.0\.1:9', and no Dask"):
         generate(nobody, tmp_path / "store")
