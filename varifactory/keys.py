@@ -5,8 +5,9 @@ of what is special to one item. Equal keys mean equal work, whoever did it and w
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
+from dataclasses import dataclass
+from json.encoder import encode_basestring
 from typing import Any
 
 KEY_VERSION = 1
@@ -56,22 +57,55 @@ def canonical(value: Any) -> bytes:
         TypeError: for a value that is not JSON-like (bytes, arrays, sets, paths).
         ValueError: for NaN or an infinity.
     """
-    return json.dumps(
-        _plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False
-    ).encode()
+    return _text(value).encode()
 
 
-def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, bool | int | str):
-        return value
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A value in its canonical form already: what many keys share is written once."""
+
+    text: str
+
+
+def encoded(value: Any) -> Encoded:
+    """A value to stand in many keys; they are the same as with the value itself."""
+    return Encoded(_text(value))
+
+
+def _text(value: Any) -> str:
+    # Millions of values go through here when a large run is planned: the most frequent first, and
+    # no copy as plain data for a general writer of JSON.
+    kind = type(value)
+    if kind is str:
+        return encode_basestring(value)
+    if kind is int:
+        return repr(value)
+    if kind is Encoded:
+        return str(value.text)
+    if kind is list or kind is tuple:
+        return f"[{','.join([_text(inner) for inner in value])}]"
+    if kind is dict or isinstance(value, Mapping):
+        named = {str(name): inner for name, inner in value.items()}
+        pairs = [f"{encode_basestring(name)}:{_text(named[name])}" for name in sorted(named)]
+        return f"{{{','.join(pairs)}}}"
+    return _rarely(value)
+
+
+def _rarely(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return int.__repr__(value)
+    if isinstance(value, str):
+        return encode_basestring(value)
+    if isinstance(value, list | tuple):
+        return _text(list(value))
     if isinstance(value, float):
         if value != value or value in (float("inf"), float("-inf")):
             raise ValueError(f"a key cannot hold {value!r}: give a finite number")
-        return f"f:{value!r}"
-    if isinstance(value, Mapping):
-        return {str(name): _plain(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
+        return f'"f:{value!r}"'
     raise TypeError(f"a key cannot hold {type(value).__name__} {value!r}")
 
 

@@ -17,8 +17,10 @@ closed      answers 503 to everything
 slow        takes two seconds to answer anything
 cutting     hangs up in the middle of every body it is sent, and on the good server likewise
 cropping    hangs up in the middle of every answer to a GET
+counting    does nothing bad; GET /-/requests answers what was asked since it was asked that
 """
 
+import json
 import socket
 import struct
 import sys
@@ -33,6 +35,7 @@ _ERROR = "<?xml version='1.0'?><Error><Code>{}</Code><Message>{}</Message></Erro
 _HOP = {"connection", "transfer-encoding", "content-length", "date", "server"}
 _SLOW = 2.0
 _GOOD = "good"
+_COUNTED = "/-/requests"
 _AT_ONCE = struct.pack("ii", 1, 0)
 """SO_LINGER's way to hang up without a word: the other side sees a reset."""
 
@@ -48,9 +51,12 @@ class Proxy(BaseHTTPRequestHandler):
     seen: set[tuple[str, str]]
     lock = threading.Lock()
     requests = 0
+    asked: list[str]
     ill_since = 0.0
 
     def answer(self) -> None:
+        if self.manner == "counting" and self.counted():
+            return
         manner, first = self.noted()
         length = int(self.headers.get("Content-Length") or 0)
         if manner == "cutting" and length:
@@ -74,6 +80,17 @@ class Proxy(BaseHTTPRequestHandler):
         else:
             time.sleep(_SLOW if manner == "slow" else 0)
             self.forward(manner, body, first)
+
+    def counted(self) -> bool:
+        """Count a request, or answer those since the last time this was asked for."""
+        cls = type(self)
+        with self.lock:
+            if self.path != _COUNTED:
+                cls.asked.append(f"{self.command} {self.path}")
+                return False
+            told, cls.asked = cls.asked, []
+        self.send(200, json.dumps(told).encode())
+        return True
 
     def noted(self) -> tuple[str, bool]:
         """How to answer, and whether it is the first such request for the object."""
@@ -135,6 +152,7 @@ def _lines(headers: Iterable[tuple[str, str]]) -> list[str]:
 
 
 Proxy.manner, Proxy.upstream, Proxy.seen = sys.argv[1], int(sys.argv[2]), set()
+Proxy.asked = []
 Proxy.after, Proxy.seconds = (int(sys.argv[3]), float(sys.argv[4])) if sys.argv[3:] else (0, 1e9)
 server = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
 server.daemon_threads = True

@@ -4,9 +4,11 @@ They live in another environment (``make test`` makes it), for they move the ver
 client. ``VARIFACTORY_TEST_SERVERS`` names its python.
 """
 
+import json
 import os
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,6 +59,19 @@ def proxy(manner: str, port: int, after: int = 0, seconds: float = float("inf"))
     arguments = (manner, str(port), str(after), str(seconds))
     with serving(sys.executable, "run_proxy.py", *arguments) as own:
         yield own
+
+
+class Counted:
+    """What was asked of a server, told by the proxy ``counting`` before it."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    def since(self) -> list[str]:
+        """``GET /bucket/key?query`` of every request since this was last asked."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/-/requests") as answer:
+            found: list[str] = json.load(answer)
+        return found
 
 
 def servers_python() -> str:

@@ -14,7 +14,7 @@ import numpy as np
 
 from varifactory.catalog import Attribute, Catalog
 from varifactory.catalog.taxonomy import FEASIBILITIES
-from varifactory.keys import edit_seed, item_key, seed_from
+from varifactory.keys import Encoded, digest, edit_seed, encoded, seed_from
 from varifactory.models import Inpainter
 from varifactory.recipe import Recipe
 from varifactory.stages import Row
@@ -78,76 +78,120 @@ def plan_edits(
     Raises:
         RecipeError: an attribute of the recipe is not in the catalog.
     """
-    pools = _pools(prompt_rows)
+    pools = _Pools(prompt_rows, recipe, attempt)
     attributes = [catalog.attribute(name) for name in recipe.prompts.attributes]
-    return [
-        _planned(spec, mask, prompt, attribute, recipe, wish, attempt, inpainter, adapters)
-        for mask in mask_rows
+    sides = [
+        (attribute.name, [_Side.of(spec, attribute, side, recipe, inpainter)
+                          for side in FEASIBILITIES])
         for attribute in attributes
+    ]  # fmt: skip
+    return [
+        _planned(mask, prompt, side, recipe, index, attempt, adapters)
+        for mask in mask_rows
+        for attribute, both in sides
         for index in (range(recipe.edits.per_source) if indexes is None else indexes)
-        for feasibility in FEASIBILITIES
-        for wish in [Wish(mask["source_key"], attribute.name, index, feasibility)]
-        if wanted is None or wish in wanted
-        for prompt in _chosen(pools, mask, wish, recipe, attempt)
+        for side in both
+        if wanted is None or Wish(mask["source_key"], attribute, index, side.feasibility) in wanted
+        for prompt in pools.chosen(mask, attribute, side.feasibility, index)
     ]
 
 
 Pool = tuple[str, str, str]
 
 
-def _pools(prompt_rows: Sequence[Row]) -> dict[Pool, list[Row]]:
-    pools: dict[Pool, list[Row]] = {}
-    for row in sorted(prompt_rows, key=lambda row: (row["index"], row["key"])):
-        pools.setdefault((row["label"], row["attribute"], row["feasibility"]), []).append(row)
-    return pools
+class _Pools:
+    """The prompts by class, attribute and feasibility, and which of them an edit is given."""
+
+    def __init__(self, prompt_rows: Sequence[Row], recipe: Recipe, attempt: int) -> None:
+        self._seed, self._per_source, self._attempt = recipe.seed, recipe.edits.per_source, attempt
+        self._pools: dict[Pool, list[Row]] = {}
+        for row in sorted(prompt_rows, key=lambda row: (row["index"], row["key"])):
+            pool = (row["label"], row["attribute"], row["feasibility"])
+            self._pools.setdefault(pool, []).append(row)
+        self._order: tuple[tuple[str, str, int], list[int]] = (("", "", 0), [])
+
+    def chosen(self, mask: Row, attribute: str, feasibility: str, index: int) -> list[Row]:
+        """One prompt, or none: a shuffle of the pool read on from attempt to attempt."""
+        pool = self._pools.get((mask["label"], attribute, feasibility), [])
+        if not pool:
+            return []
+        order = self._shuffled(mask["source_pixels"], attribute, len(pool))
+        return [pool[order[(index + self._attempt * self._per_source) % len(pool)]]]
+
+    def _shuffled(self, source_pixels: str, attribute: str, size: int) -> list[int]:
+        # The edits of a source and attribute follow each other, and share their shuffle.
+        asked = (source_pixels, attribute, size)
+        if self._order[0] != asked:
+            seed = seed_from("choice", self._seed, source_pixels, attribute)
+            self._order = asked, np.random.default_rng(seed).permutation(size).tolist()
+        return self._order[1]
 
 
-def _chosen(
-    pools: Mapping[Pool, list[Row]], mask: Row, wish: Wish, recipe: Recipe, attempt: int
-) -> list[Row]:
-    """One prompt, or none: a shuffle of the pool read on from attempt to attempt."""
-    pool = pools.get((mask["label"], wish.attribute, wish.feasibility), [])
-    if not pool:
-        return []
-    seed = seed_from("choice", recipe.seed, mask["source_pixels"], wish.attribute)
-    order = np.random.default_rng(seed).permutation(len(pool))
-    place = wish.index + attempt * recipe.edits.per_source
-    return [pool[order[place % len(pool)]]]
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """What the edits of one attribute and feasibility share."""
+
+    attribute: Attribute
+    feasibility: str
+    editor: str
+    fixed: Mapping[str, Encoded]
+    """Of every key."""
+    settings: str
+    """JSON."""
+    paints: Mapping[str, Encoded]
+    """Value -> what it is painted with, where the inpainter reads that."""
+    reads_paint: bool
+
+    @classmethod
+    def of(
+        cls, spec: str, attribute: Attribute, feasibility: str, recipe: Recipe, inpainter: Inpainter
+    ) -> "_Side":
+        editor = str(inpainter.identity["name"])
+        read = _settings_read(inpainter)
+        own = recipe.edits.settings_of(attribute.name, feasibility)
+        settings = {name: own[name] for name in SETTINGS if name in read and name in own}
+        shared = {
+            "spec": spec,
+            "attribute": attribute.name,
+            "region": attribute.region,
+            "operation": attribute.editors.get(editor),
+            "settings": settings,
+        }
+        reads_paint = PAINT in read
+        paints = {name: encoded(value.paint) for name, value in attribute.values.items()}
+        return cls(
+            attribute, feasibility, editor,
+            {name: encoded(value) for name, value in shared.items()},
+            json.dumps(settings, sort_keys=True), paints if reads_paint else {}, reads_paint,
+        )  # fmt: skip
 
 
 def _planned(
-    spec: str,
     mask: Row,
     prompt: Row,
-    attribute: Attribute,
+    side: _Side,
     recipe: Recipe,
-    wish: Wish,
+    index: int,
     attempt: int,
-    inpainter: Inpainter,
     adapters: Mapping[str, str],
 ) -> Row:
-    editor = str(inpainter.identity["name"])
-    seed = edit_seed(recipe.seed, mask["source_pixels"], attribute.name, wish.index, attempt)
-    value = attribute.values.get(prompt["value"])
-    read = _settings_read(inpainter)
-    own = recipe.edits.settings_of(attribute.name, wish.feasibility)
-    settings = {name: own[name] for name in SETTINGS if name in read and name in own}
-    paint = value.paint if value else None
-    special: dict[str, Any] = {PAINT: paint} if PAINT in read else {}
+    name = side.attribute.name
+    seed = edit_seed(recipe.seed, mask["source_pixels"], name, index, attempt)
+    special: dict[str, Any] = {}
+    if side.reads_paint:
+        special[PAINT] = side.paints.get(prompt["value"])
     if adapter := adapters.get(mask["label"]):
         special["adapter"] = adapter
-    key = item_key(
-        spec,
-        source_pixels=mask["source_pixels"],
-        mask_sha256=mask["mask_sha256"],
-        attribute=attribute.name,
-        region=attribute.region,
-        operation=attribute.editors.get(editor),
-        value=prompt["value"],
-        prompt=prompt["text"],
-        seed=seed,
-        settings=settings,
-        **special,
+    key = digest(
+        {
+            **side.fixed,
+            "source_pixels": mask["source_pixels"],
+            "mask_sha256": mask["mask_sha256"],
+            "value": prompt["value"],
+            "prompt": prompt["text"],
+            "seed": seed,
+            **special,
+        }
     )
     return {
         "key": key,
@@ -159,15 +203,15 @@ def _planned(
         "mask_sha256": mask["mask_sha256"],
         "mask_blob": mask["mask_blob"],
         "prompt_key": prompt["key"],
-        "attribute": attribute.name,
-        "feasibility": wish.feasibility,
+        "attribute": name,
+        "feasibility": side.feasibility,
         "value": prompt["value"],
         "prompt": prompt["text"],
-        "editor": editor,
-        "index": wish.index,
+        "editor": side.editor,
+        "index": index,
         "attempt": attempt,
         "seed": seed,
         "kind": recipe.edits.kind,
-        "settings": json.dumps(settings, sort_keys=True),
+        "settings": side.settings,
         **({"adapter_blob": adapter} if adapter else {}),
     }
