@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -67,10 +68,18 @@ class Wanted(NamedTuple):
         if self.keys is None:
             return table
         wanted = [key in self.keys for key in table["key"].to_pylist()]
-        return table if all(wanted) else table.filter(pa.array(wanted, pa.bool_()))
+        if all(wanted):
+            return table
+        # A thousand parts without a wanted row share one empty table: each has many columns.
+        return table.filter(pa.array(wanted, pa.bool_())) if any(wanted) else _empty(table.schema)
 
 
 ALL = Wanted()
+
+
+@lru_cache(maxsize=64)
+def _empty(schema: pa.Schema) -> pa.Table:
+    return schema.empty_table()
 
 
 class Part(NamedTuple):

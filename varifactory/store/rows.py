@@ -189,7 +189,9 @@ def winners(table: pa.Table, columns: Sequence[str] | None = None) -> pa.Table:
     same = pc.equal(keys.slice(0, len(keys) - 1), keys.slice(1)).to_numpy()
     del keys
     if not same.any():
-        return given.take(order)
+        held, schema = given.columns, given.schema
+        del table, given
+        return _taken(held, schema, order)
     alike = np.zeros(len(order), dtype=bool)  # rows whose key comes more than once
     alike[1:] |= same
     alike[:-1] |= same
@@ -197,6 +199,12 @@ def winners(table: pa.Table, columns: Sequence[str] | None = None) -> pa.Table:
     keep = ~alike
     keep[np.flatnonzero(alike)[_best(table.take(pa.array(order[alike])))]] = True
     return given.take(pa.array(order[keep]))
+
+
+def _taken(columns: list[pa.ChunkedArray], schema: pa.Schema, order: pa.Array) -> pa.Table:
+    """The rows in this order, a column after the other, each of which is then let go."""
+    columns.reverse()
+    return pa.table([columns.pop().take(order) for _ in range(len(columns))], schema=schema)
 
 
 def _best(table: pa.Table) -> "np.ndarray[Any, np.dtype[np.int64]]":
