@@ -293,3 +293,15 @@ def test_a_lost_card_ends_the_shard_and_keeps_its_batches(store: Store) -> None:
     assert len(make.batches) == 3, "it went on without a card"
     assert store.rows("masks", SPEC)["status"].to_pylist() == ["ok"] * 4
     assert work_shard(ref, Maker(), batch_size=2, again=True).made == 4
+
+
+def test_shards_begun_again_leave_out_what_was_finished_since(store: Store) -> None:
+    plan = planned(store, rows(10))
+    work_shard(plan.shards[0], Maker(), batch_size=2)
+    first, *others = shards.left_of(store, plan.shards)
+    assert [ref.missing for ref in (first, *others)] == [0, 4, 2]
+    made = Maker()
+    for ref in (first, *others):
+        work_shard(ref, made, batch_size=2)
+    assert sum(map(len, made.batches)) == 6
+    assert len(store.rows("masks", SPEC)) == 10
