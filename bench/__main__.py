@@ -9,8 +9,8 @@ from bench.figures import ROOT
 
 GROUPS = {
     "startup": 60, "storing": 120, "sources": 180, "masking": 60, "learning": 240,
-    "orchestration": 600, "growth": 900, "cached": 150, "demo": 360, "thousand": 300, "kills": 900,
-    "pages": 400, "lost": 600,
+    "orchestration": 600, "growth": 900, "requests": 300, "cached": 150, "demo": 360,
+    "thousand": 300, "kills": 900, "pages": 400, "lost": 600,
 }  # fmt: skip
 """Group -> seconds after which it is ended; each is a module of this package."""
 QUIET = {"OMP_NUM_THREADS": "1", "PREFECT_LOGGING_LEVEL": "ERROR", "DO_NOT_TRACK": "1"}
