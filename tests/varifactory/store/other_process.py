@@ -3,6 +3,8 @@
 race     make the same 12 items as everyone else, and publish version 1 as NAME
 read     read the winners again and again until standard input closes
 write    write blobs and parts without end, to be killed
+churn    for NAME seconds make, hide and make again the same few items, folding now and then
+collect  collect garbage again and again with NAME seconds of grace, to be killed
 fill     write blobs until the file size limit of NAME bytes is met
 """
 
@@ -16,7 +18,7 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from varifactory.store import Manifest, ManifestPart, Store, StoreFull, VersionTaken, parts
+from varifactory.store import Manifest, ManifestPart, Store, StoreFull, VersionTaken, backend, parts
 
 
 def race(store: Store, name: str) -> None:
@@ -76,6 +78,35 @@ def write(store: Store, name: str) -> None:
             print("ready", flush=True)
 
 
+def churn(store: Store, name: str) -> None:
+    """Blobs become orphans, and are put again right before a row names them again."""
+    backend.YOUNG = 0.0
+    spec, index = "a" * 64, 0
+    store.write_run("churn", {})
+    store.use_spec("churn", "edits", spec)
+    print("ready", flush=True)
+    deadline = time.monotonic() + float(name)
+    while time.monotonic() < deadline:
+        key = f"k{index % 5}"
+        sha = store.put_blob(f"image {key}".encode() * 100, "png")
+        store.append("edits", spec, pa.table({"key": [key], "status": ["ok"],
+                                              "image_blob": [f"{sha}.png"]}))  # fmt: skip
+        if index % 3 == 2:
+            store.invalidate("edits", spec, [key], "again")
+            time.sleep(0.1)
+        if index % 7 == 6:
+            store.fold("edits", spec, [part.name for part in store.parts("edits", spec)])
+        index += 1
+    print(index, flush=True)
+
+
+def collect(store: Store, name: str) -> None:
+    """Collect with NAME seconds of grace, again and again, to be killed."""
+    print("ready", flush=True)
+    while True:
+        store.collect(delete=True, grace=float(name))
+
+
 def fill(store: Store, name: str) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(name), int(name)))
     store.put_blob(b"fits", "png")
@@ -89,6 +120,8 @@ WORK: dict[str, Callable[[Store, str], None]] = {
     "race": race,
     "read": read,
     "write": write,
+    "churn": churn,
+    "collect": collect,
     "fill": fill,
 }
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from varifactory.store import Store, names
+from varifactory.store import Store, names, parts
 
 Rows = Callable[..., pa.Table]
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -108,3 +108,56 @@ def test_full_disk_is_told_and_leaves_nothing_half(local: Store, process: Start)
     files = [path for path in Path(local.url).rglob("*") if path.is_file()]
     assert sorted(path.stat().st_size for path in files)[0] == len(b"fits")
     assert not [path for path in files if path.name.startswith(".tmp-")]
+
+
+@pytest.mark.parametrize("kind", ["local", "moto"])
+def test_collection_beside_a_writer_loses_nothing(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path, process: Start
+) -> None:
+    """The writer hides rows and makes the same pixels again, while their blobs are collected."""
+    url = str(tmp_path / "store")
+    if kind == "moto":
+        url = request.getfixturevalue("at_port")(request.getfixturevalue("moto"))
+    store, moved = Store(url), 0
+    store.prepare()
+    for number in range(20):  # old orphans, some of which the writer is about to need
+        store.put_blob(f"image k{number}".encode() * 100, "png")
+    grace = 1.0 if kind == "local" else 2.0
+    writer = process("churn", url, "6")
+    assert line(writer) == "ready"
+    while writer.poll() is None:
+        moved += store.collect(delete=True, grace=grace, who="gc").moved
+        time.sleep(0.05)
+    assert int(line(writer)) > 10
+    assert moved >= 15
+    for name in store.rows("edits", "a" * 64)["image_blob"].to_pylist():
+        assert store.get_blob(*names.split_blob(name))
+    report = store.verify(heal=False)
+    assert report.whole, report.findings
+    parts._RECENT._forget()
+    assert (
+        store.history("edits", "a" * 64).num_rows == Store(url).history("edits", "a" * 64).num_rows
+    )
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_killed_collection_leaves_a_whole_store(local: Store, process: Start, rows: Rows,
+                                                attempt: int) -> None:  # fmt: skip
+    spec = "a" * 64
+    local.write_run("r", {})
+    local.use_spec("r", "edits", spec)
+    kept = [f"{local.put_blob(b'kept%d' % n, 'png')}.png" for n in range(20)]
+    local.append("edits", spec, rows([f"k{n}" for n in range(20)], image_blob=kept))
+    for number in range(300):
+        local.put_blob(b"orphan %d" % number, "png")
+    collector = process("collect", local.url, "0")
+    assert line(collector) == "ready"
+    time.sleep(random.Random(attempt).uniform(0.0, 0.25))
+    collector.kill()
+    collector.wait()
+    assert local.verify().whole
+    for _ in range(6):
+        time.sleep(0.02)
+        local.collect(delete=True, grace=0)
+    assert local.verify().whole
+    assert len(list(local.backend.walk(names.BLOBS))) == 20
