@@ -4,6 +4,7 @@ What is asked and what became of it lie in the store as JSON, beside the run's p
 carries names alone. A chunk whose process dies is run again, and finds what was finished.
 """
 
+import itertools
 import json
 import logging
 import time
@@ -40,6 +41,8 @@ STUCK = 600.0
 """Seconds after which a run that a worker took and never began is begun anew."""
 OFFLINE = 600.0
 """Seconds that Prefect's server may be gone."""
+_NUMBERS = itertools.count(1)
+"""Of the chunks of this process: a run may share out one stage several times."""
 
 
 class Chunk(BaseModel):
@@ -161,13 +164,11 @@ def pool_results(
         office = _Office(client, Store(shards[0].store), shards[0].run)
         try:
             start = 0
-            for number, size in enumerate(sizes(len(shards), recipe.run.workers)):
+            for size in sizes(len(shards), recipe.run.workers):
                 piece = tuple(shards[start : start + size])
                 start += size
-                first = piece[0]
-                name = f"chunk-{first.stage}-{first.spec[:12]}-{first.round}-{number}"
                 chunk = Chunk(recipe=recipe, shards=piece, extra=dict(extra))
-                office.begin(name, chunk, pool_of(work))
+                office.begin(f"chunk-{piece[0].stage}-{next(_NUMBERS)}", chunk, pool_of(work))
             while office.live:
                 for shard, result in office.look():
                     yield shard, result
