@@ -7,6 +7,7 @@ It misbehaves from its AFTERth request on for SECONDS seconds: by default at onc
 careless    drops If-None-Match, so that it overwrites what should be created once
 unable      answers 501 to conditional writes
 denying     answers 403 to everything
+keeping     answers 403 to whoever wants to delete
 page        answers 200 with a page of HTML to everything
 forgetful   does what the first PUT of each object asks, then hangs up without an answer
 conflicting answers 409 to the first conditional write of each object
@@ -67,6 +68,8 @@ class Proxy(BaseHTTPRequestHandler):
         if manner == "denying":
             secret = self.headers.get("Authorization", "")
             self.send(403, _ERROR.format("SignatureDoesNotMatch", f"you sent {secret}").encode())
+        elif manner == "keeping" and (self.command == "DELETE" or "?delete" in self.path):
+            self.send(403, _ERROR.format("AccessDenied", "no right to delete").encode())
         elif manner == "page":
             self.send(200, b"<html><body>Welcome to the portal</body></html>")
         elif manner == "breaking":
