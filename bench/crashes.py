@@ -1,6 +1,6 @@
 """kill -9 of flows, workers, servers and whole machines, a hundred times: what is lost for good?
 
-python -m bench.crashes [KILLS]
+python -m bench.crashes [KILLS [MINUTES]]
 
 Every kill comes at a random moment of a run that a real worker works off for a real server, or
 that was started from the command line (a forked process, so that a hundred kills fit into minutes).
@@ -27,7 +27,7 @@ from bench.figures import folder, show
 from bench.server import Server, mortal_server
 from varifactory.store import Store
 
-KILLS = 100
+KILLS, MINUTES = 100, 60.0
 SHARES = {"command": 35, "flow": 25, "worker": 15, "server": 20, "machine": 5}
 """What is killed, out of a hundred: a run of the command line, a worker's run, the worker, the
 server, the worker and its run in one moment."""
@@ -73,14 +73,16 @@ class Range:
         return {"recipe": str(kills.RECIPE), "store": str(place / "store"), "settings": SETTINGS}
 
 
-def measure(server: Server, home: Path, kills_wanted: int) -> None:
-    """Kill, look, run again; one line a kill, then the sums."""
+def measure(server: Server, home: Path, kills_wanted: int, minutes: float) -> None:
+    """Kill, look, run again, for at most so many minutes; one line a kill, then the sums."""
     began = time.monotonic()
     with _range(server, home) as field:
         _stay_calm(field, home)
         for number, kind in enumerate(_kinds(kills_wanted)):
             while not _kill_once(field, kind, home / f"{number}"):
                 number += kills_wanted
+            if time.monotonic() - began > 60 * minutes:
+                break
         _say(field, time.monotonic() - began)
 
 
@@ -325,5 +327,7 @@ def _say(field: Range, seconds: float) -> None:
 if __name__ == "__main__":
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+    os.environ["PREFECT_LOGGING_EXTRA_LOGGERS"] = ""  # what a hundred runs say is not read
+    asked = [float(argument) for argument in sys.argv[1:]]
     with folder() as home, mortal_server(home) as server:
-        measure(server, home, int(sys.argv[1]) if len(sys.argv) > 1 else KILLS)
+        measure(server, home, int((asked or [KILLS])[0]), (asked[1:] or [MINUTES])[0])

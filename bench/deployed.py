@@ -18,15 +18,13 @@ from typing import Any
 
 from bench.figures import ROOT, beside
 from bench.server import end
+from flows.environment import WORKER, apply
 
 POOL, FLOW = "crashes", "generate"
 WORKING_DIRECTORY = "prefect.deployments.steps.set_working_directory"
 ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
-WORKER = {
-    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
-    "PREFECT_WORKER_QUERY_SECONDS": "1",
-}
-"""The shortest heartbeat there is, and a worker that looks for runs every second."""
+QUERY = {"PREFECT_WORKER_QUERY_SECONDS": "1"}
+"""A worker that looks for runs every second; else it is set as ``make worker`` sets it."""
 
 
 class Deployed:
@@ -35,7 +33,8 @@ class Deployed:
     def __init__(self, url: str, home: Path) -> None:
         self.url, self.home = url, home
         self.worker: subprocess.Popen[bytes] | None = None
-        os.environ.update(WORKER)
+        os.environ.update(QUERY)
+        apply(WORKER)
         beside("bench.deployed", url)
         self.id = self.ask("GET", f"/deployments/name/{FLOW}/{POOL}")["id"]
 

@@ -16,7 +16,7 @@ from bench import kills, wreckage
 from bench.__main__ import QUIET
 from bench.deployed import Deployed
 from bench.figures import ROOT, folder, show
-from bench.postgres import Cluster, cluster
+from bench.postgres import Cluster, NoPostgres, cluster
 from bench.server import mortal_server
 
 SECONDS = 30.0
@@ -104,4 +104,8 @@ def gone(database: Cluster, seconds: float) -> None:
 if __name__ == "__main__":
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    measure(float(sys.argv[1]) if len(sys.argv) > 1 else SECONDS)
+    os.environ["PREFECT_LOGGING_EXTRA_LOGGERS"] = ""
+    try:
+        measure(float(sys.argv[1]) if len(sys.argv) > 1 else SECONDS)
+    except NoPostgres as missing:
+        sys.exit(str(missing))
