@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -13,11 +12,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner, Result
 from PIL import Image
 
 from tests.drawn_items import Drawn
 from tests.varifactory.exports.conftest import published
 from varifactory.arms import mixture
+from varifactory.command import main
 from varifactory.datasets import Dataset
 from varifactory.errors import FactoryError
 from varifactory.exports.copying import export_copy
@@ -205,16 +206,14 @@ def test_into_the_store_and_from_another_machine(
 
 
 def test_the_command(data: Dataset, tmp_path: Path) -> None:
-    def ask(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "varifactory.command", "export", *words]
-        return subprocess.run(command, capture_output=True, text=True, check=False,
-                              env={**os.environ, "VARIFACTORY_STORE": data.store.url})  # fmt: skip
+    def ask(*words: str) -> Result:
+        return CliRunner(env={"VARIFACTORY_STORE": data.store.url}).invoke(main, ["export", *words])
 
     done = ask("toys@1", "--to", "coco", "--out", str(tmp_path / "coco"), "--where", "kind=edit")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.output
     assert done.stdout.splitlines()[-1] == f"export: {tmp_path / 'coco'}"
     same = ask(f"{data.store.url}#toys", "--to", "coco", "--out", str(tmp_path / "coco"),
                "--where", "kind=edit", "--json")  # fmt: skip
     assert json.loads(same.stdout)["adopted"] is True
     wrong = ask("toys", "--to", "coco", "--where", "kind")
-    assert (wrong.returncode, "COLUMN=VALUE" in wrong.stderr) == (2, True)
+    assert (wrong.exit_code, "COLUMN=VALUE" in wrong.stderr) == (2, True)

@@ -2,18 +2,18 @@
 
 import hashlib
 import json
-import os
 import secrets
-import subprocess
-import sys
+import webbrowser
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
 from tests.drawn_items import Drawn
 from tests.varifactory.exports.conftest import published
+from varifactory.command import main
 from varifactory.datasets import Dataset, open_dataset
 from varifactory.exports.fetching import (
     StrangePage,
@@ -136,25 +136,27 @@ def test_what_people_have_at_hand_is_understood(data: Dataset, away: Dataset) ->
         address_of("./nothing/here", "ignored")
 
 
-def test_the_command_opens_the_page(away: Dataset, tmp_path: Path) -> None:
+def test_the_command_opens_the_page(
+    away: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     opened = tmp_path / "opened"
     opener = tmp_path / "browser"
     opener.write_text(f'#!/bin/sh\necho "$1" > {opened}\n')
     opener.chmod(0o755)
-    environment = {**os.environ, "BROWSER": str(opener)}
+    monkeypatch.setenv("BROWSER", str(opener))
+    # The library of browsers reads it once.
+    monkeypatch.setattr(webbrowser, "_tryorder", None)
 
-    def ask(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "varifactory.command", "gallery", *words]
-        return subprocess.run(command, env=environment, capture_output=True, text=True,
-                              check=False)  # fmt: skip
+    def ask(*words: str) -> Result:
+        return CliRunner().invoke(main, ["gallery", *words])
 
     page = away.store.export_path("toys", 1, "gallery/index.html")
     done = ask(page)
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.output
     path = Path(done.stdout.splitlines()[-1].removeprefix("gallery: "))
     assert path.read_bytes() == away.store.get_export("toys", 1, "gallery/index.html")
     assert opened.read_text().strip() == path.as_uri()
     opened.unlink()
     assert json.loads(ask(f"{away.store.url}#toys", "--json").stdout)["gallery"] == str(path)
-    assert ask("toys", "--store", away.store.url, "--no-open").returncode == 0
+    assert ask("toys", "--store", away.store.url, "--no-open").exit_code == 0
     assert not opened.exists()
