@@ -88,6 +88,12 @@ class Browser:
         self._call("Page.navigate", url=f"{path.as_uri()}{fragment}")
         self._wait("Page.loadEventFired")
 
+    def visit(self, url: str) -> None:
+        """Load a page of a server; what its scripts fetch afterwards is not waited for."""
+        self.events.clear()
+        self._call("Page.navigate", url=url)
+        self._wait("Page.loadEventFired")
+
     def ask(self, script: str) -> Any:
         """The value of a JavaScript expression in the page."""
         found = self._call("Runtime.evaluate", expression=script, returnByValue=True,

@@ -181,7 +181,7 @@ def test_a_good_edit_is_made_again_if_it_is_forced(
     # Equal pixels on a CPU: nothing hangs on it that would have to change.
     assert (said["rerun"]["recomputed"], said["rerun"]["others_changed"]) == (1, 0)
     assert said["dataset"]["version"] == version
-    assert "it holds the same" in said["lines"][1]
+    assert any("it holds the same" in line for line in said["lines"])
     store = Store(str(copy))
     (spec,) = store.specs("edits")
     stones = [row for row in store.history("edits", spec).to_pylist()
