@@ -65,45 +65,46 @@ def render_card(
         gpu_hour: price of an hour of a card, US $; 0 where it is not known.
         confidence: of the yields' intervals.
     """
-    edits = edits_of(items)
-    sources = [row for row in items.to_pylist() if row["kind"] == "source"]
     template = environment().overlay(autoescape=False).get_template("card.md.j2")
     return template.render(
         head=_head(manifest, len(items), machinery),
         manifest=manifest,
         machinery=machinery,
-        classes=sorted({str(row["label"]) for row in sources}),
-        splits=Counter(str(row["split"]) for row in sources if row["status"] == "ok"),
-        unusable=sum(row["status"] != "ok" for row in sources),
-        edits=Counter(row["status"] for row in edits),
-        forced=sum(bool(row["forced"]) for row in edits),
-        yields=yields(edits, confidence),
-        pairs=pairs(edits),
         models=models,
         commands=in_lines(commands),
         check=checked(title(manifest), store_url),
-        filters=passed(manifest.counts, confidence),
-        refused=refused(edits, confidence),
         costs=costs,
         made_on=made_on,
-        libraries=libraries_in_words,
-        duration=duration,
         gpu_hour=gpu_hour,
         store_url=store_url,
         recipe=yaml.safe_dump(dict(manifest.recipe), sort_keys=False, allow_unicode=True).rstrip(),
         seeds=seeds(manifest.recipe),
         limits=[*known_limits(items, machinery, models), *limits],
         judges=judges,
-        words=judge_words(edits, confidence),
-        **_checked(people),
-        kappa_words=kappa_words,
         verdict=verdict(study) if study and study.arms else [],
-        level=f"{100 * confidence:.0f}",
-        said=said,
-        plain=plain,
-        fence=fence,
-        quoted=lambda text: json.dumps(text, ensure_ascii=False),
+        **_figures(manifest, items, confidence),
+        **_checked(people),
+        **WORDING,
     )
+
+
+def _figures(manifest: Manifest, items: pa.Table, confidence: float) -> dict[str, Any]:
+    """What follows from the rows."""
+    edits = edits_of(items)
+    sources = [row for row in items.to_pylist() if row["kind"] == "source"]
+    return {
+        "classes": sorted({str(row["label"]) for row in sources}),
+        "splits": Counter(str(row["split"]) for row in sources if row["status"] == "ok"),
+        "unusable": sum(row["status"] != "ok" for row in sources),
+        "edits": Counter(row["status"] for row in edits),
+        "forced": sum(bool(row["forced"]) for row in edits),
+        "yields": yields(edits, confidence),
+        "pairs": pairs(edits),
+        "filters": passed(manifest.counts, confidence),
+        "refused": refused(edits, confidence),
+        "words": judge_words(edits, confidence),
+        "level": f"{100 * confidence:.0f}",
+    }
 
 
 def _checked(people: CalibrationFigures | None) -> dict[str, Any]:
@@ -123,6 +124,14 @@ def fence(text: str) -> str:
     """Backticks enough to close around ``text``: one more than any run in it, three at least."""
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     return "`" * max(3, longest + 1)
+
+
+WORDING: dict[str, Any] = {
+    "said": said, "plain": plain, "fence": fence, "kappa_words": kappa_words,
+    "libraries": libraries_in_words, "duration": duration,
+    "quoted": lambda text: json.dumps(text, ensure_ascii=False),
+}  # fmt: skip
+"""What the template calls to say figures and names."""
 
 
 def _head(manifest: Manifest, items: int, machinery: bool) -> str:
