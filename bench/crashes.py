@@ -33,7 +33,7 @@ SHARES = {"command": 35, "flow": 25, "worker": 15, "server": 20, "machine": 5}
 server, the worker and its run in one moment."""
 SETTINGS = ("masks.segmenter=grabcut-box", "training.arms=[real]")
 """Nothing that needs torch: a worker's runs begin in new processes, which would import it."""
-PATIENCE = 120.0
+PATIENCE = 300.0
 TOLD_TWICE = 3.0
 """Seconds within which a worker says twice that its run crashed: the second would end a retry."""
 NOTICED_WITHIN = 150.0

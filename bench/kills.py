@@ -33,7 +33,7 @@ FOLDED = "edits"
 FOLD_SECONDS = 0.03
 WRITES = {"training": "checkpoints"}
 LIBRARIES = ("cv2", "imagehash", "torch", "open_clip", "peft", "segment_anything")
-PATIENCE = 120.0
+PATIENCE = 300.0
 """Seconds after which a run counts as hung."""
 
 Run = Callable[[Path], Any]

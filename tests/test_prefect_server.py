@@ -4,17 +4,19 @@ A newer fastapi lets the server answer its own requests with 422, or not start a
 sqlalchemy stops its schedules, and nothing shows it but runs that never come.
 """
 
-import glob
-import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import yaml
 
+from bench import outages, wreckage
 from bench import server as bench_server
+from bench.postgres import Cluster, NoPostgres, cluster
+from tests.flows.conftest import TINY
 
 WAIT = 90.0
 """Seconds for the scheduler's first round, which comes at once on an idle machine."""
@@ -68,56 +70,39 @@ def test_a_server_answers_and_schedules(tmp_path: Path) -> None:
     assert "Traceback" not in log
 
 
-@pytest.fixture
-def postgres(tmp_path: Path) -> Iterator[str]:
-    """Address of a PostgreSQL server of this test's own."""
-    found = sorted(glob.glob("/usr/lib/postgresql/*/bin")) + [
-        str(Path(place).parent) for place in [shutil.which("initdb")] if place
-    ]
-    if not found:
-        pytest.skip("needs a PostgreSQL server (make test-full installs it)")
-    with PostgreSQL(Path(found[-1]), tmp_path) as address:
-        yield address
-
-
-class PostgreSQL:
-    """A cluster in a folder, listening on loopback; it refuses to run as root, so it does not."""
-
-    def __init__(self, programs: Path, place: Path) -> None:
-        self.programs, self.data = programs, place / "cluster"
-        self.owner = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-        self.port = bench_server.free_port()
-
-    def __enter__(self) -> str:
-        self.data.mkdir()
-        if self.owner:
-            shutil.chown(self.data, "postgres")
-            for folder in (self.data.parent, *self.data.parent.parents):
-                if folder.stat().st_uid == 0 and not folder.stat().st_mode & 1:
-                    folder.chmod(folder.stat().st_mode | 0o011)
-        self._run("initdb", "-D", str(self.data), "-U", "prefect", "--auth=trust", "--no-sync")
-        options = (f"-c listen_addresses=127.0.0.1 -c port={self.port} -c fsync=off "
-                   f"-c unix_socket_directories={self.data}")  # fmt: skip
-        self._run("pg_ctl", "-D", str(self.data), "-w", "-l", str(self.data / "log"),
-                  "-o", options, "start")  # fmt: skip
-        return f"postgresql+asyncpg://prefect@127.0.0.1:{self.port}/postgres"
-
-    def __exit__(self, *_: object) -> None:
-        self._run("pg_ctl", "-D", str(self.data), "-m", "immediate", "stop")
-
-    def _run(self, program: str, *arguments: str) -> None:
-        done = subprocess.run([*self.owner, str(self.programs / program), *arguments],
-                              cwd=self.data, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                              timeout=120)  # fmt: skip
-        assert done.returncode == 0, done.stderr.decode()[-2000:]
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A PostgreSQL server of these tests' own, and Prefect's server on it."""
+    place = tmp_path_factory.mktemp("database")
+    (home := place / "home").mkdir()
+    with ExitStack() as stack:
+        try:
+            running = stack.enter_context(cluster(place))
+        except NoPostgres as missing:
+            pytest.skip(str(missing))
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", running.address)
+        stack.enter_context(bench_server.prefect_server(home))
+        yield running
 
 
 @pytest.mark.database
-def test_a_server_on_postgresql_does_too(
-    tmp_path: Path, postgres: str, monkeypatch: pytest.MonkeyPatch
+def test_a_server_on_postgresql_does_too(database: Cluster) -> None:
+    assert ask() == ["answered 0", "scheduled"]
+
+
+@pytest.mark.database
+def test_a_run_outlasts_a_database_that_is_gone_for_seconds(
+    database: Cluster, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", postgres)
-    home = tmp_path / "home"
-    home.mkdir()
-    with bench_server.prefect_server(home):
-        assert ask() == ["answered 0", "scheduled"]
+    recipe = tmp_path / "tiny.yaml"
+    recipe.write_text(yaml.safe_dump(TINY))
+    command = outages.start(recipe, tmp_path / "store")
+    outages.wait_for_rows(tmp_path / "store")
+    outages.gone(database, 5)
+    said = outages.completed(command)
+    assert said["code"] == 0, said
+    calm = outages.completed(outages.start(recipe, tmp_path / "calm"))
+    assert said["dataset_hash"] == calm["dataset_hash"]
+    assert wreckage.rows(tmp_path / "store") == wreckage.rows(tmp_path / "calm")
+    assert database.ask("select count(*) from flow_run where state_type = 'RUNNING'") == "0\n"
