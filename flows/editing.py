@@ -130,7 +130,7 @@ class _Work:
         near = edits.perceptual_hashes([row for row in self.chosen if row["split"] == "test"])
         gate = self.run.recipe.edits.gate
         self.made += fresh
-        self.gates |= {row["key"]: edits.gate(row, gate, near) for row in accepted(fresh)}
+        self.gates |= edits.gates(accepted(fresh), gate, near)
         worth = [row for row in accepted(fresh) if not self.gates[row["key"]]]
         self.said |= edit_verdicts(self.run, worth, self.found_masks, self.written, number)
 

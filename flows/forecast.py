@@ -34,8 +34,12 @@ from varifactory.store.rows import TOMBSTONE, winners
 from varifactory.training import plan_cells, training_spec
 from varifactory.unmade import UNKNOWN, is_unmade, stand_in, waits_for
 
-BULKY = ("raw", "candidates", "curve")
-"""Columns that decide nothing and weigh most."""
+UNREAD: dict[str, tuple[str, ...]] = {
+    "masks": ("candidates",),
+    "verdicts": ("raw", "label", "edit_key", "pixel_sha256", "mask_sha256", "image_blob",
+                 "mask_blob", "attribute", "judge", "cost_usd", "error_type"),
+}  # fmt: skip
+"""Columns that decide nothing of what is planned after them."""
 Tried = tuple[str, str, int, str]
 """Source, attribute, index and editor of an edit: what another attempt is made of."""
 
@@ -146,7 +150,7 @@ class DryRun(FactoryRun):
         wanted = pc.is_in(table["key"], value_set=pa.array(list(planned), pa.string()))
         there = table.filter(wanted)
         done = there.filter(pc.is_in(there["status"], value_set=pa.array(records.DONE)))
-        unread = {*records.PROVENANCE, *BULKY} & set(done.column_names)
+        unread = {*records.PROVENANCE, *UNREAD.get(stage, ())} & set(done.column_names)
         rows: list[Row] = done.drop_columns(sorted(unread)).to_pylist()
         keys = {row["key"] for row in rows} - self.hidden.keys()
         return _Look(history, table, there, rows, keys)

@@ -88,10 +88,10 @@ def plan_verdicts(
     Give it the edits worth judging: made, and passed by their gate. ``by_edit`` finds each edit's
     verdict again, given the same ``read``: what ``read_by`` says of the judge.
     """
-    seen = _all_shown(catalog, read)
+    keys_of = asked_keys(spec, edit_rows, catalog, read)
     planned: dict[str, Row] = {}
     for edit in edit_rows:
-        key = _key(spec, edit, seen[edit["attribute"]])
+        key = keys_of[edit["key"]]
         planned.setdefault(
             key,
             {
@@ -106,6 +106,19 @@ def plan_verdicts(
             },
         )
     return list(planned.values())
+
+
+def asked_keys(
+    spec: str, edit_rows: Sequence[Row], catalog: Catalog, read: Choices | None = None
+) -> dict[str, str]:
+    """Edit key -> key of the verdict on it, of edits that can be judged at all."""
+    seen = {name: keys.encoded(shown) for name, shown in _all_shown(catalog, read).items()}
+    in_spec = keys.encoded(spec)
+    return {
+        edit["key"]: _key(in_spec, edit, seen[edit["attribute"]])
+        for edit in edit_rows
+        if edit.get("pixel_sha256") and edit["attribute"] in seen
+    }
 
 
 def placed(edit: Row) -> bool:
@@ -124,13 +137,8 @@ def by_edit(
     read: Choices | None = None,
 ) -> dict[str, Row]:
     """Edit key -> its verdict; edits without one (never asked, or lost) are absent."""
-    seen = _all_shown(catalog, read)
     found = {row["key"]: row for row in verdict_rows}
-    asked = {
-        edit["key"]: _key(spec, edit, seen[edit["attribute"]])
-        for edit in edit_rows
-        if edit.get("pixel_sha256") and edit["attribute"] in seen
-    }
+    asked = asked_keys(spec, edit_rows, catalog, read)
     return {edit: found[key] for edit, key in asked.items() if key in found}
 
 
@@ -156,13 +164,15 @@ def _shown(attribute: Attribute, read: Choices | None) -> str:
     return keys.digest(shown)
 
 
-def _key(spec: str, edit: Row, shown: str) -> str:
-    return keys.item_key(
-        spec,
-        pixels=edit["pixel_sha256"],
-        mask=edit["mask_sha256"] if placed(edit) else UNPLACED,
-        attribute=edit["attribute"],
-        shown=shown,
+def _key(spec: keys.Encoded, edit: Row, shown: keys.Encoded) -> str:
+    return keys.digest(
+        {
+            "spec": spec,
+            "pixels": edit["pixel_sha256"],
+            "mask": edit["mask_sha256"] if placed(edit) else UNPLACED,
+            "attribute": edit["attribute"],
+            "shown": shown,
+        }
     )
 
 

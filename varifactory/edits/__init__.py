@@ -1,6 +1,6 @@
 """Edits: which change is asked of which image, made, pasted back, measured and gated."""
 
-from varifactory.edits.gate import gate, nearest, perceptual_hashes
+from varifactory.edits.gate import gate, gates, nearest, perceptual_hashes
 from varifactory.edits.making import (
     Drawn,
     Edge,
@@ -15,6 +15,6 @@ from varifactory.pasting import feathered, measure, paste_back, region_of
 
 __all__ = [
     "SETTINGS", "Drawn", "Edge", "Selective", "Wish", "draw_edits", "edges_of", "edit_spec",
-    "feathered", "finish_edits", "gate", "make_edits", "measure", "nearest", "paste_back",
+    "feathered", "finish_edits", "gate", "gates", "make_edits", "measure", "nearest", "paste_back",
     "perceptual_hashes", "plan_edits", "region_of",
 ]  # fmt: skip

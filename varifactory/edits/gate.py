@@ -39,6 +39,33 @@ def gate(
     return ""
 
 
+def gates(
+    rows: Sequence[Mapping[str, Any]], settings: EditGate, neighbours: NDArray[np.uint64]
+) -> dict[str, str]:
+    """Key -> why an edit is rejected, empty where it passes: ``gate`` of many rows."""
+    far = _all_far([str(row["phash"]) for row in rows], settings.min_distance, neighbours)
+    return {
+        str(row["key"]): gate(row, settings, None if is_far else neighbours)
+        for row, is_far in zip(rows, far, strict=True)
+    }
+
+
+def _all_far(hashes: Sequence[str], bits: int, neighbours: NDArray[np.uint64]) -> list[bool]:
+    """Whether each hash differs from all neighbours in that many bits at least."""
+    far: list[bool] = []
+    for start in range(0, len(hashes), _ROWS):
+        some = np.array([int(one, 16) for one in hashes[start : start + _ROWS]], dtype=np.uint64)
+        least = np.full(len(some), 64)
+        for neighbour in neighbours:
+            np.minimum(least, np.bitwise_count(some ^ neighbour), out=least)
+        far += (least >= bits).tolist()
+    return far
+
+
+_ROWS = 8192
+"""Hashes compared at a time."""
+
+
 def perceptual_hashes(rows: Sequence[Mapping[str, Any]]) -> NDArray[np.uint64]:
     """The ``phash`` column of rows as numbers, once each, for ``gate``."""
     return np.array(sorted({int(row["phash"], 16) for row in rows}), dtype=np.uint64)
