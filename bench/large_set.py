@@ -1,4 +1,4 @@
-"""A finished data set of any size: sources, prompts and masks are real, edits and verdicts rows."""
+"""A finished data set of any size: sources, prompts and masks are real, edits and verdicts rows.
 
 What a rerun reads and rests on is real: the plans, the keys, the parts in the sizes that shards
 leave behind, the sources and masks with their images. Invented are the pixels of the edits and

@@ -2,10 +2,12 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from bench.figures import ROOT, beside, folder, show
 from bench.server import prefect_server
@@ -31,42 +33,53 @@ def fill(place: Path, items: int) -> tuple[str, str]:
 
 
 def measure(place: Path, items: int) -> None:
-    """The short way from a new process and within one that runs, and the way through it all."""
+    """The short way from a new process and within one that runs on, and the way through it all."""
     import flows.refreshing
     from flows.rerun import rerun
 
     began = time.perf_counter()
     run, key = fill(place / "store", items)
     filled = time.perf_counter() - began
-    copies = [str(place / f"copy-{number}") for number in range(3)]
+    copies = [str(place / f"copy-{number}") for number in range(4)]
     for copy in copies:
         subprocess.run(["cp", "-r", str(place / "store"), copy], check=True)
-    asked = {"run": run, "stage": "edits", "keys": (key,)}
-    began = time.perf_counter()
+    began, used = time.perf_counter(), _used(resource.RUSAGE_CHILDREN)
     said = _command(run, key, copies[0])
-    whole = time.perf_counter() - began
-    load = round(os.getloadavg()[0], 1)
     edits = sum(said["counts"]["edits"].values())
-    show("rerun of one failed image, the flow in a new process", said["seconds"], "s", edits,
-         goal=GOAL, said=said["lines"][0], load=load)  # fmt: skip
-    show("the same, the whole command with its imports", whole, "s", edits, load=load,
-         filled_in=round(filled))  # fmt: skip
-    said = rerun(**asked, store=copies[1])
-    show("the same in a process that runs on, its imports done", said["seconds"], "s", edits,
-         goal=GOAL, said=said["lines"][0])  # fmt: skip
+    more = {"cpu_seconds": round(_used(resource.RUSAGE_CHILDREN) - used, 1),
+            "flow_seconds": said["seconds"], "verdict_seconds": said["stage_seconds"]["verdicts"],
+            "load": round(os.getloadavg()[0], 1), "filled_in": round(filled)}  # fmt: skip
+    show("rerun of one failed image, a new process with its imports and the judge's loading",
+         time.perf_counter() - began, "s", edits, said=said["lines"][0], **more)  # fmt: skip
+    for number, what in enumerate(("its first, with the judge's loading", "its next")):
+        began, used = time.perf_counter(), _used(resource.RUSAGE_SELF)
+        said = rerun(run=run, stage="edits", keys=(key,), store=copies[1 + number])
+        show(f"rerun of one failed image in a process that runs on, {what}",
+             time.perf_counter() - began, "s", edits, goal=GOAL, said=said["lines"][0],
+             cpu_seconds=round(_used(resource.RUSAGE_SELF) - used, 1),
+             verdict_seconds=said["stage_seconds"]["verdicts"],
+             load=round(os.getloadavg()[0], 1))  # fmt: skip
     flows.refreshing.FEW = sys.maxsize
-    said = rerun(**asked, store=copies[2])
-    show("the same through the whole recipe", said["seconds"], "s", edits, said=said["lines"][0])
+    began = time.perf_counter()
+    said = rerun(run=run, stage="edits", keys=(key,), store=copies[3])
+    show("the same through the whole recipe, without pages", time.perf_counter() - began, "s",
+         edits, said=said["lines"][0])  # fmt: skip
 
 
-def _command(run: str, key: str, store: str) -> dict[str, object]:
+def _used(who: int) -> float:
+    """Seconds of processor."""
+    spent = resource.getrusage(who)
+    return spent.ru_utime + spent.ru_stime
+
+
+def _command(run: str, key: str, store: str) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-m", "flows.rerun", "--run", run, "--stage", "edits", "--key", key,
          "--store", store, "--json"], cwd=ROOT, capture_output=True, text=True,
     )  # fmt: skip
     if done.returncode:
         sys.exit(f"the rerun failed:\n{done.stderr[-3000:]}")
-    said: dict[str, object] = json.loads(done.stdout)
+    said: dict[str, Any] = json.loads(done.stdout)
     return said
 
 

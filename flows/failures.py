@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import shlex
 from collections import defaultdict
 from collections.abc import Sequence
@@ -42,10 +43,15 @@ def show_failures(run: "FactoryRun", error: BaseException | None) -> None:
     if not flow_run.id or not found or not isinstance(error, Exception | None):
         return
     try:
-        text = page(run.id, run.store.url, found, _form())
+        text = page(run.id, _anywhere(run.store.url), found, _form())
         create_markdown_artifact(text, key=KEY, description="What failed, and how to run it again")
     except Exception as trouble:
         log.warning("the page of what failed could not be kept: %s", trouble)
+
+
+def _anywhere(url: str) -> str:
+    """A store's URL that means the same in another working folder."""
+    return url if "://" in url else os.path.abspath(os.path.expanduser(url))
 
 
 def causes(run: "FactoryRun") -> list[Cause]:

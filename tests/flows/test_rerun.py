@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from flows.run import StageFailed
 from tests.flows.conftest import Generate, Make
 from varifactory.errors import FactoryError
 from varifactory.loading import items_of
@@ -250,3 +251,27 @@ def test_nothing_that_failed_is_an_answer(tiny: Make, generate: Generate, tmp_pa
     said = rerun(tmp_path)
     assert (said["failed"], said["rerun"]["recomputed"]) == (0, 0)
     assert "nothing to rerun" in said["lines"][0]
+
+
+def test_a_failed_cell_is_trained_again_by_its_flow(
+    tiny: Make, prefect_server: str, tmp_path: Path
+) -> None:
+    """A test image rots after the data set was made: the cell fails, and is mended with it."""
+    from flows.train import train
+
+    recipe = tiny(training__seeds=[1])
+    first = train(recipe, str(tmp_path))
+    store = Store(str(tmp_path))
+    rows = [row for row in items_of(store, "tiny", 1) if row["split"] == "test"]
+    blob = rows[0]["image_blob"]
+    (tmp_path / "blobs/sha256" / blob[:2] / blob).write_bytes(b"rotten")
+    with pytest.raises(StageFailed, match=r"no cell was trained.*holds other bytes"):
+        train(tiny(training__seeds=[2]), str(tmp_path))
+    said = rerun(tmp_path, stage="training", error_class="BlobCorrupt")
+    assert said["rerun"]["flow"] == "train"
+    assert (said["rerun"]["recomputed"], said["rerun"]["failed_again"]) == (1, 0)
+    assert said["rerun"]["on_the_way"] == {"sources": 1}
+    assert said["dataset"] == first["dataset"]
+    cells = [row for spec in store.specs("training")
+             for row in store.rows("training", spec).to_pylist()]  # fmt: skip
+    assert {(row["seed"], row["status"]) for row in cells} == {(1, "ok"), (2, "ok")}
