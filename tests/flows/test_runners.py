@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+import yaml
 
 from tests.flows.conftest import Generate, Make
 from varifactory.errors import FactoryError, ModelError, RecipeError
@@ -219,3 +220,12 @@ def test_the_recipe_says_it_in_one_line(tiny: Make) -> None:
     assert recipe.run.runner == "threads"
     assert recipe.overlaid(["run.runner=dask"]).fingerprint() == recipe.fingerprint()
     assert isinstance(recipe.overlaid(["run.cluster=tcp://head:8786"]), Recipe)
+
+
+def test_every_pool_has_its_deployment(root: Path) -> None:
+    from flows.chunks import DEPLOYED
+
+    listed = yaml.safe_load((root / "deployments/prefect.yaml").read_text())["deployments"]
+    there = {(each["entrypoint"], each["name"]): each["work_pool"]["name"] for each in listed}
+    for pool, name in DEPLOYED.items():
+        assert there["flows.work.work", name.removeprefix("work/")] == pool
