@@ -5,6 +5,7 @@ On this machine alone by default, with SQLite; with DATABASE=postgresql+asyncpg:
 
 import ipaddress
 import os
+import socket
 import sys
 
 import click
@@ -47,15 +48,15 @@ def settings(host: str, port: int, url: str = "", database: str = "") -> dict[st
     Raises:
         ServerError: a database that Prefect does not take.
     """
-    shown = f"[{host}]" if ":" in host else host
-    url = url or f"http://{shown}:{port}/api"
+    url = url or f"http://{_named(host)}:{port}/api"
+    origins = [url.removesuffix("/api"), f"http://127.0.0.1:{port}", f"http://localhost:{port}"]
     found = {
         "PREFECT_SERVER_API_HOST": host,
         "PREFECT_SERVER_API_PORT": str(port),
         # Where the UI looks for its API: without it, at port 4200.
         "PREFECT_UI_API_URL": url,
         # Pages of other origins must not talk to a server that a browser can reach.
-        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": url.removesuffix("/api"),
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(dict.fromkeys(origins)),
     }
     if not database:
         return found
@@ -66,6 +67,13 @@ def settings(host: str, port: int, url: str = "", database: str = "") -> dict[st
             "..., such as postgresql+asyncpg://prefect@db.example.org:5432/prefect"
         )
     return found | {"PREFECT_SERVER_DATABASE_CONNECTION_URL": database}
+
+
+def _named(host: str) -> str:
+    """The address in a URL; of all addresses, which is none, this machine's name."""
+    if host in ("0.0.0.0", "::"):
+        return socket.getfqdn()
+    return f"[{host}]" if ":" in host else host
 
 
 def is_loopback(host: str) -> bool:

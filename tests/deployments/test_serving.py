@@ -36,6 +36,13 @@ def status(url: str, authority: str = "") -> int:
         return int(refused.code)
 
 
+def allowed_origin(url: str, origin: str) -> bool:
+    """Whether a page of another origin may read what the API answers."""
+    request = urllib.request.Request(f"{url}/health", headers={"origin": origin})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return answer.headers.get("access-control-allow-origin") in (origin, "*")
+
+
 def test_beyond_loopback_it_does_not_start_without_a_password(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "flows.serve", "--host", "0.0.0.0", "--port", "1"],
@@ -73,6 +80,8 @@ def test_with_a_password_it_may_and_nobody_is_answered_without(tmp_path: Path) -
         with urllib.request.urlopen(ui, timeout=30) as answer:
             assert json.loads(answer.read())["api_url"] == place.url
         assert "hush" not in place.log("server.log")
+        assert allowed_origin(place.url, place.url.removesuffix("/api"))
+        assert not allowed_origin(place.url, "https://elsewhere.example.org")
 
 
 def test_what_is_loopback() -> None:
@@ -91,7 +100,11 @@ def test_a_database_is_one_variable_and_a_wrong_one_is_told() -> None:
 
 def test_other_origins_are_not_answered_and_the_ui_finds_its_port() -> None:
     found = settings("127.0.0.1", 4711)
-    assert found["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"] == "http://127.0.0.1:4711"
+    allowed = found["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"].split(",")
+    assert allowed == ["http://127.0.0.1:4711", "http://localhost:4711"]
     assert found["PREFECT_UI_API_URL"] == "http://127.0.0.1:4711/api"
     behind = settings("0.0.0.0", 4200, url="https://prefect.example.org/api")
-    assert behind["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"] == "https://prefect.example.org"
+    allowed = behind["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"].split(",")
+    assert allowed[0] == "https://prefect.example.org"
+    assert settings("::1", 4200)["PREFECT_UI_API_URL"] == "http://[::1]:4200/api"
+    assert "0.0.0.0" not in settings("0.0.0.0", 4200)["PREFECT_UI_API_URL"]
