@@ -136,8 +136,8 @@ def decode(data: bytes, name: str, stage: str, spec: str, wanted: Wanted = ALL) 
         read = [column for column in schema.names if wanted.has(column)]
         table = file.read(None if wanted.columns is None else read, use_threads=False).select(read)
         about = json.loads((schema.metadata or {})[_META])
-        written_for, replaces = (about["stage"], about["spec"]), frozenset(about["replaces"])
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+        written_for, replaces = (about["stage"], about["spec"]), _replaced(about["replaces"])
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise PartDamaged(f"{name}: no part of ours ({type(error).__name__})") from error
     if written_for != (stage, spec):
         raise PartDamaged(f"{name}: belongs to {written_for[0]!r}, spec {written_for[1]!r}")
@@ -145,6 +145,17 @@ def decode(data: bytes, name: str, stage: str, spec: str, wanted: Wanted = ALL) 
         raise PartDamaged(f"{name}: lacks the columns every stage has")
     table = with_first_part(table.replace_schema_metadata(None), name[5:69])
     return Part(name, table, replaces, len(data), len(table))
+
+
+def _replaced(listed: Any) -> frozenset[str]:
+    """Names of parts.
+
+    Raises:
+        TypeError: anything else.
+    """
+    if not isinstance(listed, list) or not all(names.PART.fullmatch(name) for name in listed):
+        raise TypeError("what it replaces are no parts")
+    return frozenset(listed)
 
 
 class PartReader:

@@ -59,7 +59,7 @@ class Prepared(Opened):
             found = int(json.loads(self.backend.read(names.STORE_FILE, 2**16))["format"])
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             raise StoreError(
                 f"{where} is not a store's: give a folder or prefix of its own"
             ) from None

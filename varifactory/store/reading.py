@@ -56,7 +56,7 @@ class Reading(Trash):
         wanted = Wanted.asked(columns, keys)
         table = self._history(stage, spec, wanted)
         chosen = _chosen(table, columns)
-        there = [name for name in chosen or () if name in table.column_names]
+        there = ["key", *(n for n in chosen or () if n != "key" and n in table.column_names)]
         held = [table]
         del table  # it is let go of column by column, which halves the memory of a large one
         return _filled(winners(held.pop(), None if chosen is None else there), chosen)

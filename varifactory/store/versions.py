@@ -15,6 +15,7 @@ from varifactory.store.errors import PartDamaged, StoreError, StoreMissing, Vers
 from varifactory.store.kept import kept_here
 from varifactory.store.manifest import Manifest
 
+_OBJECT_LIMIT = 2**30
 _JSON_LIMIT = 64 * 2**20
 """Bytes; far above any manifest or run record, far below what hurts."""
 
@@ -42,7 +43,7 @@ class Versions(Opened):
             found = json.loads(kept_here(self.backend, path, _JSON_LIMIT))
         except FileNotFoundError:
             raise StoreMissing(f"{self.backend.show(path)}: no such run") from None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise StoreError(f"{self.backend.show(path)} is no JSON: {error}") from None
         if not isinstance(found, dict):
             raise StoreError(f"{self.backend.show(path)} is no run record")
@@ -71,7 +72,7 @@ class Versions(Opened):
         """What was kept beside a run's record."""
         path = names.run_object(run_id, name)
         try:
-            return self.backend.read(path)
+            return self.backend.read(path, _OBJECT_LIMIT)
         except FileNotFoundError:
             raise StoreMissing(f"{self.backend.show(path)}: the run left no such object") from None
 
