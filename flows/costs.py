@@ -48,7 +48,8 @@ def note_paid(run: FactoryRun) -> None:
     """Note what the run paid, stage by stage."""
     for name, fields in run.specs.items():
         stage, _, spec = name.partition("/")
-        if stage in registry.PAID:
+        who, paid = registry.PAID.get(stage, ("", ""))
+        if who and fields[who]["name"] == paid:
             rows = run.store.history(stage, spec, ["run", "cost_usd", "raw"])
             rows = rows.filter(pc.equal(rows["run"], run.id))  # few, of many others' rows
             said = registry.paid(stage, fields, rows.to_pylist(), run.id)

@@ -277,3 +277,20 @@ def test_gate_finds_a_near_duplicate_of_a_test_image() -> None:
     assert "near-duplicate" in edits.gate(row, EditGate(min_distance=6), neighbours)
     assert edits.gate(row, EditGate(min_distance=6), neighbours[:0]) == ""
     assert edits.nearest("f" * 16, neighbours[:0]) == 64
+
+
+def test_many_edits_are_gated_as_each_alone() -> None:
+    rng = np.random.default_rng(3)
+    near = edits.perceptual_hashes([{"phash": f"{n:016x}"} for n in (0, 2**63, 12345)])
+    rows = [
+        {"key": str(n), "phash": f"{int(rng.integers(0, 2**63)) if n % 3 else n:016x}",
+         "pixel_sha256": "a", "source_pixels": "b", "change_inside": float(n),
+         "change_outside": 0.0}
+        for n in range(200)
+    ]  # fmt: skip
+    settings = EditGate(min_distance=4)
+    alone = {row["key"]: edits.gate(row, settings, near) for row in rows}
+    assert edits.gates(rows, settings, near) == alone
+    assert any("near-duplicate" in reason for reason in alone.values())
+    assert any(not reason for reason in alone.values())
+    assert edits.gates([], settings, near) == {}

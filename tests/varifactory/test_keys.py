@@ -96,3 +96,11 @@ def test_shares_are_spread_evenly() -> None:
 def test_what_is_in_a_key_and_what_is_not_has_a_reason() -> None:
     assert not set(INCLUDED) & set(EXCLUDED)
     assert all(len(reason) > 10 for reason in [*INCLUDED.values(), *EXCLUDED.values()])
+
+
+def test_a_value_that_many_keys_share_is_written_once_and_gives_the_same_key() -> None:
+    settings = {"b": [1, 2.5, None, True], "a": {"x": 'say "hi"\n', "é": "ü"}}
+    plain = item_key("s" * 64, settings=settings, seed=7)
+    assert item_key("s" * 64, settings=keys.encoded(settings), seed=7) == plain
+    shared = {"spec": keys.encoded("s" * 64), "settings": keys.encoded(settings)}
+    assert digest({**shared, "seed": 7}) == plain
