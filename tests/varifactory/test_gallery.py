@@ -5,6 +5,7 @@ import re
 import time
 from collections import Counter
 from html.parser import HTMLParser
+from urllib.parse import parse_qsl
 
 import pyarrow as pa
 import pytest
@@ -89,6 +90,21 @@ def test_the_filters_know_how_many_of_each_kind_every_page_holds(
     assert Counter(on_page) == Counter(
         {",".join(map(str, at)): count for *at, count in index["counts"][1]}
     )
+
+
+def test_the_first_page_links_to_every_class_and_decision(
+    drawn: Drawn, pages: dict[str, bytes]
+) -> None:
+    links = [href for href in Page(pages["index.html"]).of("a", "href") if "=" in href]
+    wanted = [dict(parse_qsl(href.partition("#")[2])) for href in links]
+    assert {state["class"] for state in wanted if "class" in state} == set(CLASSES)
+    assert any(state.get("status") == "rejected" for state in wanted)
+    for href, state in zip(links, wanted, strict=True):
+        index = index_of(pages[href.partition("#")[0]])
+        at = {index["facets"].index(name): index["names"][name].index(value)
+              for name, value in state.items()}  # fmt: skip
+        here = index["counts"][index["page"] - 1]
+        assert any(all(row[i] == number for i, number in at.items()) for row in here), href
 
 
 def test_a_page_asks_nothing_of_a_network(pages: dict[str, bytes]) -> None:

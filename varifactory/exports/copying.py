@@ -41,10 +41,7 @@ def export_copy(
     found = place.manifest()
     if found is None:
         job = Job(data, splits_of(data, request), request.images, place, shard_bytes)
-        place.begin()
-        form: Callable[[Job], None] = import_module(f"varifactory.exports.{request.form}").write
-        form(job)
-        said = place.close({**_about(data, request, job), "request": wanted})
+        said = _written(job, {**_about(data, request, job), "request": wanted})
         return {**said, "path": place.shown, "adopted": False}
     if found["request"] != wanted:
         raise FactoryError(
@@ -52,6 +49,22 @@ def export_copy(
             "nothing was changed; give another --out"
         )
     return {**found, "path": place.shown, "adopted": True}
+
+
+def _written(job: Job, about: Mapping[str, Any]) -> dict[str, Any]:
+    form: Callable[[Job], None] = import_module(f"varifactory.exports.{about['form']}").write
+    place = job.place
+    try:
+        place.begin()
+        form(job)
+        return place.close(about)
+    except OSError as error:
+        raise FactoryError(
+            f"cannot write the export to {place.shown}: {error.strerror or error}. Nothing is "
+            "called finished; the same command goes on once that is mended"
+        ) from error
+    finally:
+        place.release()
 
 
 def _place(data: Dataset, request: Request, wanted: str, out: Path | None) -> Place:

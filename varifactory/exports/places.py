@@ -8,10 +8,11 @@ manifest. What a killed export left is taken up by the next one of the same requ
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from varifactory.errors import FactoryError
 from varifactory.store import Store, StoreMissing
 
 MANIFEST = "export.json"
+TEMPORARY = ".tmp-"
 SUMS = "SHA256SUMS"
 """``sha256sum -c SHA256SUMS`` checks an export with what every system has."""
 
@@ -38,6 +40,10 @@ class Place(ABC):
         """Make ready for writing, and find what an earlier, killed export left."""
 
     @abstractmethod
+    def release(self) -> None:
+        """Let others write here, however this try ended."""
+
+    @abstractmethod
     def left(self, path: str) -> bytes | None:
         """A file that an earlier try finished, counted as written; None: it is to be made."""
 
@@ -48,7 +54,7 @@ class Place(ABC):
     @contextmanager
     def file(self, path: str) -> Iterator[Path]:
         """A file too large for memory: written here, taken over when the block ends well."""
-        with tempfile.TemporaryDirectory(dir=self.scratch()) as folder:
+        with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=self.scratch()) as folder:
             made = Path(folder) / "file"
             yield made
             self.take(path, made)
@@ -96,6 +102,7 @@ class FolderPlace(Place):
         super().__init__()
         self.folder = Path(os.path.abspath(folder))
         self.partial = self.folder.parent / f".{self.folder.name}.{request[:16]}.partial"
+        self._held: int | None = None
 
     def manifest(self) -> dict[str, Any] | None:
         path = self.folder / MANIFEST
@@ -110,6 +117,21 @@ class FolderPlace(Place):
 
     def begin(self) -> None:
         self.partial.mkdir(parents=True, exist_ok=True)
+        self._held = os.open(self.partial, os.O_RDONLY)
+        with suppress(ImportError):  # where there are no such locks, two would do the same twice
+            import fcntl
+
+            try:
+                fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)  # a killed one lets it go
+            except BlockingIOError:
+                raise FactoryError(
+                    f"another process is writing this export to {self.folder}: wait for it"
+                ) from None
+
+    def release(self) -> None:
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
 
     def left(self, path: str) -> bytes | None:
         try:
@@ -121,7 +143,7 @@ class FolderPlace(Place):
 
     def put(self, path: str, data: bytes) -> None:
         target = self._target(path)
-        handle, name = tempfile.mkstemp(prefix=".tmp-", dir=target.parent)
+        handle, name = tempfile.mkstemp(prefix=TEMPORARY, dir=target.parent)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
         self.take(path, Path(name))
@@ -133,13 +155,13 @@ class FolderPlace(Place):
         with open(made, "rb+") as file:
             sha = hashlib.file_digest(file, "sha256").hexdigest()
             os.fsync(file.fileno())
-        made.chmod(0o644)
-        os.replace(made, self._target(path))
-        self._count(path, sha, (self.partial / path).stat().st_size)
+            made.chmod(0o644)
+            os.replace(made, self._target(path))
+            self._count(path, sha, os.fstat(file.fileno()).st_size)
 
     def finish(self) -> None:
-        for stray in self.partial.rglob(".tmp-*"):
-            stray.unlink()  # of a try that was killed
+        for stray in sorted(self.partial.rglob(f"{TEMPORARY}*")):  # of a try that was killed
+            shutil.rmtree(stray) if stray.is_dir() else stray.unlink(missing_ok=True)
         try:
             os.rename(self.partial, self.folder)  # onto an empty folder too
         except OSError as error:
@@ -198,6 +220,9 @@ class StorePlace(Place):
 
     def finish(self) -> None:
         pass  # whoever finds the manifest finds the rest
+
+    def release(self) -> None:
+        pass  # two that write the same here write the same objects
 
     @property
     def shown(self) -> str:

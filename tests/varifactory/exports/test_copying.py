@@ -162,20 +162,43 @@ def test_an_export_that_stopped_is_not_there_and_is_taken_up(
     assert said["adopted"] is False
 
 
-def test_a_killed_export_is_never_taken_for_whole(data: Dataset, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("form", "under_way"), [("imagefolder", "train/*/*.jpg"), ("hf", ".tmp-*/file")]
+)
+def test_a_killed_export_is_never_taken_for_whole(
+    data: Dataset, tmp_path: Path, form: str, under_way: str
+) -> None:
     command = [sys.executable, "-m", "varifactory.command", "export", "toys", "--store",
-               data.store.url, "--to", "imagefolder", "--out", str(tmp_path / "out")]  # fmt: skip
+               data.store.url, "--to", form, "--out", str(tmp_path / "out")]  # fmt: skip
     killed = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     until = time.monotonic() + 60
-    while time.monotonic() < until and not list(tmp_path.glob(".out.*/train/*/*.jpg")):
-        time.sleep(0.002)
+    while time.monotonic() < until and not list(tmp_path.glob(f".out.*/{under_way}")):
+        time.sleep(0.001)
     killed.send_signal(signal.SIGKILL)
     assert killed.wait() in (-signal.SIGKILL, 0)
     if not (tmp_path / "out").exists():
         assert list(tmp_path.glob(".out.*.partial"))
-    assert subprocess.run(command, check=False, stdout=subprocess.DEVNULL).returncode == 0
-    export_copy(data, Request("imagefolder"), tmp_path / "undisturbed")
+    export_copy(data, Request(form), tmp_path / "out")
+    export_copy(data, Request(form), tmp_path / "undisturbed")
     assert tree(tmp_path / "out") == tree(tmp_path / "undisturbed")
+
+
+def test_two_do_not_write_the_same_export_at_once(data: Dataset, tmp_path: Path) -> None:
+    from varifactory.exports.copying import _place
+
+    request = Request("coco")
+    first = _place(data, request, request.digest_of(data), tmp_path / "out")
+    first.begin()
+    with pytest.raises(FactoryError, match="another process is writing"):
+        export_copy(data, request, tmp_path / "out")
+    first.release()
+    assert not export_copy(data, request, tmp_path / "out")["adopted"]
+
+
+def test_where_nothing_can_be_written_is_said(data: Dataset, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(FactoryError, match=r"cannot write the export to .*Not a directory"):
+        export_copy(data, Request("coco"), tmp_path / "file/out")
 
 
 def test_what_is_not_ours_is_left_alone(data: Dataset, tmp_path: Path) -> None:
