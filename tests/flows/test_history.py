@@ -188,6 +188,25 @@ def test_the_commands_on_the_card_make_the_same_data_set_again(
     assert CliRunner().invoke(main, check[1:]).exit_code == 0
 
 
+def test_every_command_of_the_page_runs(
+    store: Path, other: Path, edits: list[dict[str, Any]], tmp_path: Path, root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    card = store / "exports" / "tiny" / "1" / "card.md"
+    source = ask("why", edits[0]["source_key"], "--store", store)[1]["facts"]["uri"]
+    ours = {"s3://team/store": store, "s3://partner/store": other, "pets@3": "tiny@1",
+            "pets@5": "tiny@2", "pets": "tiny", "3f9c1a7be2d04c55": edits[0]["edit_key"][:16],
+            "cat/one.jpg": source, "card.md": card}  # fmt: skip
+    lines = (root / "docs" / "history.md").read_text(encoding="utf-8").splitlines()
+    commands = [line.split()[1:] for line in lines if line.startswith("    varifactory")]
+    assert len(commands) == 8
+    for command in commands:
+        done = CliRunner().invoke(main, [str(ours.get(word, word)) for word in command])
+        # Only the colleague's store holds an alarm.
+        assert done.exit_code == ("--other" in command), (command, done.output)
+
+
 def test_other_weights_under_the_same_path_are_flagged(
     tiny: Make, generate: Generate, tmp_path: Path
 ) -> None:
