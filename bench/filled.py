@@ -43,8 +43,8 @@ def fill(url: str) -> Recipe:
     recipe = Recipe.parse(RECIPE)
     store = Store(url)
     store.prepare()
-    store.write_run("earlier", {"actor": "ada", "began_at": "2026-11-20T09:00:00+00:00",
-                                "flow": "generate", "recipe": recipe.model_dump(mode="json")})  # fmt: skip
+    record = {"actor": "ada", "began_at": "2026-11-20T09:00:00+00:00", "flow": "generate"}
+    store.write_run("earlier", {**record, "recipe": recipe.model_dump(mode="json")})
     run = Filling("generate", recipe, store, "earlier")
     made_items(run, trains=False, preview=0)
     ended = {"specs": run.specs, "seconds": 100.0}
