@@ -9,7 +9,8 @@ from bench.figures import ROOT
 
 GROUPS = {
     "startup": 60, "storing": 120, "sources": 180, "masking": 60, "learning": 240,
-    "orchestration": 600, "growth": 900, "requests": 300, "cached": 150, "shared": 900, "plan": 300, "demo": 360,
+    "orchestration": 600, "growth": 900, "requests": 300, "cached": 150, "demo": 360,
+    "plan": 300, "shared": 900,
     "thousand": 300, "kills": 900, "pages": 400, "lost": 600,
     "crashes": 5400, "outages": 900, "rerun": 900,
 }  # fmt: skip
