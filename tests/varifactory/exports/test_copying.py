@@ -19,6 +19,7 @@ from tests.drawn_items import Drawn
 from tests.varifactory.exports.conftest import published
 from varifactory.arms import mixture
 from varifactory.command import main
+from varifactory.commands.export import FORMS as OFFERED
 from varifactory.datasets import Dataset
 from varifactory.errors import FactoryError
 from varifactory.exports.copying import export_copy
@@ -240,3 +241,4 @@ def test_the_command(data: Dataset, tmp_path: Path) -> None:
     assert json.loads(same.stdout)["adopted"] is True
     wrong = ask("toys", "--to", "coco", "--where", "kind")
     assert (wrong.exit_code, "COLUMN=VALUE" in wrong.stderr) == (2, True)
+    assert OFFERED == FORMS
