@@ -102,6 +102,11 @@ def test_deploying_again_changes_nothing(place: Place) -> None:
     form = next(one for one in after if one["name"] == "generate")
     assert form["enforce_parameter_schema"]
     assert form["parameter_openapi_schema"]["properties"]["recipe"]["type"] == "string"
+    settings = place.ask("/admin/settings")
+    assert settings["results"]["default_serializer"] == "json"
+    assert not settings["results"]["persist_by_default"]
+    assert settings["server"]["services"]["task_run_recorder"]["batch_size"] == 100
+    assert not settings["server"]["analytics_enabled"]
     limited = {one["name"] for one in after if one["global_concurrency_limit"]}
     assert limited == {"gc", "verify"}
 
