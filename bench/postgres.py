@@ -91,7 +91,8 @@ class Cluster:
         done = subprocess.run([*self.owner, str(self.programs / program), *arguments],
                               cwd=self.data, timeout=120,
                               stdout=subprocess.PIPE if program == "psql" else subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL)  # fmt: skip
+                              stderr=subprocess.PIPE)  # fmt: skip
         if done.returncode:
-            raise SystemExit(f"{program} ended with {done.returncode}; its log is in {self.data}")
+            said = done.stderr.decode()[-1000:].strip()
+            raise SystemExit(f"{program} ended with {done.returncode}, log in {self.data}: {said}")
         return (done.stdout or b"").decode()
