@@ -17,7 +17,7 @@ from typing import Any
 from bench.server import free_port
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 120.0
+PATIENCE = 240.0
 """Seconds for whatever a slow machine does."""
 
 
