@@ -12,6 +12,7 @@ GROUPS = {
     "orchestration": 600, "growth": 900, "requests": 300, "cached": 150, "demo": 360,
     "plan": 300, "shared": 900,
     "thousand": 300, "kills": 900, "pages": 400, "lost": 600,
+    "keeping": 900, "ledger": 1200,
     "crashes": 5400, "outages": 900, "rerun": 900,
 }  # fmt: skip
 """Group -> seconds after which it is ended; each is a module of this package."""
