@@ -54,7 +54,8 @@ def fill(run: Rerun) -> str:
     _verdicts(run, [*made, *controls], found)
     judged = judged_edits(run, chosen, found, written)
     publish(run, chosen, found, judged)
-    return next(row["key"] for row in made if row["status"] == "failed")
+    (failed,) = [str(row["key"]) for row in made if row["status"] == "failed"]
+    return failed
 
 
 def _edits(run: Rerun, found: Sequence[Row], written: Sequence[Row]) -> list[Row]:

@@ -1,6 +1,6 @@
 """What a rerun did: counted in what it made, and in the rows in which two versions differ."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from prefect.artifacts import create_markdown_artifact
@@ -11,6 +11,7 @@ from varifactory import records
 from varifactory.changes import Changes, changes
 from varifactory.loading import items_table
 from varifactory.past_runs import PastRun
+from varifactory.selection import source_keys
 from varifactory.stages import Row
 from varifactory.store import Manifest
 
@@ -32,10 +33,13 @@ def retold(run: Rerun, past: PastRun, manifest: Manifest, why: str) -> Said:
         why: why the whole recipe was gone through; empty where it was not.
     """
     found = _changes(run, manifest)
-    places = {place: _hangs(row, run) for row in found.rows for place in [_place(row)]}
+    own = source_keys(run.store, _specs(run, "sources"), run.again.rows)
+    places = {place: _hangs(row, run, own) for row in found.rows for place in [_place(row)]}
     made, first = run.made, run.again.first_stage
     selected = {stage: run.again.keys(stage) for stage in run.again.rows}
     recomputed = {stage: made.get(stage, set()) & keys for stage, keys in selected.items()}
+    if "sources" in selected:
+        recomputed["sources"] |= _mended(run)
     bad = {row["key"] for rows in run.failed.values() for row in rows}
     before = [stage for stage in list(records.STAGES)[:first] if made.get(stage)]
     later = sum(
@@ -49,7 +53,7 @@ def retold(run: Rerun, past: PastRun, manifest: Manifest, why: str) -> Said:
         "selected": {stage: len(keys) for stage, keys in selected.items()},
         "recomputed": count,
         "failed_again": sum(len(keys & bad) for keys in recomputed.values()),
-        "not_asked_for": sum(map(len, selected.values())) - count,
+        "not_asked_for": max(0, sum(map(len, selected.values())) - count),
         "reused": found.same if run.before else run.reused(),
         "refreshed": later + sum(places.values()),
         "others_changed": len(places) - sum(places.values()),
@@ -73,8 +77,29 @@ def _place(row: Row) -> tuple[Any, ...]:
     return tuple(row[name] for name in PLACE)
 
 
-def _hangs(row: Row, run: Rerun) -> bool:
-    """Whether an item rests on a selected row: on its source, its pair of edits, or its pool."""
+def _specs(run: Rerun, stage: str) -> list[str]:
+    return [name.partition("/")[2] for name in run.specs if name.startswith(f"{stage}/")]
+
+
+def _mended(run: Rerun) -> set[str]:
+    """Selected sources whose file is another one now: keys of the rows that were read instead."""
+    places = {row["uri"] for row in run.again.rows["sources"]}
+    keys = run.made.get("sources", set())
+    return {
+        row["key"]
+        for spec in _specs(run, "sources")
+        for row in run.store.rows("sources", spec, ["key", "uri"], keys=keys).to_pylist()
+        if row["uri"] in places
+    }
+
+
+def _hangs(row: Row, run: Rerun, own: Collection[str]) -> bool:
+    """Whether an item rests on a selected row: on its source, its pair of edits, or its pool.
+
+    ``own`` are the keys of selected sources.
+    """
+    if row["source_key"] in own:
+        return True
     for stage, rows in run.again.rows.items():
         if stage == "prompts":
             if any((each["label"], each["attribute"]) == (row["label"], row["attribute"])
@@ -85,7 +110,7 @@ def _hangs(row: Row, run: Rerun) -> bool:
                 return True
         elif row["source_key"] in {each.get("source_key") for each in rows}:
             pairs = {_pair(each) for each in rows}
-            if stage in ("sources", "masks") or _pair(row) in pairs:
+            if stage == "masks" or _pair(row) in pairs:
                 return True
     return False
 

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from varifactory import records
 from varifactory.errors import FactoryError
 from varifactory.past_runs import PastRun
+from varifactory.sources.settling import key_of
 from varifactory.stages import Row
 from varifactory.standing import standing
 from varifactory.store import Store
@@ -24,7 +25,7 @@ SHORTEST_KEY = 8
 IDS = ("key", "edit_key", "source_key", "pixel_sha256")
 """Columns whose values name a row."""
 TOLD = ("key", "status", "reason", "error_type", "label", "attribute", "index", "editor",
-        "source_key", "edit_key", "pixel_sha256", "arm", "seed")  # fmt: skip
+        "source_key", "edit_key", "pixel_sha256", "uri", "arm", "seed")  # fmt: skip
 """What is read of a selected row."""
 
 
@@ -243,9 +244,7 @@ def _nothing(run: PastRun, asked: Asked, tables: Tables) -> str:
 
 
 def _placed(store: Store, run: PastRun, rows: Mapping[str, tuple[Row, ...]]) -> None:
-    """Give verdicts the place of the edits whose pixels they judge, and sources their own key."""
-    for row in rows.get("sources", ()):
-        row["source_key"] = row["key"]
+    """Give verdicts the place of the edits whose pixels they judge."""
     verdicts = rows.get("verdicts", ())
     if not verdicts:
         return
@@ -267,9 +266,10 @@ def _downstream(
 ) -> dict[str, frozenset[str]]:
     """Failed and skipped rows that hang on selected ones: they are tried again, too."""
     hanging: dict[str, frozenset[str]] = {}
-    sources = {row["key"] for row in rows.get("sources", ())}
+    sources = source_keys(store, run.specs.get("sources", ()), rows)
     masked = sources | {row["source_key"] for row in rows.get("masks", ())}
-    edited = {row["key"] for row in rows.get("edits", ())}
+    # On an edit that failed nothing hangs yet: a verdict is of pixels.
+    edited = {row["key"] for row in rows.get("edits", ()) if row["status"] in records.DONE}
     for stage, column, parents in (
         ("masks", "source_key", sources),
         ("edits", "source_key", masked),
@@ -279,6 +279,25 @@ def _downstream(
         hanging[stage] = found
         edited |= found if stage == "edits" else set()
     return hanging
+
+
+def source_keys(
+    store: Store, specs: Iterable[str], rows: Mapping[str, tuple[Row, ...]]
+) -> set[str]:
+    """Keys that later stages know selected sources by, as they were read last.
+
+    A file that was mended is another row of the table, found by its place.
+    """
+    places = {row["uri"] for row in rows.get("sources", ())}
+    if not places:
+        return set()
+    found = {str(row["key"]) for row in rows["sources"]}
+    for spec in specs:
+        table = standing(store, "sources", spec)
+        here = table.filter(pc.is_in(table["uri"], value_set=pa.array(sorted(places), pa.string())))
+        read = here.filter(pc.is_valid(here["bytes_sha256"]))
+        found |= {key_of(spec, row) for row in read.select(["bytes_sha256", "label"]).to_pylist()}
+    return found
 
 
 def _failed_of(

@@ -99,13 +99,18 @@ def _placed(
     row = {**found, "uri": plan["uri"], "label": plan["label"]}
     if row["status"] != "ok":
         return row
-    key = item_key(spec, bytes_sha256=row["bytes_sha256"], label=row["label"])
+    key = key_of(spec, row)
     split = plan.get("split")
     if split in (None, "train") and is_unmade(row):
         split = "train"  # a plan counts what may be edited
     elif split in (None, "train"):
         split = _cut(row["bytes_sha256"], listing.given_splits, settings.split)
     return {**row, "key": key, "split": split}
+
+
+def key_of(spec: str, row: Row) -> str:
+    """The key of a source that was read: of its content, wherever it lies."""
+    return item_key(spec, bytes_sha256=row["bytes_sha256"], label=row["label"])
 
 
 def _cut(content_hash: str, given: frozenset[str], shares: Split) -> str:

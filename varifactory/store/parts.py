@@ -134,7 +134,11 @@ def decode(data: bytes, name: str, stage: str, spec: str, wanted: Wanted = ALL) 
         file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
         schema = file.schema_arrow
         read = [column for column in schema.names if wanted.has(column)]
-        table = file.read(None if wanted.columns is None else read, use_threads=False).select(read)
+        if wanted.once and wanted.keys is not None and not _holds(file, wanted.keys):
+            table = _empty(schema).select(read)
+        else:
+            columns = None if wanted.columns is None else read
+            table = file.read(columns, use_threads=False).select(read)
         about = json.loads((schema.metadata or {})[_META])
         written_for, replaces = (about["stage"], about["spec"]), _replaced(about["replaces"])
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
@@ -144,7 +148,13 @@ def decode(data: bytes, name: str, stage: str, spec: str, wanted: Wanted = ALL) 
     if any(f.name not in schema.names or schema.field(f.name).type != f.type for f in BASE):
         raise PartDamaged(f"{name}: lacks the columns every stage has")
     table = with_first_part(table.replace_schema_metadata(None), name[5:69])
-    return Part(name, table, replaces, len(data), len(table))
+    return Part(name, table, replaces, len(data), file.metadata.num_rows)
+
+
+def _holds(file: pq.ParquetFile, keys: Collection[str]) -> bool:
+    """Whether any of the keys is there: one column tells, of forty."""
+    there = file.read(["key"], use_threads=False)["key"]
+    return any(key in keys for key in there.to_pylist())
 
 
 def _replaced(listed: Any) -> frozenset[str]:
@@ -175,12 +185,17 @@ class PartReader:
             FileNotFoundError: if it is gone.
             PartDamaged: if what is there is not what the name says.
         """
-        if not fresh and (known := _RECENT.get((stage, spec, name))) is not None:
-            return known._replace(table=wanted.of(known.table))
+        if not fresh and (known := self.at_hand(stage, spec, name, wanted)) is not None:
+            return known
         part = self._decoded(stage, spec, name, wanted, fresh)
         if wanted.columns is None and not wanted.once:
             _RECENT.put((stage, spec, name), part)
         return part._replace(table=wanted.of(part.table))
+
+    def at_hand(self, stage: str, spec: str, name: str, wanted: Wanted = ALL) -> Part | None:
+        """The same if this process holds it: for that no thread need be started."""
+        known = _RECENT.get((stage, spec, name))
+        return None if known is None else known._replace(table=wanted.of(known.table))
 
     def _decoded(self, stage: str, spec: str, name: str, wanted: Wanted, fresh: bool) -> Part:
         data = None if fresh else self._from_disk(name)

@@ -165,11 +165,12 @@ class Reading(Trash):
         replaced = _replaced(parts)
         size = 1  # the largest alone first: it tells which of the others are not needed
         while batch := list(islice((e for e in queue if e.name not in replaced), size)):
-            for entry, got in zip(
-                batch,
-                self._map(lambda e: self._try(stage, spec, e.name, wanted), batch),
-                strict=True,
-            ):
+            known = {e.name: self._reader.at_hand(stage, spec, e.name, wanted) for e in batch}
+            far = [entry for entry in batch if known[entry.name] is None]
+            read = self._map(lambda e: self._try(stage, spec, e.name, wanted), far)
+            fetched = {entry.name: got for entry, got in zip(far, read, strict=True)}
+            for entry in batch:
+                got = known[entry.name] or fetched[entry.name]
                 if got is None:
                     gone.append(entry.name)
                 elif isinstance(got, PartDamaged):
