@@ -42,8 +42,8 @@ def differences(store: Store, place: Path) -> None:
             row["key"] = hashlib.sha256(f"{at}".encode()).hexdigest()
     publish(store, rows, 2)
     began = time.perf_counter()
-    sides = [Side.of(store, store.dataset("many", version)) for version in (1, 2)]
-    found = compared(*sides)
+    before, after = (Side.of(store, store.dataset("many", version)) for version in (1, 2))
+    found = compared(before, after)
     changes = len(found.found.changes)
     show("two versions compared", time.perf_counter() - began, "s", len(rows), changes=changes)
     pages = place / "pages"
