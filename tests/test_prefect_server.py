@@ -6,6 +6,7 @@ sqlalchemy stops its schedules, and nothing shows it but runs that never come.
 
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -71,11 +72,15 @@ def test_a_server_answers_and_schedules(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A PostgreSQL server of these tests' own, and Prefect's server on it."""
-    place = tmp_path_factory.mktemp("database")
-    (home := place / "home").mkdir()
+def database() -> Iterator[Cluster]:
+    """A PostgreSQL server of these tests' own, and Prefect's server on it.
+
+    Not in pytest's folder: each session that starts closes that to all other users, and the
+    database runs as another where these tests run as root.
+    """
     with ExitStack() as stack:
+        place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="database-")))
+        (home := place / "home").mkdir()
         try:
             running = stack.enter_context(cluster(place))
         except NoPostgres as missing:
