@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from varifactory.keys import item_key
+from varifactory.sources.settling import key_of
 from varifactory.stages import Row
 from varifactory.store import Store, StoreError, StoreMissing
 from varifactory.store.rows import TOMBSTONE
@@ -140,10 +140,10 @@ def _settled(rows: pa.Table, spec: str) -> pa.Table:
     """
     if "bytes_sha256" not in rows.column_names:
         return rows
-    read, hashes, labels = (rows[name].to_pylist() for name in ("key", "bytes_sha256", "label"))
+    read = rows["key"].to_pylist()
     named = [
-        item_key(spec, bytes_sha256=sha, label=label) if sha else key
-        for key, sha, label in zip(read, hashes, labels, strict=True)
+        key_of(spec, row) if row["bytes_sha256"] else key
+        for key, row in zip(read, rows.select(["bytes_sha256", "label"]).to_pylist(), strict=True)
     ]
     place = rows.schema.get_field_index("key")
     rows = rows.set_column(place, "key", pa.array(named, pa.string()))
