@@ -52,6 +52,8 @@ class Tally:
     """Runs that ended well though what was killed served them, by its kind."""
     lost: dict[str, tuple[str, float]] = field(default_factory=dict)
     """Runs that were hit: what was killed, and when."""
+    noticed: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    """Seconds until the server knew, by what was killed."""
     rerun: list[float] = field(default_factory=list)
 
 
@@ -245,6 +247,8 @@ def _crashed(field: Range, run: str, place: Path) -> Hit | None:
     if state["type"] == "COMPLETED":
         return None
     field.tally.lost[run] = ("flow", killed)
+    if state["type"] == "CRASHED":
+        field.tally.noticed["flow"].append(since(state, killed))
     if state["type"] == "RUNNING" or random.random() < 0.5:
         return run, lambda: _run_anew(field, place)
     return run, lambda: _retry(field, run)
@@ -303,12 +307,12 @@ def _say(field: Range, seconds: float) -> None:
     until = time.monotonic() + NOTICED_WITHIN
     while (unended := field.deployed.unended()) and time.monotonic() < until:
         time.sleep(1)
-    noticed: dict[str, list[float]] = defaultdict(list)
     states: Counter[str] = Counter()
     for run, (kind, killed) in tally.lost.items():
         state = field.deployed.state(run)
         states[f"{kind}: {state['name']}"] += 1
-        noticed[kind].append(since(state, killed))
+        if state["type"] == "CRASHED":
+            tally.noticed[kind].append(since(state, killed))
     n = tally.kills.total()
     show("crashes: torn or doubled rows", tally.torn, "rows", n, goal=0,
          killed=dict(sorted(tally.kills.items())), minutes=round(seconds / 60, 1))  # fmt: skip
@@ -319,7 +323,7 @@ def _say(field: Range, seconds: float) -> None:
          tally.kills["server"])  # fmt: skip
     show("crashes: runs that outlived their worker", tally.outlived["worker"], "runs",
          tally.kills["worker"])  # fmt: skip
-    slowest = {kind: round(max(waits), 1) for kind, waits in sorted(noticed.items())}
+    slowest = {kind: round(max(waits), 1) for kind, waits in sorted(tally.noticed.items())}
     show("crashes: runs that stay Running", len(unended), "runs", n, goal=0,
          states=dict(sorted(states.items())), noticed_within_seconds=slowest)  # fmt: skip
 
