@@ -6,6 +6,7 @@ import os
 import shlex
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -20,7 +21,8 @@ log = logging.getLogger("varifactory")
 
 KEY = "failures"
 """Of the artifact, whose history the UI shows."""
-DEPLOYMENT = "rerun/rerun"
+DEPLOYMENTS = {"cpu": ("rerun/rerun",), "cuda": ("rerun/rerun-gpu", "rerun/rerun")}
+"""Device of a run -> deployments that make its failures again, the first that is there."""
 MOST_CAUSES, MOST_TEXTS, LONGEST = 10, 3, 200
 """Causes a page, texts a cause, and characters a text."""
 
@@ -43,7 +45,7 @@ def show_failures(run: "FactoryRun", error: BaseException | None) -> None:
     if not flow_run.id or not found or not isinstance(error, Exception | None):
         return
     try:
-        text = page(run.id, _anywhere(run.store.url), found, _form())
+        text = page(run.id, _anywhere(run.store.url), found, _form(run.recipe.run.device))
         create_markdown_artifact(text, key=KEY, description="What failed, and how to run it again")
     except Exception as trouble:
         log.warning("the page of what failed could not be kept: %s", trouble)
@@ -127,23 +129,21 @@ def link(form: str, asked: dict[str, Any]) -> str:
     return f"{form}?parameters={quote(json.dumps(asked, separators=(',', ':')), safe='')}"
 
 
-def _form() -> str:
-    """Address of the run form of the deployment ``rerun`` in the UI; empty if either is missing."""
+def _form(device: str) -> str:
+    """Address of the run form of a deployment of ``rerun``; empty without one, or without a UI."""
     from prefect.client.orchestration import get_client
     from prefect.exceptions import ObjectNotFound
     from prefect.settings import PREFECT_UI_URL
 
     base = str(PREFECT_UI_URL.value() or "").rstrip("/")
-    if not base:
-        return ""
-    with get_client(sync_client=True) as client:
-        try:
-            found = client.read_deployment_by_name(DEPLOYMENT)
-        except ObjectNotFound:
-            return ""
     # A hosted UI names the account in its address, and has no second version beside the first.
     version = "" if "/account/" in base or base.endswith("/v2") else "/v2"
-    return f"{base}{version}/deployments/deployment/{found.id}/run"
+    with get_client(sync_client=True) as client:
+        for name in DEPLOYMENTS[device] if base else ():
+            with suppress(ObjectNotFound):
+                found = client.read_deployment_by_name(name)
+                return f"{base}{version}/deployments/deployment/{found.id}/run"
+    return ""
 
 
 def _plain(text: str) -> str:
