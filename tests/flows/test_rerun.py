@@ -282,9 +282,10 @@ def test_a_file_that_was_mended_is_read_again(
 ) -> None:
     """Folders by split and class; two training pictures are no pictures yet."""
     store = Store(str(hurt[0]))
-    drawn = [row for row in items_of(store, "tiny", 1)
-             if row["kind"] == "source" and store.has_blob(*row["image_blob"].split("."))]  # fmt: skip
+    drawn = [row for row in items_of(store, "tiny", 1) if row["kind"] == "source"]
     for number, row in enumerate(drawn):
+        if not store.has_blob(*row["image_blob"].split(".")):
+            continue  # one of those that rotted
         place = tmp_path / "photos" / row["split"] / row["label"] / f"{number}.png"
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(store.get_blob(*row["image_blob"].split(".")))
