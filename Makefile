@@ -77,10 +77,13 @@ models: $(VENV)/.ready ## Train the built-in models again, seeded (about an hour
 	@for name in small_sam small_clip small_diffusion; do \
 		$(BIN)/python -m varifactory.models.builtin.train_$$name || exit 1; done
 
-lock: $(VENV)/.ready ## Refresh the exact versions in both lock files
+lock: $(VENV)/.ready ## Refresh the exact versions in all lock files
 	@$(BIN)/python -m uv pip compile pyproject.toml --extra run --extra onnx --extra dask --group dev --universal \
 		--python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
 		--upgrade --quiet --output-file requirements.lock
+	@$(BIN)/python -m uv pip compile pyproject.toml --extra run --extra onnx --extra dask --group image --universal \
+		--python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
+		--constraints requirements.lock --quiet --output-file docker/requirements.lock
 	@$(BIN)/python -m uv pip compile tests/servers/requirements.txt --universal \
 		--python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
 		--upgrade --quiet --output-file tests/servers/requirements.lock
