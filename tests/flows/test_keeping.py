@@ -1,8 +1,10 @@
 """gc and verify as flows: what a deployment's form asks, and how they end."""
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,9 +12,13 @@ import pytest
 from prefect.utilities.callables import parameter_schema
 
 from flows.gc import gc
+from flows.generate import generate
 from flows.verify import verify
-from varifactory.store import Store, StoreError, names
+from tests.servers.running import BUCKET, proxy, s3_server
+from varifactory.recipe import Recipe
+from varifactory.store import Store, StoreDenied, StoreError, names
 
+Make = Callable[..., Recipe]
 SPEC = "a" * 64
 
 
@@ -56,8 +62,6 @@ def test_verify_heals_and_fails_where_no_run_mends_it(prefect_server: str, place
 
 
 def test_gc_from_the_command_line(place: Store, prefect_server: str) -> None:
-    import os
-
     done = subprocess.run(
         [sys.executable, "-m", "flows.gc", "--store", place.url, "--json"],
         capture_output=True, text=True, env={**os.environ, "PREFECT_API_URL": prefect_server},
@@ -65,3 +69,23 @@ def test_gc_from_the_command_line(place: Store, prefect_server: str) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["count"] == 1
+
+
+def test_run_of_a_role_that_may_not_delete(
+    prefect_server: str, tiny: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Prepare, generate, publish, gallery: all of it by a worker without the right to delete."""
+    with s3_server("moto") as port, proxy("keeping", port) as own:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{own}")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        monkeypatch.setenv("VARIFACTORY_CACHE", str(tmp_path))
+        store = Store(f"s3://{BUCKET}/store")
+        said = generate(tiny(), store.url)
+        assert said["failed"] == 0
+        assert store.dataset("tiny").version == 1
+        found = store.collect()
+        kinds = {tally.kind for tally in found.unneeded}
+        assert kinds <= {"replaced rows", "left by probes"}  # what it works with is kept
+        with pytest.raises(StoreDenied, match="may delete"):
+            store.collect(delete=True)
