@@ -86,7 +86,7 @@ def churn(store: Store, name: str) -> None:
     store.use_spec("churn", "edits", spec)
     print("ready", flush=True)
     deadline = time.monotonic() + float(name)
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline or index < 12:  # a busy machine takes longer
         key = f"k{index % 5}"
         sha = store.put_blob(f"image {key}".encode() * 100, "png")
         store.append("edits", spec, pa.table({"key": [key], "status": ["ok"],
