@@ -36,7 +36,8 @@ def rows(stage: str, start: int, count: int) -> pa.Table:
     numbers = range(start, start + count)
     columns = []
     for field in records.schema(stage):
-        name, values = field.name, [None] * count
+        name = field.name
+        values: list[Any] = [None] * count
         if name == "key":
             values = [_hash("edits", n) for n in numbers]
         elif name in ("status", "made_at"):
@@ -98,7 +99,7 @@ def planning(url: str) -> int:
 def reading(url: str) -> int:
     """What a run does after a stage: the rows of its items."""
     keys = {_hash("edits", n) for n in range(PLANNED)}
-    return Store(url).rows("edits", EDITS, keys=keys).num_rows
+    return int(Store(url).rows("edits", EDITS, keys=keys).num_rows)
 
 
 LOOKS: dict[str, Callable[[str], int]] = {

@@ -94,7 +94,7 @@ class S3Backend:
         return f"{self.bucket}/{self.prefix}{path}"
 
     @patient
-    def _call(self, verb: str, path: str, **more: Any) -> Any:
+    def _call(self, /, verb: str, path: str, **more: Any) -> Any:
         try:
             return self._files.call_s3(
                 verb, Bucket=self.bucket, **({"Key": self.prefix + path} if path else {}), **more
