@@ -275,33 +275,3 @@ def test_a_failed_cell_is_trained_again_by_its_flow(
     cells = [row for spec in store.specs("training")
              for row in store.rows("training", spec).to_pylist()]  # fmt: skip
     assert {(row["seed"], row["status"]) for row in cells} == {(1, "ok"), (2, "ok")}
-
-
-def test_a_file_that_was_mended_is_read_again(
-    tiny: Make, generate: Generate, hurt: tuple[Path, dict[str, Any]], tmp_path: Path
-) -> None:
-    """Folders by split and class; two training pictures are no pictures yet."""
-    store = Store(str(hurt[0]))
-    drawn = [row for row in items_of(store, "tiny", 1) if row["kind"] == "source"]
-    for number, row in enumerate(drawn):
-        if not store.has_blob(*row["image_blob"].split(".")):
-            continue  # one of those that rotted
-        place = tmp_path / "photos" / row["split"] / row["label"] / f"{number}.png"
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(store.get_blob(*row["image_blob"].split(".")))
-    files = sorted((tmp_path / "photos/train").glob("*/*.png"))
-    whole = [file.read_bytes() for file in files]
-    for file in files[:2]:
-        file.write_bytes(b"not a picture")
-    sources = {"kind": "folder", "path": str(tmp_path / "photos"), "size": 64, "shots": 2}
-    recipe = tiny(sources=sources, verdicts__judge="none", run__error_budget=1.0)
-    said = generate(recipe, tmp_path / "store")
-    assert said["counts"]["sources"]["failed"] == 2
-    files[0].write_bytes(whole[0])
-    where = f"uri like '%{files[0].name}'"
-    again = rerun(tmp_path / "store", stage="sources", where=where)
-    told = again["rerun"]
-    assert (told["recomputed"], told["failed_again"]) == (1, 0)
-    assert told["others_changed"] == 0
-    assert again["counts"]["sources"]["failed"] == 1
-    assert told["refreshed"] >= 1
