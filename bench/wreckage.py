@@ -44,19 +44,19 @@ def orphans(url: str | Path) -> int:
         for column in blob_columns(table)
         for blob in table[column].to_pylist()
     }
-    return len({path.name for path in url.glob("blobs/sha256/*/*.*")} - named)
+    return len({path.name for path in Path(url).glob("blobs/sha256/*/*.*")} - named)
 
 
 def hit(url: str | Path) -> str:
     """Where the run was: in the stage it had planned last, amid a fold of it, or after it."""
-    plans = sorted(url.glob("runs/*/plan-*"), key=lambda path: path.stat().st_mtime)
+    plans = sorted(Path(url).glob("runs/*/plan-*"), key=lambda path: path.stat().st_mtime)
     if not plans:
         return "before the first stage"
     stage = plans[-1].name.split("-")[1]
     shards = [keys for path in plans if path.name.split("-")[1] == stage for keys in _planned(path)]
     store = Store(str(url))
     done = {key for spec in store.specs(stage) for key in finished(store, stage, spec)}
-    parts = list(_parts(store, url, stage))
+    parts = list(_parts(store, Path(url), stage))
     if any(keys <= done and sum(bool(keys & part) for part in parts) > 1 for keys in shards):
         return f"{stage}, fold"
     return f"after {stage}" if all(keys <= done for keys in shards) else stage

@@ -56,7 +56,7 @@ def test_make_knows_the_targets_that_are_named() -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"make {target}"
 
 
-@pytest.mark.parametrize("module", ["generate", "train", "study", "doctor"])
+@pytest.mark.parametrize("module", ["generate", "train", "study", "rerun", "adapt", "doctor"])
 def test_the_flows_answer(module: str) -> None:
     assert f"python -m flows.{module}" in README
     found = subprocess.run(
@@ -68,20 +68,33 @@ def test_the_flows_answer(module: str) -> None:
 
 
 def test_the_commands_on_a_store_are_those_named() -> None:
-    named = re.search(r"varifactory ([a-z|]+\|[a-z|]+)", README)
-    assert named
+    said = [*indented(README), *re.findall(r"`([^`]+)`", README)]
+    named = {name for text in said for name in re.findall(r"(?:^|; )varifactory ([a-z-]+)", text)}
+    assert {"plan", "diff", "why", "gc", "pin", "verify", "gallery", "export"} <= named
     found = subprocess.run(
         [sys.executable, "-m", "varifactory.command", "--help"],
         cwd=ROOT, capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
-    for name in named[1].split("|"):
-        assert f"  {name} " in found.stdout
+    for name in named:
+        assert f"  {name} " in found.stdout, name
 
 
 def test_python_of_the_readme_parses() -> None:
     lines = indented(section("Read a shared data set"))
     code = "\n".join(line for line in lines if not line.startswith("pip "))
     assert compile(code, "README.md", "exec").co_names[0] == "varifactory"
+
+
+def test_a_reader_a_library_is_one_that_was_tried() -> None:
+    """Each line opens a copy in the tests of the exports, word by word up to its options."""
+    tried = (ROOT / "docs/reading.md").read_text(encoding="utf-8")
+    for name in ("load_dataset", "pd.read_parquet", "pl.scan_parquet", "duckdb.sql",
+                 "pyarrow.dataset.dataset", "wds.WebDataset"):  # fmt: skip
+        (line,) = [one for one in indented(README) if one.startswith(name)]
+        path = re.search(r"[\"'](quickstart-[^\"']+)[\"']", line)
+        assert path
+        assert f"{name}(" in tried
+        assert path[1] in tried
 
 
 def test_shell_lines_can_be_split() -> None:

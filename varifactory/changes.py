@@ -39,8 +39,8 @@ def changes(before: pa.Table, after: pa.Table) -> Changes:
     kept = first.filter(pc.is_in(first["key"], value_set=second["key"])).sort_by("key")
     other = second.filter(in_both).sort_by("key")
     altered = other.filter(_differing(kept, other))
-    rows = (tuple(table.to_pylist()) for table in (gone, added, altered))
-    return Changes(*rows, same=len(other) - len(altered))
+    rows = [tuple(table.to_pylist()) for table in (gone, added, altered)]
+    return Changes(rows[0], rows[1], rows[2], same=len(other) - len(altered))
 
 
 def _plain(table: pa.Table) -> pa.Table:

@@ -8,7 +8,7 @@ from varifactory.errors import FactoryError
 
 SECONDS = 30.0
 """Longest that an expression may take; over a million rows a plain one takes milliseconds."""
-CLOSED = {
+CLOSED: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "false",
     "python_enable_replacements": "false",
     "autoinstall_known_extensions": "false",
