@@ -1,11 +1,13 @@
 """What keeps a run from going on until a person says so: a preview, or too many failures."""
 
 import logging
+import uuid
 from collections.abc import Callable
 from typing import Any
 
 from prefect.flow_runs import suspend_flow_run
-from prefect.runtime import deployment, flow_run
+from prefect.input import RunInput
+from prefect.runtime import deployment
 
 from flows.previewing import make_preview
 from flows.reviewing import reviewed
@@ -15,6 +17,10 @@ from varifactory.recipe import Recipe
 log = logging.getLogger("varifactory")
 
 Said = dict[str, Any]
+
+
+class Mended(RunInput):
+    """The form of a run that too many failures stopped: it tells why, and asks for nothing."""
 
 
 def held(
@@ -29,17 +35,26 @@ def held(
         whole: the run itself.
         trains: whether it trains.
     """
-    if preview:
-        return make_preview(recipe, url, preview, trains=trains)[1]
-    if recipe.review.pause:
-        made, said = make_preview(recipe, url, recipe.review.images, trains=trains)
-        if not reviewed(recipe, url, made, said["gallery"]):
-            return said | {"stopped": "after the preview"}
     try:
+        if preview:
+            return make_preview(recipe, url, preview, trains=trains)[1]
+        if recipe.review.pause:
+            made, said = make_preview(recipe, url, recipe.review.images, trains=trains)
+            if not reviewed(recipe, url, made, said["gallery"]):
+                return said | {"stopped": "after the preview"}
         return whole()
     except BudgetSpent as error:
         if not deployment.id:
             raise
-        log.error("suspended: %s. Mend the cause and resume this run: it makes what failed", error)
-        suspend_flow_run(key=f"budget-{flow_run.run_count}")
+        _wait_for_a_mend(error, recipe.review.hours)
         raise
+
+
+def _wait_for_a_mend(error: BudgetSpent, hours: float) -> None:
+    """End this process; resumed within the hours, another makes what failed."""
+    log.error("suspended: %s. Mend the cause and resume this run: it makes what failed", error)
+    why = f"**Too much failed:** {error}\n\nMend the cause, then resume: the run makes what failed."
+    suspend_flow_run(
+        wait_for_input=Mended.with_initial_data(description=why),
+        timeout=round(3600 * hours), key=f"budget-{uuid.uuid4()}",
+    )  # fmt: skip

@@ -2,12 +2,20 @@
 
 import base64
 import logging
+import shlex
 from collections.abc import Sequence
 from functools import partial
 from itertools import count
 from typing import Any
+from uuid import UUID
 
 from prefect.artifacts import create_markdown_artifact
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    ArtifactFilterKey,
+)
 from prefect.flow_runs import pause_flow_run, suspend_flow_run
 from prefect.input import RunInput
 from prefect.runtime import deployment, flow_run
@@ -15,7 +23,7 @@ from pydantic import Field
 
 from flows.dataset import Dataset
 from varifactory.contact_sheet import KEY, MOST, contact_sheet
-from varifactory.decisions import SHORTEST_KEY, Word, named, record
+from varifactory.decisions import SHORTEST_KEY, Word, named, record, spoken_of
 from varifactory.errors import FactoryError
 from varifactory.loading import items_table, read_blob
 from varifactory.recipe import Recipe
@@ -27,21 +35,34 @@ log = logging.getLogger("varifactory")
 POLL_SECONDS = 5
 """How often a run that waits in its own process asks whether a person has answered."""
 
+PREVIEW = "preview"
+"""Of the artifact that the form speaks of."""
+
 Keys = list[str]
+DIGITS = f"{SHORTEST_KEY} digits or more, such as 3f2a91c05d"
 
 
 class Review(RunInput):
     """The form; edits are named by the digits that the contact sheet shows."""
 
-    who: str = Field(min_length=1, title="Your name", description="Kept with each decision.")
+    who: str = Field(
+        min_length=1, title="Your name", description="Kept with each decision, such as ada.",
+        examples=["ada"],
+    )  # fmt: skip
     go_on: bool = Field(
-        True, title="Make the whole", description="Without it the run ends after its preview."
+        True, title="Make the whole", description="Off: the run ends after its preview."
     )
     reject: Keys = Field(
-        [], title="Reject", description=f"Keys of edits, their first {SHORTEST_KEY} digits or more."
+        [], title="Reject", examples=[["3f2a91c05d"]],
+        description=f"Edits that are not good, by their keys on the sheet: {DIGITS}.",
+    )  # fmt: skip
+    accept: Keys = Field(
+        [], title="Accept", examples=[["3f2a91c05d"]],
+        description=f"Edits that the judge refused and you take: {DIGITS}.",
+    )  # fmt: skip
+    note: str = Field(
+        "", title="Note", description="Why; kept with each decision.", examples=["smeared edges"]
     )
-    accept: Keys = Field([], title="Accept", description="Keys of edits that a judge refused.")
-    note: str = Field("", title="Note", description="Why; kept with each decision.")
 
 
 def reviewed(recipe: Recipe, url: str, made: Dataset, gallery: str) -> bool:
@@ -52,7 +73,8 @@ def reviewed(recipe: Recipe, url: str, made: Dataset, gallery: str) -> bool:
     """
     store = Store(url)
     edits = _edits(store, made)
-    _show(store, edits, gallery)
+    if not _is_shown():
+        _show(store, edits, gallery)
     trouble = ""
     for asked in count():
         review = _answer(recipe, f"review-{asked}", trouble)
@@ -69,7 +91,7 @@ def reviewed(recipe: Recipe, url: str, made: Dataset, gallery: str) -> bool:
 
 def _answer(recipe: Recipe, key: str, trouble: str) -> Review:
     asked = Review.with_initial_data(
-        description=f"{trouble}Look at the artifact **preview** of this run, then decide."
+        description=f"{trouble}Look at **{PREVIEW}** among this run's artifacts, then decide."
     )
     seconds = round(3600 * recipe.review.hours)
     if deployment.id:
@@ -85,25 +107,44 @@ def _edits(store: Store, made: Dataset) -> list[Row]:
 
 
 def _keep(store: Store, edits: Sequence[Row], review: Review) -> None:
+    """Keep each decision once: a run that goes on in another process reads its answers again."""
     words = [
         (named(edits, keys), Word(accepted, review.who, review.note))
         for keys, accepted in ((review.accept, True), (review.reject, False))
     ]
+    run = str(flow_run.id or "")
+    kept = spoken_of(store, run) if run else set()
     for chosen, word in words:
-        record(store, chosen, word, str(flow_run.id or ""))
+        record(store, [edit for edit in chosen if edit["edit_key"] not in kept], word, run)
+
+
+def _is_shown() -> bool:
+    """Whether this run's contact sheet lies beside it: the run goes on in another process."""
+    mine = ArtifactFilterFlowRunId(any_=[UUID(str(flow_run.id))])
+    wanted = ArtifactFilter(key=ArtifactFilterKey(any_=[PREVIEW]), flow_run_id=mine)
+    with get_client(sync_client=True) as client:
+        return bool(client.read_artifacts(artifact_filter=wanted))
 
 
 def _show(store: Store, edits: Sequence[Row], gallery: str) -> None:
     sheet = contact_sheet(edits, partial(read_blob, store))
     picture = f"data:image/jpeg;base64,{base64.b64encode(sheet).decode()}"
-    lines = [f"{len(edits)} edits, the first {min(MOST, len(edits))} below. All: `{gallery}`", "",
-             f"![contact sheet]({picture})", "", "| key | class | change | decision |",
-             "|---|---|---|---|"]  # fmt: skip
+    below = f", the first {MOST} below" if len(edits) > MOST else ""
+    lines = [
+        f"{len(edits)} edits{below}: source, edit, decision. All of them, with every detail:", "",
+        "```sh", f"varifactory gallery {shlex.quote(gallery)}", "```", "",
+        f"![contact sheet]({picture})", "", "| key | class | change | decision |",
+        "|---|---|---|---|",
+    ]  # fmt: skip
     lines += [_line(edit) for edit in edits[:MOST]]
-    create_markdown_artifact("\n".join(lines), key="preview", description="Contact sheet")
+    create_markdown_artifact("\n".join(lines), key=PREVIEW, description="Contact sheet")
 
 
 def _line(edit: Row) -> str:
     change = f"{edit['attribute']}, {edit['feasibility']}: {edit['value']}"
-    cells: list[Any] = [f"`{edit['edit_key'][:KEY]}`", edit["label"], change, edit["status"]]
+    cells: list[Any] = [f"`{edit['edit_key'][:KEY]}`", edit["label"], change, _decision(edit)]
     return "| " + " | ".join(str(cell).replace("|", "/") for cell in cells) + " |"
+
+
+def _decision(edit: Row) -> str:
+    return "accepted" if edit["status"] == "ok" else str(edit["status"])

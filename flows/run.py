@@ -8,8 +8,10 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
@@ -33,7 +35,7 @@ from varifactory.recipe import Recipe
 from varifactory.savings import Savings
 from varifactory.shards import Plan, ShardRef, plan_shards, stopping
 from varifactory.stages import Row
-from varifactory.store import Manifest, Store, StoreError
+from varifactory.store import Manifest, Store, StoreError, VersionTaken
 
 REMEMBERED = 64 * 2**20
 """Bytes of a stage's rows that a run keeps at hand between two looks at it."""
@@ -122,20 +124,16 @@ class FactoryRun:
         settle_in()
         store = Store(url)
         store.prepare()
-        run = cls(flow, recipe, store, "-".join(filter(None, (_run_id(), beside))))
-        store.write_run(
-            run.id,
-            {
-                "flow": flow,
-                "recipe": recipe.model_dump(mode="json"),
-                "fingerprint": recipe.fingerprint(),
-                "actor": actor(),
-                "flow_run": str(flow_run.id or ""),
-                "began_at": datetime.now(UTC).isoformat(),
-                **(record or {}),
-            },
-        )
-        return run
+        told = {
+            "flow": flow,
+            "recipe": recipe.model_dump(mode="json"),
+            "fingerprint": recipe.fingerprint(),
+            "actor": actor(),
+            "flow_run": str(flow_run.id or ""),
+            "began_at": datetime.now(UTC).isoformat(),
+            **(record or {}),
+        }
+        return cls(flow, recipe, store, _recorded(store, told, beside))
 
     def __enter__(self) -> Self:
         return self
@@ -333,10 +331,19 @@ def actor() -> str:
         return "unknown"
 
 
-def _run_id() -> str:
-    """Prefect's flow run id, numbered when Prefect retries it; a fresh one outside a flow."""
-    count = flow_run.run_count or 1
-    return f"{flow_run.id or uuid.uuid4()}" + (f"-{count}" if count > 1 else "")
+def _recorded(store: Store, told: Mapping[str, Any], beside: str) -> str:
+    """Write a run down under Prefect's id of it, numbered from its second beginning; that id.
+
+    Prefect counts what it retries, not what it resumes: a number that is taken is passed over.
+    """
+    whole = str(flow_run.id or uuid.uuid4())
+    for beginning in count(flow_run.run_count or 1):
+        number = str(beginning) if beginning > 1 else ""
+        run = "-".join(filter(None, (whole, number, beside)))
+        with suppress(VersionTaken):
+            store.write_run(run, told)
+            return run
+    raise AssertionError("unreachable")
 
 
 def _worst(troubles: Sequence[BaseException], plan: Plan) -> BaseException:

@@ -78,6 +78,12 @@ def latest(store: Store) -> dict[str, Word]:
     }
 
 
+def spoken_of(store: Store, run: str) -> set[str]:
+    """Keys of the edits that this run's form decided."""
+    rows = store.rows("decisions", SPEC, columns=["edit_key", "run"]).to_pylist()
+    return {row["edit_key"] for row in rows if row["run"] == run}
+
+
 def named(edits: Iterable[Mapping[str, Any]], starts: Sequence[str]) -> list[Row]:
     """The edits whose keys begin with these digits, one each.
 
