@@ -28,9 +28,9 @@ def adapt(recipe: RecipeFile, store: StoreUrl = "", settings: Settings = ()) -> 
     """Tune the adapters of a recipe's generator, reusing those that the store holds.
 
     Args:
-        recipe: path of the recipe, a YAML file; its `adaptation.scope` is `class` or `dataset`.
-        store: folder or s3://bucket/prefix; empty takes the worker's VARIFACTORY_STORE.
-        settings: keys of the recipe to change, such as edits.per_source=2.
+        recipe: Path of a YAML file on the worker; its `adaptation.scope` is `class` or `dataset`.
+        store: Folder, or such as s3://team/store; empty takes the worker's VARIFACTORY_STORE.
+        settings: Keys of the recipe to change for this run, such as edits.per_source=2.
 
     Raises:
         RecipeError: `adaptation.scope` is `none`.

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import shlex
 from collections import defaultdict
 from collections.abc import Sequence
@@ -25,6 +26,8 @@ DEPLOYMENTS = {"cpu": ("rerun/rerun",), "cuda": ("rerun/rerun-gpu", "rerun/rerun
 """Device of a run -> deployments that make its failures again, the first that is there."""
 MOST_CAUSES, MOST_TEXTS, LONGEST = 10, 3, 200
 """Causes a page, texts a cause, and characters a text."""
+NAME, SHOWN = re.compile(r"(?:blobs/sha256/[0-9a-f]{2}/)?\b([0-9a-f]{64})\b"), 12
+"""A name by content, and the digits of it that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +96,9 @@ def page(run: str, store: str, found: Sequence[Cause], form: str) -> str:
 
 def _told(run: str, store: str, cause: Cause, form: str) -> list[str]:
     asked = parameters(run, store, cause)
-    lines = [f"### {cause.stage}: {cause.error}, {cause.count} times", ""]
-    lines += [f"- {_plain(text)}" for text in cause.texts]
+    times = f"{cause.count} times" if cause.count > 1 else "once"
+    lines = [f"### {cause.stage}: {cause.error}, {times}", ""]
+    lines += [f"- {_plain(text, store)}" for text in cause.texts]
     if form:
         lines += ["", f"**[Run these again]({link(form, asked)})**"]
         if cause.count > 1 and cause.first:
@@ -146,8 +150,12 @@ def _form(device: str) -> str:
     return ""
 
 
-def _plain(text: str) -> str:
-    """A text as one line of markdown that shows it as it is."""
-    short = " ".join(text.split())
-    short = short if len(short) <= LONGEST else f"{short[:LONGEST]} ..."
+def _plain(text: str, store: str) -> str:
+    """A text as one line of markdown that shows it as it is, names of the store's files cut short.
+
+    A whole name runs over the border of the UI's column.
+    """
+    near = text.replace(f"{store.rstrip('/')}/", "")
+    line = " ".join(NAME.sub(lambda found: f"{found[1][:SHOWN]}…", near).split())
+    short = line if len(line) <= LONGEST else f"{line[:LONGEST]} ..."
     return f"`{short.replace('`', chr(39))}`"

@@ -31,11 +31,11 @@ def gc(
     """Say what nothing needs; with delete mark it, and move away what was marked long enough ago.
 
     Args:
-        store: folder or s3://bucket/prefix; empty takes the worker's VARIFACTORY_STORE.
-        delete: off is a dry run, which writes nothing; on needs a role that may delete.
-        grace_days: how long a mark must stand before anything moves to trash/, and how long it
+        store: Folder, or such as s3://team/store; empty takes the worker's VARIFACTORY_STORE.
+        delete: Off is a dry run, which writes nothing; on needs a role that may delete.
+        grace_days: How long a mark must stand before anything moves to trash/, and how long it
             then lies there; below two days only while nobody writes.
-        keep_runs_days: how long all that a run worked with is kept.
+        keep_runs_days: How long all that a run worked with is kept.
     """
     found = Store(store_url(store)).collect(
         delete=delete, grace=grace_days * DAY, keep_runs=keep_runs_days * DAY, who=actor()

@@ -23,10 +23,10 @@ def generate(
     """Make a data set version from a recipe, reusing all that the store holds.
 
     Args:
-        recipe: path of the recipe, a YAML file, as the worker sees it.
-        store: folder or s3://bucket/prefix; empty takes the worker's VARIFACTORY_STORE.
-        settings: keys of the recipe to change, such as edits.per_source=2.
-        preview: make so many source images first, published as NAME-preview; 0 makes all.
+        recipe: Path of a YAML file on the worker, such as deployments/recipes/quickstart.yaml.
+        store: Folder, or such as s3://team/store; empty takes the worker's VARIFACTORY_STORE.
+        settings: Keys of the recipe to change for this run, such as edits.per_source=2.
+        preview: Source images of a quick first look, such as 8; 0 makes the whole.
     """
     recipe, url = settled(recipe, settings), store_url(store)
     return held(recipe, url, preview, lambda: _whole(recipe, url))

@@ -46,17 +46,17 @@ def rerun(
     """Make chosen rows of a run again; without a choice all that failed in it.
 
     Args:
-        run: id of the run, or its first digits; empty takes the latest run of the data set.
-        dataset: name of a data set; empty takes the latest run of any.
-        stage: rows of this stage alone.
-        shard: rows of this shard alone, numbered as its task is.
-        keys: ids of images, edits or rows; 8 digits are enough where one alone begins so.
-        error_class: rows that failed with this error, such as BlobLost.
-        where: rows for which this SQL condition on the stage's columns holds.
-        force: good rows, too.
-        reason: why good rows are made again; kept in the store with your name.
-        train: train again what hangs on the rows, where the run trained.
-        store: folder or s3://bucket/prefix; empty takes the worker's VARIFACTORY_STORE.
+        run: Id of the run, or its first digits; empty takes the latest run of the data set.
+        dataset: Name of a data set, such as pets; empty takes the latest run of any.
+        stage: Rows of this stage alone, such as edits.
+        shard: Rows of this shard alone, such as 3, numbered as its task is.
+        keys: Ids of images, edits or rows, such as 3f2a91c0; 8 digits do where one begins so.
+        error_class: Rows that failed with this error, such as BlobLost.
+        where: Rows for which this SQL condition on columns holds, such as attribute = 'color'.
+        force: Good rows, too.
+        reason: Why good rows are made again, such as smeared edges; kept with your name.
+        train: Train again what hangs on the rows, where the run trained.
+        store: Folder, or such as s3://team/store; empty takes the worker's VARIFACTORY_STORE.
     """
     url = store_url(store)
     opened = Store(url)

@@ -1,13 +1,11 @@
 """What a run says at its end: one dictionary for machines, a few lines for people, UI artifacts."""
 
 import logging
+import shlex
+from pathlib import Path
 from typing import Any
 
-from prefect.artifacts import (
-    create_link_artifact,
-    create_markdown_artifact,
-    create_table_artifact,
-)
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.runtime import flow_run
 
 from flows.progress import only_shown
@@ -85,7 +83,18 @@ def _artifacts(said: dict[str, Any]) -> None:
         )  # fmt: skip
     for name in ("gallery", "report"):
         if said[name]:
-            link = said[name] if "://" in said[name] else f"file://{said[name]}"
-            by = _opened_by(said) if name == "gallery" else ""
-            create_link_artifact(link=link, key=name, link_text=f"Open the {name}",
-                                 description=by and f"On any machine: `{by}`")  # fmt: skip
+            create_markdown_artifact(_page(name, said[name]), key=name, description=f"The {name}")
+
+
+def _page(name: str, place: str) -> str:
+    """A link, and what opens the page where no browser follows it: to a file, or into a bucket."""
+    opened_by = f"varifactory gallery {shlex.quote(place)}" if name == "gallery" else place
+    block = f"\n\n```sh\n{opened_by}\n```"
+    if place.startswith(("http://", "https://")):
+        return f"[Open the {name}]({place})"
+    if "://" in place:
+        return f"On any machine that may read the bucket:{block}"
+    return (
+        f"[Open the {name}]({Path(place).absolute().as_uri()}) on a machine that has the store's "
+        f"folder. Most browsers refuse to follow a link to a file; this opens it too:{block}"
+    )

@@ -26,9 +26,9 @@ def train(recipe: RecipeFile, store: StoreUrl = "", settings: Settings = ()) -> 
     """Train one arm on every training seed of the recipe; its data set is made if need be.
 
     Args:
-        recipe: path of the recipe, a YAML file; its `training.arms` names exactly one arm.
-        store: folder or s3://bucket/prefix; empty takes the worker's VARIFACTORY_STORE.
-        settings: keys of the recipe to change, such as edits.per_source=2.
+        recipe: Path of a YAML file on the worker; its `training.arms` names exactly one arm.
+        store: Folder, or such as s3://team/store; empty takes the worker's VARIFACTORY_STORE.
+        settings: Keys of the recipe to change for this run, such as edits.per_source=2.
 
     Raises:
         RecipeError: the recipe names several arms; a study trains those.

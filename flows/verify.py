@@ -32,9 +32,9 @@ def verify(store: StoreUrl = "", sample: Share = 1.0, heal: bool = True) -> dict
     Fails where a published data set is damaged, for no run mends that.
 
     Args:
-        store: folder or s3://bucket/prefix; empty takes the worker's VARIFACTORY_STORE.
-        sample: share of the images that are read and hashed; the others must only be there.
-        heal: hide rows whose images are lost or damaged, so that the next run makes them again.
+        store: Folder, or such as s3://team/store; empty takes the worker's VARIFACTORY_STORE.
+        sample: Share of the images that are read and hashed; the others must only be there.
+        heal: Hide rows whose images are lost or damaged, so that the next run makes them again.
     """
     report = Store(store_url(store)).verify(sample=sample, heal=heal)
     if flow_run.id and report.findings:

@@ -44,10 +44,10 @@ def work(store: StoreUrl, run: str, chunk: str, again: bool = False) -> dict[str
     """Work the shards of one chunk off, one after the other; its model stays loaded.
 
     Args:
-        store: folder or s3://bucket/prefix, as the run that planned it names it.
-        run: id of that run, which rows name as their maker.
-        chunk: name of the chunk among the objects of that run.
-        again: it was begun before, so what is finished by now is left out.
+        store: Folder or s3://bucket/prefix, as the run that planned it names it.
+        run: Id of that run, which rows name as their maker.
+        chunk: Name of the chunk among the objects of that run.
+        again: It was begun before, so what is finished by now is left out.
 
     Raises:
         StoreError: there is no such chunk, or no such stage.

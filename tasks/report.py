@@ -1,6 +1,7 @@
 """Pages for people: the gallery and the card of a data set, the report of a study."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,8 @@ from varifactory.store import Manifest, Store, StoreMissing
 from varifactory.study import StudyTables
 from varifactory.yields import Confusion, confusion_of_counts
 
+FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
+"""What a card begins with for programs alone."""
 Specs = Mapping[str, Mapping[str, Any]]
 """``stage/spec`` -> fields."""
 BUILT_IN = ("small-sam", "small-diffusion", "small-clip")
@@ -44,7 +47,8 @@ def write_gallery(recipe: Recipe, store: str, version: int, specs: Specs) -> str
         judges=between_judges(data.store, recipe.name, version),
         people=latest(data.store, recipe.name, version),
     )  # fmt: skip
-    create_markdown_artifact(card, key="data-set-card", description=f"{recipe.name} v{version}")
+    told = f"{recipe.name} version {version}"
+    create_markdown_artifact(FRONT_MATTER.sub("", card), key="data-set-card", description=told)
     return shown
 
 

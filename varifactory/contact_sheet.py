@@ -9,8 +9,9 @@ from PIL import Image, ImageDraw, ImageFont
 from varifactory.stages import Row
 
 SIDE = 112
-"""Side of a picture, pixels: a phone shows one tile, a desk four in a row."""
-ROW = 4
+"""Side of a picture, pixels."""
+ROW = 2
+"""Tiles side by side: Prefect's UI shows a sheet 580 pixels wide, a phone 350, words readable."""
 MOST = 24
 """Edits on a sheet: it is kept in Prefect's database."""
 LINES = 3

@@ -1,6 +1,7 @@
 """What became of the edits that were asked for: counts, reasons and rates, from the items table."""
 
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from varifactory.statistics import Interval, proportion
 
 SAID = 40
 """Letters of a reason without a colon that a count of reasons keeps."""
+FILE = re.compile(r"\S*/\S+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +175,7 @@ def yields(edits: Iterable[dict[str, Any]], confidence: float = 0.95) -> list[Yi
     for (attribute, editor, feasibility), rows in sorted(groups.items()):
         counted = Counter(row["status"] for row in rows)
         beyond = sum(map(surplus, rows))
-        reasons = Counter(_short(row["reason"]) for row in rows if row["status"] != "ok")
+        reasons = Counter(map(_why, (row for row in rows if row["status"] != "ok")))
         found.append(
             Yield(
                 attribute,
@@ -188,8 +190,12 @@ def yields(edits: Iterable[dict[str, Any]], confidence: float = 0.95) -> list[Yi
     return found
 
 
-def _short(reason: str | None) -> str:
-    head = str(reason or "no reason recorded").partition(":")[0].strip()
+def _why(row: dict[str, Any]) -> str:
+    """A reason without what makes no two of them alike: what follows the colon, names of files."""
+    reason = str(row["reason"] or "no reason recorded")
+    if row["status"] == "failed":
+        reason = str(row.get("error_type") or FILE.sub("a file", reason))
+    head = reason.partition(":")[0].strip()
     return head if len(head) <= SAID else head[:SAID].rstrip() + "…"
 
 

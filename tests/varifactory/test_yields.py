@@ -64,6 +64,19 @@ def test_reasons_are_counted_by_their_words_before_the_colon() -> None:
     assert yields(rows)[0].reasons == {"attribute not seen": 2, "no reason recorded": 1}
 
 
+def test_errors_are_counted_by_their_class_and_never_by_the_files_they_name() -> None:
+    rows = [
+        edit(
+            status="failed", reason="/team/blobs/sha256/ab/ab12.png is lost", error_type="BlobLost"
+        ),
+        edit(
+            status="failed", reason="/team/blobs/sha256/cd/cd34.png is lost", error_type="BlobLost"
+        ),
+        edit(status="failed", reason="s3://team/blobs/ab.png is lost"),
+    ]
+    assert yields(rows)[0].reasons == {"BlobLost": 2, "a file is lost": 1}
+
+
 def test_presence_counts_what_was_judged_also_if_it_was_rejected() -> None:
     rows = [edit(), edit(status="rejected", measured_value="blue", presence=0.2),
             edit(status="failed", measured_value=None, presence=None)]  # fmt: skip
