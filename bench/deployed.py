@@ -18,7 +18,7 @@ from typing import Any
 
 from bench.figures import ROOT, beside
 from bench.server import end
-from flows.environment import WORKER, apply
+from flows.operation.environment import WORKER, apply
 
 POOL, FLOW = "crashes", "generate"
 WORKING_DIRECTORY = "prefect.deployments.steps.set_working_directory"
@@ -133,8 +133,8 @@ def _deploy() -> None:
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.actions import WorkPoolCreate
 
-    from flows.automations import ensure_automations
     from flows.generate import generate
+    from flows.operation.automations import ensure_automations
 
     with get_client(sync_client=True) as client:
         client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))

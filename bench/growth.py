@@ -11,7 +11,7 @@ from pathlib import Path
 from bench.figures import beside, folder, show
 from bench.postgres import Cluster, cluster
 from bench.server import prefect_server
-from flows.environment import SERVER, settings_of
+from flows.operation.environment import SERVER, settings_of
 
 ITEMS, STAGES, SHARD = 100_000, 5, 512
 GOAL, LASTING = 20.0, 10.0

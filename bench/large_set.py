@@ -13,7 +13,7 @@ from flows.dataset import class_prompts, object_masks, source_images
 from flows.editing import judged_edits
 from flows.judging import _exemplars
 from flows.publishing import publish
-from flows.rerunning import Rerun
+from flows.rerunning.run import Rerun
 from varifactory import agreement, edits, verdicts
 from varifactory.catalog import load_catalog, load_taxonomy
 from varifactory.keeping import keep_rows

@@ -12,8 +12,8 @@ from typing import Any
 
 from bench.figures import ROOT, folder, show
 from bench.server import prefect_server
-from flows.draining import children
-from flows.environment import SERVER, WORKER, settings_of
+from flows.operation.draining import children
+from flows.operation.environment import SERVER, WORKER, settings_of
 
 GOAL = 120.0
 """Seconds: three heartbeats of thirty, and what the server takes to notice."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from bench.figures import beside, folder, show
 from bench.postgres import cluster
 from bench.server import prefect_server
-from flows.environment import SERVER, WORKER, settings_of
+from flows.operation.environment import SERVER, WORKER, settings_of
 
 ITEMS, SHARED = 10_000, 100_000
 """Items of the threads' legs, and of the workers': a process more is paid back by many items."""

@@ -22,7 +22,7 @@ def deploy_work(entrypoint: str = "flows.work.work") -> None:
     from prefect.flows import Flow
     from prefect.workers.process import ProcessWorker
 
-    from flows.chunks import DEPLOYED
+    from flows.runners.chunks import DEPLOYED
     from flows.work import work
 
     pull: list[dict[str, Any]] = [

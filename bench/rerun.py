@@ -22,7 +22,7 @@ def fill(place: Path, items: int) -> tuple[str, str]:
     from prefect import flow
 
     from bench import large_set
-    from flows.rerunning import Rerun
+    from flows.rerunning.run import Rerun
 
     @flow(name="fill", persist_result=False)
     def filled() -> tuple[str, str]:
@@ -34,7 +34,7 @@ def fill(place: Path, items: int) -> tuple[str, str]:
 
 def measure(place: Path, items: int) -> None:
     """The short way from a new process and within one that runs on, and the way through it all."""
-    import flows.refreshing
+    import flows.rerunning.refreshing
     from flows.rerun import rerun
 
     began = time.perf_counter()
@@ -59,7 +59,7 @@ def measure(place: Path, items: int) -> None:
              cpu_seconds=round(_used(resource.RUSAGE_SELF) - used, 1),
              verdict_seconds=said["stage_seconds"]["verdicts"],
              load=round(os.getloadavg()[0], 1))  # fmt: skip
-    flows.refreshing.FEW = sys.maxsize
+    flows.rerunning.refreshing.FEW = sys.maxsize
     began = time.perf_counter()
     said = rerun(run=run, stage="edits", keys=(key,), store=copies[3])
     show("the same through the whole recipe, without pages", time.perf_counter() - began, "s",

@@ -13,8 +13,8 @@ from typing import Any
 
 import click
 
-from flows.environment import WORKER, apply
-from flows.server import start_server
+from flows.operation.environment import WORKER, apply
+from flows.operation.server import start_server
 from varifactory import shards
 from varifactory.answering import DEFAULT_STORE
 from varifactory.errors import FactoryError, ModelError, RecipeError, SourceError

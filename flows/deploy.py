@@ -11,7 +11,7 @@ from typing import Any
 import click
 import yaml
 
-from flows.environment import HERE, ROOT, WORKER, apply, server_url
+from flows.operation.environment import HERE, ROOT, WORKER, apply, server_url
 from varifactory.errors import FactoryError
 
 DEPLOYMENTS = ROOT / "deployments" / "prefect.yaml"
@@ -46,7 +46,7 @@ def deployed(notify: str = "") -> list[str]:
         DeployError: no server answers, or it refuses a deployment.
         NotifyError: the webhook cannot be found by its name.
     """
-    from flows.automations import ensure_automations
+    from flows.operation.automations import ensure_automations
 
     said = [f"pool {name}: {what}" for name, what in ensure_pools().items()]
     _deploy_all()

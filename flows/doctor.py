@@ -11,7 +11,7 @@ from dataclasses import asdict
 import click
 
 from flows.command import DONE, FAILED, quiet_logs, set_environment, unattended
-from flows.server import start_server
+from flows.operation.server import start_server
 from varifactory.doctor import Check
 
 
@@ -44,7 +44,7 @@ def shared(*, free: bool) -> list[Check]:
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_API_URL
 
-    from flows.operating import checks
+    from flows.operation.checks import checks
 
     if not PREFECT_API_URL.value():
         return []  # a temporary server has no workers, and forgets its runs' slots with them

@@ -10,9 +10,9 @@ from prefect import flow
 from pydantic import Field
 
 from flows.parameters import StoreUrl, store_url
-from flows.refreshing import FEW, count, refreshed
-from flows.rerunning import Rerun
-from flows.retelling import lines, retold, show
+from flows.rerunning.refreshing import FEW, count, refreshed
+from flows.rerunning.retelling import lines, retold, show
+from flows.rerunning.run import Rerun
 from flows.showing import show_dataset, show_study
 from flows.summary import announce, summary
 from flows.train import train_cells
@@ -112,6 +112,6 @@ def _counted(chosen: Selected) -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    from flows.rerun_command import rerun_command
+    from flows.rerunning.command import rerun_command
 
     rerun_command()

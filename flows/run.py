@@ -20,8 +20,8 @@ import pyarrow.compute as pc
 from prefect.runtime import flow_run
 from prefect.tasks import Task
 
-from flows.deployed import settle_in
 from flows.failures import show_failures
+from flows.operation.deployed import settle_in
 from flows.progress import StageProgress
 from flows.runners import Crew
 from varifactory import records

@@ -10,7 +10,7 @@ import sys
 
 import click
 
-from flows.environment import SERVER, apply
+from flows.operation.environment import SERVER, apply
 from varifactory.errors import FactoryError
 
 PASSWORD = "PREFECT_SERVER_API_AUTH_STRING"

@@ -10,11 +10,11 @@ from prefect import flow
 from prefect.runtime import flow_run
 from prefect.tasks import Task
 
-from flows.chunks import Ended, ended, keep_ends, read_chunk, result_of
-from flows.deployed import settle_in
+from flows.operation.deployed import settle_in
 from flows.parameters import StoreUrl
 from flows.progress import StageProgress
 from flows.runners import shard_results
+from flows.runners.chunks import Ended, ended, keep_ends, read_chunk, result_of
 from tasks.adapters import adapter_shard
 from tasks.edits import edit_shard
 from tasks.leakage import leakage_shard

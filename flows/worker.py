@@ -9,9 +9,9 @@ import sys
 
 import click
 
-from flows.cards import CARD, CardLock, CardTaken
-from flows.draining import supervise
-from flows.environment import HERE, ROOT, WORKER, apply, server_url
+from flows.operation.cards import CARD, CardLock, CardTaken
+from flows.operation.draining import supervise
+from flows.operation.environment import HERE, ROOT, WORKER, apply, server_url
 from varifactory.errors import FactoryError
 
 RUNS = 2

@@ -12,7 +12,7 @@ from prefect.client.schemas.schedules import CronSchedule
 from prefect.utilities.callables import parameter_schema
 
 from flows import deploy
-from flows.environment import SERVER, WORKER, settings_of
+from flows.operation.environment import SERVER, WORKER, settings_of
 from varifactory.recipe import Recipe
 
 ROOT = Path(__file__).parents[2]

@@ -42,7 +42,7 @@ def copy(hurt: tuple[Path, dict[str, Any]], tmp_path: Path) -> Path:
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """By the affected images alone, as in a large data set, and through the whole recipe."""
     few = 0 if request.param == "short" else 2000
-    monkeypatch.setattr("flows.refreshing.FEW", few)
+    monkeypatch.setattr("flows.rerunning.refreshing.FEW", few)
     monkeypatch.setattr("flows.rerun.FEW", few)
     return str(request.param)
 
@@ -106,7 +106,7 @@ def test_both_ways_end_in_the_same_version(
     other = Path(shutil.copytree(copy, tmp_path / "other"))
     key = failed(copy, hurt[1]["dataset"]["version"])[1]["edit_key"]
     whole = rerun(copy, keys=(key,))
-    monkeypatch.setattr("flows.refreshing.FEW", 0)
+    monkeypatch.setattr("flows.rerunning.refreshing.FEW", 0)
     short = rerun(other, keys=(key,))
     assert whole["rerun"]["whole_recipe"]
     assert not short["rerun"]["whole_recipe"]
@@ -121,7 +121,7 @@ def test_all_failures_one_after_the_other_end_as_an_undisturbed_run(
     hurt: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """Versions of many parts are read, hashed and verified as those of one, and folded in time."""
-    monkeypatch.setattr("flows.refreshing.FEW", 0)
+    monkeypatch.setattr("flows.rerunning.refreshing.FEW", 0)
     monkeypatch.setattr("flows.publishing.MOST_PARTS", 6)
     store, version = Store(str(copy)), hurt[1]["dataset"]["version"]
     parts = []

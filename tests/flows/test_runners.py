@@ -145,7 +145,7 @@ def test_no_scheduler_of_dask_is_told(
     tmp_path: Path, tiny: Make, generate: Generate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("prefect_dask", reason="needs the extra dask")
-    monkeypatch.setattr("flows.dask_cluster.ANSWER", 2)
+    monkeypatch.setattr("flows.runners.dask_cluster.ANSWER", 2)
     nobody = tiny(run__runner="dask", run__cluster="tcp://127.0.0.1:9")
     with pytest.raises(RecipeError, match=r"run\.cluster is 'tcp://127\.0\.0\.1:9', and no Dask"):
         generate(nobody, tmp_path / "store")
@@ -162,7 +162,7 @@ def test_without_dask_the_error_says_what_to_install(
 def test_without_a_deployment_the_error_says_so(
     tmp_path: Path, tiny: Make, generate: Generate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from flows import chunks
+    from flows.runners import chunks
 
     monkeypatch.setattr(chunks, "DEPLOYED", {"cpu": "work/none", "gpu": "work/none"})
     with pytest.raises(RecipeError, match="no deployment work/none: run `make deploy`"):
@@ -176,7 +176,7 @@ def test_an_unknown_runner_is_refused(tiny: Make) -> None:
 
 @pytest.mark.parametrize(("shards", "workers"), [(1, 1), (5, 2), (196, 2), (400, 8), (3, 64)])
 def test_chunks_shrink_and_cover_every_shard(shards: int, workers: int) -> None:
-    from flows.chunks import sizes
+    from flows.runners.chunks import sizes
 
     found = sizes(shards, workers)
     assert sum(found) == shards
@@ -185,7 +185,7 @@ def test_chunks_shrink_and_cover_every_shard(shards: int, workers: int) -> None:
 
 
 def test_an_error_keeps_its_kind_between_processes() -> None:
-    from flows.chunks import Ended, ShardError, ended, result_of
+    from flows.runners.chunks import Ended, ShardError, ended, result_of
 
     told = ended(3, ModelError("no such model"))
     back = result_of(Ended.model_validate_json(told.model_dump_json()))
@@ -198,7 +198,7 @@ def test_an_error_keeps_its_kind_between_processes() -> None:
 
 
 def test_a_chunk_asks_for_nothing_but_stages(tmp_path: Path, tiny: Make) -> None:
-    from flows.chunks import Chunk, keep_chunk, read_chunk
+    from flows.runners.chunks import Chunk, keep_chunk, read_chunk
     from flows.work import work
     from varifactory.shards import ShardRef
 
@@ -223,7 +223,7 @@ def test_the_recipe_says_it_in_one_line(tiny: Make) -> None:
 
 
 def test_every_pool_has_its_deployment(root: Path) -> None:
-    from flows.chunks import DEPLOYED
+    from flows.runners.chunks import DEPLOYED
 
     listed = yaml.safe_load((root / "deployments/prefect.yaml").read_text())["deployments"]
     there = {(each["entrypoint"], each["name"]): each["work_pool"]["name"] for each in listed}

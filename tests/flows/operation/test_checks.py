@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flows import operating
+from flows.operation import checks
 from varifactory.doctor import Check
 
 
@@ -62,21 +62,21 @@ def eventually(found: Callable[[], bool]) -> None:
 def test_a_lost_run_is_seen_and_ended(client: Any, running: Any) -> None:
     name = f"run {running.name}"
     heartbeat(running, ago=300)
-    eventually(lambda: any(one.state == "trouble" for one in operating.lost_runs(client, free=False)
+    eventually(lambda: any(one.state == "trouble" for one in checks.lost_runs(client, free=False)
                            if one.name == name))  # fmt: skip
-    seen = named(operating.lost_runs(client, free=False), name)
+    seen = named(checks.lost_runs(client, free=False), name)
     assert seen.found.startswith("Running, its last heartbeat 30")
     assert "python -m flows.doctor --free" in seen.advice
-    freed = named(operating.lost_runs(client, free=True), name)
+    freed = named(checks.lost_runs(client, free=True), name)
     assert freed.advice == f"prefect flow-run retry {running.id}"
     assert client.read_flow_run(running.id).state_name == "Crashed"
-    assert not [one for one in operating.lost_runs(client, free=False) if one.name == name]
+    assert not [one for one in checks.lost_runs(client, free=False) if one.name == name]
 
 
 def test_a_run_that_sends_heartbeats_is_left_alone(client: Any, running: Any) -> None:
     heartbeat(running, ago=1)
-    eventually(lambda: operating._last_heartbeat(client, running) is not None)
-    found = list(operating.lost_runs(client, free=True))
+    eventually(lambda: checks._last_heartbeat(client, running) is not None)
+    found = list(checks.lost_runs(client, free=True))
     assert not [one for one in found if one.name == f"run {running.name}"]
     assert client.read_flow_run(running.id).state_name == "Running"
 
@@ -87,11 +87,11 @@ def test_the_slot_of_a_task_that_was_killed_is_seen_and_freed(client: Any) -> No
     try:
         client.request("POST", "/concurrency_limits/increment",
                        json={"names": [tag], "task_run_id": str(uuid.uuid4())})  # fmt: skip
-        seen = named(operating.tag_limits(client, free=False), f"limit of tag {tag}")
+        seen = named(checks.tag_limits(client, free=False), f"limit of tag {tag}")
         assert (seen.state, seen.found) == (
             "trouble", "1 of 1 slots taken, 1 by tasks that ended")  # fmt: skip
-        named(operating.tag_limits(client, free=True), f"limit of tag {tag}")
-        left = named(operating.tag_limits(client, free=False), f"limit of tag {tag}")
+        named(checks.tag_limits(client, free=True), f"limit of tag {tag}")
+        left = named(checks.tag_limits(client, free=False), f"limit of tag {tag}")
         assert (left.state, left.found) == ("ok", "0 of 1 slots taken")
     finally:
         client.delete_concurrency_limit_by_tag(tag)
@@ -103,7 +103,7 @@ def test_the_slot_of_a_task_under_way_is_left_alone(client: Any, running: Any) -
     try:
         client.request("POST", "/concurrency_limits/increment",
                        json={"names": [tag], "task_run_id": str(uuid.uuid4())})  # fmt: skip
-        kept = named(operating.tag_limits(client, free=True), f"limit of tag {tag}")
+        kept = named(checks.tag_limits(client, free=True), f"limit of tag {tag}")
         assert (kept.state, kept.found) == ("ok", "1 of 1 slots taken")
     finally:
         client.delete_concurrency_limit_by_tag(tag)
@@ -118,14 +118,14 @@ def test_other_slots_are_freed_where_no_run_is_under_way(client: Any, running: A
         GlobalConcurrencyLimitCreate(name=name, limit=2, active_slots=1)
     )
     try:
-        busy = named(operating.other_limits(client, free=True), f"limit {name}")
+        busy = named(checks.other_limits(client, free=True), f"limit {name}")
         assert (busy.state, busy.found) == ("ok", "1 of 2 slots taken")
-        for run in operating._runs(client, operating.UNDER_WAY):  # other tests' too
+        for run in checks._runs(client, checks.UNDER_WAY):  # other tests' too
             client.set_flow_run_state(run.id, Completed(), force=True)
-        seen = named(operating.other_limits(client, free=False), f"limit {name}")
+        seen = named(checks.other_limits(client, free=False), f"limit {name}")
         assert seen.state == "trouble"
-        named(operating.other_limits(client, free=True), f"limit {name}")
-        left = named(operating.other_limits(client, free=False), f"limit {name}")
+        named(checks.other_limits(client, free=True), f"limit {name}")
+        left = named(checks.other_limits(client, free=False), f"limit {name}")
         assert left.found == "0 of 2 slots taken"
     finally:
         client.delete_global_concurrency_limit_by_name(name)
@@ -138,9 +138,9 @@ def test_a_pool_without_workers_and_missing_automations_are_told(client: Any) ->
     try:
         assert set(ensure_pools()) == {"cpu", "gpu"}
         assert ensure_pools()["gpu"] == "kept, of type process"
-        pool = named(operating.pools(client), "pool gpu")
+        pool = named(checks.pools(client), "pool gpu")
         assert pool.found == "of type process, 0 workers: its runs wait"
-        told = {check.name: check for check in operating.automations(client)}
+        told = {check.name: check for check in checks.automations(client)}
         lost = told["automation varifactory-lost-runs"]
         assert (lost.state, lost.advice) == ("trouble", "make deploy creates it")
         assert told["automation varifactory-notify-ended"].state == "note"

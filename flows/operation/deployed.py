@@ -3,7 +3,7 @@
 import logging
 import os
 
-from flows.cards import CARD, CardLock
+from flows.operation.cards import CARD, CardLock
 
 log = logging.getLogger("varifactory")
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.draining import children, is_alive
+from flows.operation.draining import children, is_alive
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 RUN = """
 import signal, sys, time
 from pathlib import Path
@@ -37,7 +37,9 @@ def stop(number, frame):
 signal.signal(signal.SIGTERM, stop)
 time.sleep(120)
 """
-SUPERVISE = "import sys; from flows.draining import supervise; sys.exit(supervise(sys.argv[1:]))"
+SUPERVISE = (
+    "import sys; from flows.operation.draining import supervise; sys.exit(supervise(sys.argv[1:]))"
+)
 
 
 def supervised(place: Path, drains: float) -> "subprocess.Popen[bytes]":

@@ -16,7 +16,7 @@ from flows.costs import note_paid
 from flows.dataset import Dataset, class_prompts, make_dataset, object_masks, source_images
 from flows.editing import Judged, judged_edits
 from flows.publishing import publish_changes
-from flows.rerunning import Rerun, Strayed
+from flows.rerunning.run import Rerun, Strayed
 from varifactory import items
 from varifactory.keys import spec_of
 from varifactory.loading import items_table

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SERVER = ROOT / "deployments" / "server.env"
 WORKER = ROOT / "deployments" / "worker.env"
 """What runs flows: workers, containers, commands."""

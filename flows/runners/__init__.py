@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from prefect.futures import PrefectFuture
 from prefect.tasks import Task
 
-from flows.chunks import pool_results, stays_here
+from flows.runners.chunks import pool_results, stays_here
 from varifactory.errors import FactoryError
 from varifactory.recipe import Recipe
 from varifactory.shards import Interrupted, ShardRef, stopping
@@ -82,7 +82,7 @@ class Crew:
 
     def _dask(self) -> Hands:
         if self._hands is None:
-            from flows.dask_cluster import cluster
+            from flows.runners.dask_cluster import cluster
 
             self._hands = self._stack.enter_context(cluster(self._recipe.run))
         return self._hands

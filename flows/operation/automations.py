@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.events.schemas.automations import Automation
 
-AUTOMATIONS = Path(__file__).parents[1] / "deployments" / "automations.yaml"
+AUTOMATIONS = Path(__file__).parents[2] / "deployments" / "automations.yaml"
 NOTIFY = "VARIFACTORY_NOTIFY"
 """Environment variable that names, and never holds, the webhook's address."""
 BLOCK = "varifactory-notify"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from flows.automations import BLOCK, NotifyError, declared, ensure_automations
+from flows.operation.automations import BLOCK, NotifyError, declared, ensure_automations
 
 LOST = "varifactory-lost-runs"
 

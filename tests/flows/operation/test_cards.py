@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from flows import deployed
-from flows.cards import CARD, CardLock, CardTaken
+from flows.operation import deployed
+from flows.operation.cards import CARD, CardLock, CardTaken
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 HOLDER = """
 import sys, time
-from flows.cards import CardLock
+from flows.operation.cards import CardLock
 assert CardLock(sys.argv[1], sys.argv[2]).take(wait=False)
 print("held", flush=True)
 time.sleep(60)
@@ -97,6 +97,8 @@ def test_a_lock_of_another_user_is_told(card: str, monkeypatch: pytest.MonkeyPat
         raise PermissionError(13, "Permission denied")
 
     lock = CardLock(card, "worker")
-    monkeypatch.setattr("flows.cards.os.open", refused)  # root, who runs some tests, is never so
+    monkeypatch.setattr(
+        "flows.operation.cards.os.open", refused
+    )  # root, who runs some tests, is never so
     with pytest.raises(CardTaken, match="belongs to another user"):
         lock.take(wait=False)

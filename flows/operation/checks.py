@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from flows.automations import declared
+from flows.operation.automations import declared
 from varifactory.doctor import Check
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import Any
 from prefect.artifacts import create_markdown_artifact
 from prefect.runtime import flow_run
 
-from flows.rerunning import Rerun
+from flows.rerunning.run import Rerun
 from varifactory import records
 from varifactory.changes import Changes, changes
 from varifactory.loading import items_table
