@@ -3,12 +3,14 @@
 import json
 import os
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
 
+from flows.operation import automations
 from flows.operation.automations import BLOCK, NotifyError, declared, ensure_automations
 
 LOST = "varifactory-lost-runs"
@@ -39,9 +41,33 @@ def test_lost_runs_are_ended_by_one_automation_however_often_it_is_asked_for(ser
     (found,) = existing()
     assert found.trigger.within.total_seconds() == 90
     assert found.trigger.posture.value == "Proactive"
-    assert found.trigger.after == {"prefect.flow-run.heartbeat"}
+    assert found.trigger.after == {"prefect.flow-run.heartbeat", "prefect.flow-run.Running"}
     (action,) = found.actions
     assert action.state.value == "CRASHED"
+
+
+def test_a_run_that_was_killed_before_it_was_heard_of_is_ended(
+    server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With ten seconds instead of ninety, the least that Prefect allows."""
+    from prefect import flow
+    from prefect.states import Running
+
+    soon = declared()
+    soon["lost"]["trigger"]["within"] = 10
+    monkeypatch.setattr(automations, "declared", lambda: soon)
+    ensure_automations()
+    with client() as asked:
+        run = asked.create_flow_run(flow(lambda: None, name="killed"))
+        asked.set_flow_run_state(run.id, Running())
+        until = time.monotonic() + 60
+        while not (state := asked.read_flow_run(run.id).state).is_final():
+            assert time.monotonic() < until
+            time.sleep(0.5)
+    assert state.is_crashed()
+    assert "its process or machine is gone" in state.message
+    monkeypatch.undo()
+    assert ensure_automations() == {LOST: "updated"}
 
 
 def test_one_that_was_changed_is_set_right_and_one_turned_off_stays_off(server: str) -> None:
