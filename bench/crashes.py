@@ -35,7 +35,9 @@ SETTINGS = ("masks.segmenter=grabcut-box", "training.arms=[real]")
 """Nothing that needs torch: a worker's runs begin in new processes, which would import it."""
 PATIENCE = 300.0
 TOLD_TWICE = 3.0
-"""Seconds within which a worker says twice that its run crashed: the second would end a retry."""
+"""Seconds within which a worker mostly says twice that its run crashed: the second ends a retry."""
+INFRASTRUCTURE = "Flow run infrastructure exited"
+"""How its second word begins."""
 NOTICED_WITHIN = 150.0
 """Seconds: the automation waits for 90, and looks every few."""
 
@@ -52,6 +54,8 @@ class Tally:
     """Runs that ended well though what was killed served them, by its kind."""
     lost: dict[str, tuple[str, float]] = field(default_factory=dict)
     """Runs that were hit: what was killed, and when."""
+    ended_again: int = 0
+    """Retries that the worker's second word on the crash before ended."""
     noticed: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     """Seconds until the server knew, by what was killed."""
     rerun: list[float] = field(default_factory=list)
@@ -259,9 +263,15 @@ def _run_anew(field: Range, place: Path) -> None:
 
 
 def _retry(field: Range, run: str) -> None:
-    time.sleep(TOLD_TWICE)
-    after = field.deployed.state(run)["timestamp"]
-    field.deployed.retry(run)
+    """As a person does; once more where the worker's second word on the crash ended the retry."""
+    for last in (False, True):
+        time.sleep(TOLD_TWICE)
+        after = field.deployed.state(run)["timestamp"]
+        field.deployed.retry(run)
+        state = field.deployed.ended(run, PATIENCE, after=after)
+        if last or INFRASTRUCTURE not in (state["message"] or ""):
+            break
+        field.tally.ended_again += 1
     _must_complete(field, run, after)
 
 
@@ -325,7 +335,8 @@ def _say(field: Range, seconds: float) -> None:
          tally.kills["worker"])  # fmt: skip
     slowest = {kind: round(max(waits), 1) for kind, waits in sorted(tally.noticed.items())}
     show("crashes: runs that stay Running", len(unended), "runs", n, goal=0,
-         states=dict(sorted(states.items())), noticed_within_seconds=slowest)  # fmt: skip
+         states=dict(sorted(states.items())), noticed_within_seconds=slowest,
+         retries_ended_again=tally.ended_again)  # fmt: skip
 
 
 if __name__ == "__main__":
