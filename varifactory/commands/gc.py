@@ -9,6 +9,8 @@ import click
 from varifactory.answering import Answer, Say, answering
 
 DAY = 24 * 3600.0
+STRANGE = 10
+"""So many files that are not ours are told."""
 AT_ONCE = 6
 """Rounds of a collection without grace: rows, then their blobs, then the trash."""
 
@@ -19,7 +21,8 @@ AT_ONCE = 6
               help="How long a mark must stand before anything is moved to trash/, and how long "
               "it then lies there. 0 removes at once: only while nobody writes.")  # fmt: skip
 @click.option("--keep-runs", default=90.0, show_default=True, type=click.FloatRange(0),
-              metavar="DAYS", help="How long all that a run worked with is kept.")  # fmt: skip
+              metavar="DAYS", help="How long all that a run worked with is kept; at least the "
+              "grace period, and a day if it has not ended.")  # fmt: skip
 @click.option("--drop", multiple=True, metavar="NAME@VERSION",
               help="Retire a data set version first, which nothing else ever does.")  # fmt: skip
 @click.option("--who", default=getpass.getuser, envvar="VARIFACTORY_ACTOR", show_envvar=True,
@@ -96,6 +99,10 @@ def _say(say: Say, found: Any, told: dict[str, int], grace: float) -> None:
     for tally in found.unneeded:
         where = f" of {tally.where}" if tally.where else ""
         say(f"  {tally.kind}{where}: {tally.count:,}, {quantities.size(tally.bytes)}")
+    for path in found.strange[:STRANGE]:
+        say(f"  {path} is of no data set version: left alone")
+    if len(found.strange) > STRANGE:
+        say(f"  and {len(found.strange) - STRANGE:,} more (--json)")
     say(f"not needed: {found.count:,} objects, {quantities.size(found.bytes)}")
     if found.follows.count:
         say(f"then also: {found.follows.count:,} blobs, {quantities.size(found.follows.bytes)}, "

@@ -56,6 +56,9 @@ class Backend(Protocol):
     def folders(self, folder: str) -> list[str]:
         """Sorted names of the folders directly in a folder."""
 
+    def linked(self, folder: str) -> list[str]:
+        """Names of what is directly in a folder and only leads to a folder; it is not followed."""
+
     def walk(self, folder: str) -> Iterator[Entry]:
         """Every object below a folder."""
 

@@ -27,7 +27,7 @@ from varifactory.store import names
 from varifactory.store.backend import Entry
 from varifactory.store.errors import StoreDenied, StoreError
 from varifactory.store.marks import Marking
-from varifactory.store.reach import Reaching, Unneeded, Unreachable
+from varifactory.store.reach import Reaching, Since, Unneeded, Unreachable
 from varifactory.store.versions import DROPPED
 
 DAY = 24 * 3600.0
@@ -59,6 +59,8 @@ class Collected(BaseModel):
     grace: float
     looked_at: dict[str, int]
     unneeded: tuple[Tally, ...]
+    strange: tuple[str, ...] = ()
+    """What lies among the exports and is of no version: left alone."""
     follows: Tally
     """Blobs that only unneeded rows name: their turn comes when the rows are gone."""
     marked: int = 0
@@ -101,7 +103,8 @@ class Collecting(Reaching, Marking):
         Args:
             delete: else nothing is written. It needs the right to delete.
             grace: seconds. Below two days it is safe only while nobody writes to a bucket.
-            keep_runs: seconds for which all that a run worked with is kept.
+            keep_runs: seconds for which all that a run worked with is kept, at least ``grace``;
+                of a run that has not ended always a day at least.
             who: written on the marks.
 
         Raises:
@@ -120,11 +123,13 @@ class Collecting(Reaching, Marking):
 
     def _collect(self, delete: bool, grace: float, keep_runs: float, who: str) -> Collected:
         now = self._clock() if delete else datetime.now(UTC).timestamp()
-        reach = self.unreachable(now, keep_runs)
+        ended = now - max(keep_runs, grace)
+        since = Since(ended, min(ended, now - DAY))
+        reach = self.unreachable(since)
         at = self.marked(reach.found)
         told = {
             "delete": delete, "grace": grace, "looked_at": reach.looked_at,
-            "unneeded": _tallied(reach.found), "follows": _follows(reach),
+            "unneeded": _tallied(reach.found), "follows": _follows(reach), "strange": reach.strange,
         }  # fmt: skip
         if not delete:
             ripe = _ripe(reach.found, at, now - grace)
@@ -133,7 +138,7 @@ class Collecting(Reaching, Marking):
         self.mark(new, who)
         if new and not grace:
             at, now = self.marked(reach.found), self._clock()
-        ripe = self._still(_ripe(reach.found, at, now - grace), now - keep_runs)
+        ripe = self._still(_ripe(reach.found, at, now - grace), since)
         moved = self._move(ripe, at)
         told |= self._empty_trash(reach, now - grace)
         gone = {each.path for each in moved}
@@ -177,7 +182,7 @@ class Collecting(Reaching, Marking):
         self.backend.delete(path)
         return datetime.now(UTC).timestamp() if now is None else now
 
-    def _still(self, ripe: list[Unneeded], since: float) -> list[Unneeded]:
+    def _still(self, ripe: list[Unneeded], since: Since) -> list[Unneeded]:
         """Without rows that a run or version has come to need while all was looked through."""
         if not any(each.path.startswith(names.STAGES) for each in ripe):
             return ripe

@@ -1,4 +1,8 @@
-"""A folder as storage: temporary file, fsync, hard link. A kill at any moment tears nothing."""
+"""A folder as storage: temporary file, fsync, hard link. A kill at any moment tears nothing.
+
+The root may be a symbolic link. One below it counts as an object of its own, never as the folder
+or file it leads to: so what lies elsewhere is neither listed, moved nor deleted.
+"""
 
 import errno
 import os
@@ -102,18 +106,37 @@ class LocalBackend:
         return False
 
     def move(self, path: str, to: str, before: float) -> bool:
-        source, target = self.root / path, self.root / to
+        source, target = self._really(path), self._really(to)
         with _explained(source), suppress(FileNotFoundError):
-            if source.stat().st_mtime >= before:
+            if source.lstat().st_mtime >= before:
                 return False
             _make_folder(target.parent)
             os.replace(source, target)
-            if target.stat().st_mtime < before:
-                os.utime(target)  # from now on it tells how long it has been away
+            if target.lstat().st_mtime < before:
+                _touch(target)  # from now on it tells how long it has been away
                 return True
             self._link(target, source)  # touched in the moment between: it goes back
             target.unlink(missing_ok=True)
         return False
+
+    def _really(self, path: str) -> Path:
+        """A path whose folder is in the store, whatever links are on the way to it.
+
+        Raises:
+            StoreError: the folder is elsewhere.
+        """
+        full = self.root / path
+        self._inside(full.parent)
+        return full
+
+    def _inside(self, folder: Path) -> Path:
+        real = os.path.realpath(folder)
+        if not Path(real).is_relative_to(os.path.realpath(self.root)):
+            raise StoreError(
+                f"{folder} is not in the store: a link leads to {real}. Nothing there is touched; "
+                "put the folder itself in place of the link, or make the whole store the link"
+            )
+        return folder
 
     def entries(self, folder: str) -> list[Entry]:
         return [entry for entry, is_folder in self._scan(folder) if not is_folder]
@@ -131,19 +154,26 @@ class LocalBackend:
 
     def _scan(self, folder: str, temporary: bool = False) -> list[tuple[Entry, bool]]:
         found = []
-        path = self.root / folder
+        path = self._inside(self.root / folder)
         with _explained(path), suppress(FileNotFoundError), os.scandir(path) as items:
             for item in items:
                 if item.name.startswith(TEMPORARY) != temporary:
                     continue
                 with suppress(FileNotFoundError):  # removed since it was listed
-                    stat = item.stat()
-                    found.append((Entry(item.name, stat.st_size, stat.st_mtime), item.is_dir()))
+                    stat = item.stat(follow_symlinks=False)
+                    entry = Entry(item.name, stat.st_size, stat.st_mtime)
+                    found.append((entry, item.is_dir(follow_symlinks=False)))
         return found
+
+    def linked(self, folder: str) -> list[str]:
+        path, found = self._inside(self.root / folder), []
+        with _explained(path), suppress(FileNotFoundError), os.scandir(path) as items:
+            found = [item.name for item in items if item.is_symlink() and item.is_dir()]
+        return sorted(found)
 
     def delete(self, path: str) -> None:
         with _explained(self.root / path):
-            (self.root / path).unlink(missing_ok=True)
+            self._really(path).unlink(missing_ok=True)
 
     def sweep(self, older_than: float) -> int:
         return sum(self._sweep_folder(path, older_than) for path in self._all_folders())
@@ -164,6 +194,12 @@ class LocalBackend:
 
     def show(self, path: str) -> str:
         return str(self.root / path)
+
+
+def _touch(path: Path) -> None:
+    """Make it young; of a link itself only where the system can, for it needs no such time."""
+    with suppress(NotImplementedError):
+        os.utime(path, follow_symlinks=not path.is_symlink())
 
 
 def _write_beside(target: Path, data: bytes) -> Path:

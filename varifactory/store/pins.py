@@ -104,6 +104,8 @@ class Pinned(Versions):
         """
         found = []
         for entry in self.backend.entries(names.PINS):
+            if not entry.name.endswith(".json"):
+                continue  # a note of somebody's, or an editor's
             path = f"{names.PINS}/{entry.name}"
             try:
                 data = self.backend.read(path, _LIMIT)

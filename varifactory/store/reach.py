@@ -1,9 +1,10 @@
 """What is needed, and so what is not: reachability from data set versions, pins and recent runs.
 
 What a store holds is needed if a data set version lists it, a pin names it, or a run of the last
-``keep_runs`` seconds (or the run that made a version) worked with its spec; and every blob that a
-row needs. Rows go before the blobs they name: a blob is not needed only once no row that counts,
-needed or not, names it. So whoever has read a row has a grace period to use what it names.
+``keep_runs`` seconds (or the run that made a version, or one that may be under way) worked with its
+spec; and every blob that a row needs. Rows go before the blobs they name: a blob is not needed only
+once no row that counts, needed or not, names it. So whoever has read a row has a grace period to use
+what it names.
 """
 
 import json
@@ -29,9 +30,11 @@ MADE_AGAIN = frozenset(
      "checkpoints", "predictions", "items"}
 )  # fmt: skip
 """Stages whose rows a run makes again. What people said is in none of them, and is never taken."""
-_SCRATCH = re.compile(r"plan-.+\.parquet|pictures\.json")
-"""What a run leaves for its own tasks alone."""
+_SCRATCH = re.compile(r"plan-.+\.parquet|chunk-.+\.json|(album|answers|cells|pictures)\.json")
+"""What a run leaves for its own tasks alone: of no use once it ended."""
+_ENDED = "ended.json"
 _PLAN = re.compile(r"plan-.+-([0-9a-f]{12})-[0-9]+-[0-9]{5}\.parquet")
+_VERSION = re.compile(r"([^/]+)/([1-9][0-9]{0,9})/.")
 _RECORD_LIMIT = 64 * 2**20
 
 
@@ -78,21 +81,36 @@ class Unreachable:
     missing: frozenset[str]
     """Blobs that rows name and that are not in their place."""
     looked_at: dict[str, int]
+    strange: tuple[str, ...]
+    """What lies where exports are and is none of ours: left alone."""
+
+
+class Since(NamedTuple):
+    """From which time on runs are kept, by the clock of the storage."""
+
+    ended: float
+    under_way: float
+    """Of runs that have not told how they ended: they may still work, or were killed."""
+
+    def keeps(self, latest: float, has_ended: bool) -> bool:
+        """Whether a run of which the latest trace is this old keeps what it worked with."""
+        return latest >= (self.ended if has_ended else min(self.ended, self.under_way))
 
 
 class Reaching(Reading, Pinned):
     """What a store needs, found by listings and rows; no blob is read."""
 
-    def unreachable(self, now: float, keep_runs: float) -> Unreachable:
-        """All that nothing needs; ``now`` is by the clock of the storage.
+    def unreachable(self, since: Since) -> Unreachable:
+        """All that nothing needs.
 
         Raises:
             StoreError: something cannot be read, so that nobody knows what it needs.
         """
         # Listed before any row is read: a row that is written meanwhile names what is found here.
         blobs = [e for e in self.backend.walk(names.BLOBS) if _blob(e)]
+        self._refuse_links()
         runs = list(self.backend.walk(names.RUNS))
-        needed = self._needed(runs, now - keep_runs)
+        needed = self._needed(runs, since)
         found: list[Unneeded] = []
         kept: list[pa.Array] = []
         named: list[pa.Array] = []
@@ -102,23 +120,36 @@ class Reaching(Reading, Pinned):
                 found += gone
                 kept.append(by_needed)
                 named.append(by_all)
-        found += self._scratch(runs, needed) + self._exports(needed) + self._left()
+        exports, strange = self._exports(needed)
+        found += self._scratch(runs, needed) + exports + self._left()
         every = unique(named)
         orphans, follows = _orphans(blobs, unique(kept), every)
         looked = {"blobs": len(blobs), "runs": len(needed.runs), "versions": len(needed.versions)}
-        return Unreachable(found + orphans, follows, _missing(blobs, every), looked)
+        return Unreachable(found + orphans, follows, _missing(blobs, every), looked, strange)
 
-    def _needed(self, runs: Iterable[Entry], since: float) -> Needed:
-        needed = Needed()
+    def _refuse_links(self) -> None:
+        """Stop where a link stands for a folder of rows, runs or versions: it is not followed, so
+        what lies behind it would seem to need nothing."""
+        folders = [names.DATASETS, names.RUNS, names.STAGES]
+        for folder in (*folders, *(f"{names.STAGES}/{stage}" for stage in self.stages())):
+            for name in self.backend.linked(folder):
+                raise StoreError(
+                    f"{self.backend.show(f'{folder}/{name}')} is a link, which is not followed, "
+                    "and nobody knows what it needs: put the folder itself there, or take it out"
+                )
+
+    def _needed(self, runs: Iterable[Entry], since: Since) -> Needed:
         beside: dict[str, list[str]] = defaultdict(list)
-        makers: set[str] = set()
+        latest: dict[str, float] = defaultdict(float)
         for entry in runs:
             run, _, name = entry.name.partition("/")
             if name:
                 beside[run].append(name)
             run = run if name else run.removesuffix(".json")
-            if entry.modified >= since:
-                needed.runs.add(run)
+            latest[run] = max(latest[run], entry.modified)
+        kept = {run for run, at in latest.items() if since.keeps(at, _ENDED in beside[run])}
+        needed = Needed(runs=kept)
+        makers: set[str] = set()
         for name, numbers in self.datasets():
             for number in numbers:
                 manifest = self.dataset(name, number)
@@ -137,11 +168,11 @@ class Reaching(Reading, Pinned):
         noted = {found[1] for name in beside if (found := names.USE.fullmatch(name))}
         needed.specs |= noted
         needed.prefixes |= {found[1] for name in beside if (found := _PLAN.fullmatch(name))}
-        if not noted and "ended.json" in beside:  # a run of before there were notes
+        if not noted and _ENDED in beside:  # a run of before there were notes
             needed.specs |= {name.rpartition("/")[2] for name in self._ended(run).get("specs", {})}
 
     def _ended(self, run: str) -> Mapping[str, Any]:
-        path = names.run_object(run, "ended.json")
+        path = names.run_object(run, _ENDED)
         try:
             found = json.loads(self.backend.read(path, _RECORD_LIMIT))
         except FileNotFoundError:
@@ -200,15 +231,17 @@ class Reaching(Reading, Pinned):
             if _SCRATCH.fullmatch(name) and run not in needed.runs
         ]
 
-    def _exports(self, needed: Needed) -> list[Unneeded]:
-        """Files of versions that are not there any more."""
-        found = []
+    def _exports(self, needed: Needed) -> tuple[list[Unneeded], tuple[str, ...]]:
+        """Files of versions that are not there any more; and what is no version's at all."""
+        found, strange = [], []
         for entry in self.backend.walk(names.EXPORTS):
-            name, number, *rest = entry.name.split("/")[:3]
-            if rest and number.isdigit() and (name, int(number)) not in needed.versions:
-                path = f"{names.EXPORTS}/{entry.name}"
-                found.append(_unneeded(entry, path, "exports", f"{name}@{number}"))
-        return found
+            path = f"{names.EXPORTS}/{entry.name}"
+            place = _VERSION.match(entry.name)
+            if place is None:
+                strange.append(path)
+            elif (place[1], int(place[2])) not in needed.versions:
+                found.append(_unneeded(entry, path, "exports", f"{place[1]}@{place[2]}"))
+        return found, tuple(strange)
 
     def _left(self) -> list[Unneeded]:
         return [

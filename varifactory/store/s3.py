@@ -203,6 +203,9 @@ class S3Backend:
     def folders(self, folder: str) -> list[str]:
         return sorted(name for page in self._pages(folder, "/") for name in page[1])
 
+    def linked(self, folder: str) -> list[str]:
+        return []  # a bucket has no links
+
     def walk(self, folder: str) -> Iterator[Entry]:
         for items, _ in self._pages(folder, ""):
             yield from items

@@ -1,9 +1,11 @@
 """Garbage collection: what is needed stays, what is not goes, and nothing is lost to a race."""
 
 import math
+import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -20,6 +22,7 @@ from varifactory.store import (
     names,
 )
 from varifactory.store.collecting import DAY, Collected
+from varifactory.store.reach import Since
 
 Rows = Callable[..., pa.Table]
 SPEC, OTHER = "a" * 64, "b" * 64
@@ -64,10 +67,12 @@ def publish(store: Store, rows: pa.Table, version: int = 1, run: str = "r") -> M
     )  # fmt: skip
 
 
-def run_with(store: Store, run: str, *specs: str) -> None:
+def run_with(store: Store, run: str, *specs: str, ended: bool = True) -> None:
     store.write_run(run, {"actor": "ann"})
     for spec in specs:
         store.use_spec(run, "edits", spec)
+    if ended:
+        store.put_run_object(run, "ended.json", b"{}")
 
 
 def kinds(report: Collected) -> dict[str, int]:
@@ -169,7 +174,7 @@ def test_hidden_rows_let_go_of_their_blobs_and_stay_hidden(local: Store, rows: R
 def test_unused_spec_goes_whole_and_what_hides_goes_last(local: Store, rows: Rows) -> None:
     local.append("edits", SPEC, rows("ab"))
     stone = local.invalidate("edits", SPEC, ["a"], "wrong").name
-    reach = local.unreachable(time.time(), 0)
+    reach = local.unreachable(Since(time.time(), time.time()))
     assert [one.last for one in reach.found] == [one.path.endswith(stone) for one in reach.found]
     tick(local)
     local.collect(delete=True, grace=DAY)
@@ -183,17 +188,45 @@ def test_unused_spec_goes_whole_and_what_hides_goes_last(local: Store, rows: Row
 
 
 def test_run_under_way_keeps_its_specs_and_its_plans(local: Store, rows: Rows) -> None:
+    """However short runs are to be kept; of one that ended what it left for its tasks goes."""
     local.append("edits", SPEC, rows("a"))
     plan = f"plan-edits-{OTHER[:12]}-0-00000.parquet"
     local.append("edits", OTHER, rows("b"))
-    run_with(local, "now", SPEC)
-    local.put_run_object("now", plan, b"plan")
-    emptied(local)
+    run_with(local, "now", SPEC, ended=False)
+    scratch = [plan, "chunk-edits-3.json", "chunk-edits-3-ended.json", "album.json",
+               "pictures.json", "answers.json", "cells.json"]  # fmt: skip
+    for name in (*scratch, "forecast.json", "exemplars.json"):
+        local.put_run_object("now", name, b"plan")
+    emptied(local, keep_runs=0)
     assert local.rows("edits", SPEC).num_rows == local.rows("edits", OTHER).num_rows == 1
+    assert set(scratch) <= set(local.run_objects("now"))
+    local.put_run_object("now", "ended.json", b"{}")
+    assert local.collect(grace=DAY, keep_runs=0).count == 0  # never shorter than the grace
     reports = emptied(local, keep_runs=0)
-    assert kinds(reports[0]) == {"unused rows": 2, "plans of runs": 1}
+    assert kinds(reports[0]) == {"unused rows": 2, "plans of runs": len(scratch)}
     assert local.runs() == ["now"]
-    assert plan not in local.run_objects("now")
+    left = {name for name in local.run_objects("now") if not name.startswith("uses-")}
+    assert left == {"ended.json", "forecast.json", "exemplars.json"}
+
+
+def test_run_that_was_killed_keeps_no_longer_than_others(local: Store, rows: Rows) -> None:
+    local.append("edits", SPEC, rows("a"))
+    run_with(local, "killed", SPEC, ended=False)
+    for path in (Path(local.url) / names.RUNS).rglob("*"):
+        os.utime(path, (time.time() - 2 * DAY,) * 2)
+    assert local.collect(keep_runs=3 * DAY).count == 0
+    assert kinds(local.collect(grace=0, keep_runs=0)) == {"unused rows": 1}
+
+
+def test_what_others_put_beside_is_left_alone_and_told(store: Store) -> None:
+    strange = ["exports/notes.txt", "exports/pets/readme", "exports/pets/²/a", "exports/pets/007/a",
+               f"exports/pets/{'9' * 30}/a"]  # fmt: skip
+    for path in (*strange, "pins/notes.txt", "runs/my notes/a.txt", "exports/pets/7/old.html"):
+        store.backend.put_over(path, b"mine")
+    reports = emptied(store, keep_runs=0)
+    assert sorted(reports[0].strange) == sorted(strange)
+    assert kinds(reports[0]) == {"exports": 1}
+    assert all(store.backend.size(path) for path in (*strange, "pins/notes.txt"))
 
 
 def test_specs_of_a_run_from_before_there_were_notes_are_kept(local: Store, rows: Rows) -> None:

@@ -1,6 +1,7 @@
 """What is special to a folder."""
 
 import errno
+import math
 import os
 import time
 from pathlib import Path
@@ -104,3 +105,72 @@ def test_leftovers_of_killed_writers_are_unseen_and_swept_by_age(local: Store) -
     assert local.verify().swept == 1
     assert young.exists()
     assert not old.exists()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A folder beside the store that looks as an export does, with an old file in it."""
+    (tmp_path / "home/1").mkdir(parents=True)
+    letter = tmp_path / "home/1/letter.txt"
+    letter.write_text("dear")
+    os.utime(letter, (1.0, 1.0))
+    return tmp_path / "home"
+
+
+def test_collection_never_follows_a_link(local: Store, home: Path) -> None:
+    """Neither of a version, nor of a data set, nor of a blob's folder, nor of one file."""
+    exports = Path(local.url) / "exports"
+    (exports / "evil").mkdir(parents=True)
+    (exports / "evil/1").symlink_to(home / "1")
+    (exports / "worse").symlink_to(home)
+    (exports / "cats/2").mkdir(parents=True)
+    (exports / "cats/2/file").symlink_to(home / "1/letter.txt")
+    (Path(local.url) / "blobs/sha256").mkdir(parents=True)
+    (Path(local.url) / "blobs/sha256/ab").symlink_to(home)
+    (home / f"{'ab' * 32}.png").write_text("pixels")
+    for _ in range(6):
+        time.sleep(0.02)
+        local.collect(delete=True, grace=0, keep_runs=0)
+    assert (home / "1/letter.txt").read_text() == "dear"
+    assert os.stat(home / "1/letter.txt").st_mtime == 1.0
+    assert (home / f"{'ab' * 32}.png").exists()
+    assert not list(local.backend.walk("trash"))
+
+
+def test_what_lies_outside_is_neither_listed_moved_nor_deleted(local: Store, home: Path) -> None:
+    (Path(local.url) / "exports").mkdir()
+    (Path(local.url) / "exports/evil").symlink_to(home)
+    backend = local.backend
+    assert [entry.name for entry in backend.walk("exports")] == ["evil"]  # the link, a small file
+    assert (backend.folders("exports"), backend.linked("exports")) == ([], ["evil"])
+    for refused in (
+        lambda: list(backend.walk("exports/evil/1")),
+        lambda: backend.entries("exports/evil"),
+        lambda: backend.delete("exports/evil/1/letter.txt"),
+        lambda: backend.delete("../home/1/letter.txt"),
+        lambda: backend.move("exports/evil/1/letter.txt", "trash/letter.txt", math.inf),
+        lambda: backend.move("store.json", "exports/evil/store.json", math.inf),
+    ):
+        with pytest.raises(StoreError, match="not in the store"):
+            refused()
+    assert [path.name for path in home.rglob("*.*")] == ["letter.txt"]
+    assert backend.size("store.json")
+
+
+def test_linked_folder_of_rows_or_versions_stops_collection(local: Store, home: Path) -> None:
+    (Path(local.url) / "datasets").mkdir()
+    (Path(local.url) / "datasets/cats").symlink_to(home)
+    with pytest.raises(StoreError, match="datasets/cats is a link"):
+        local.collect()
+
+
+def test_store_that_is_itself_a_link(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "store").symlink_to(tmp_path / "disk")
+    store = Store(str(tmp_path / "store"))
+    store.prepare()
+    store.put_blob(b"pixels", "png")
+    for _ in range(4):
+        time.sleep(0.02)
+        store.collect(delete=True, grace=0)
+    assert not list(store.backend.walk("blobs"))
