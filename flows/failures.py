@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import re
 import shlex
 from collections import defaultdict
@@ -14,6 +13,8 @@ from urllib.parse import quote
 
 from prefect.artifacts import create_markdown_artifact
 from prefect.runtime import flow_run
+
+from flows.parameters import anywhere
 
 if TYPE_CHECKING:
     from flows.run import FactoryRun
@@ -48,15 +49,10 @@ def show_failures(run: "FactoryRun", error: BaseException | None) -> None:
     if not flow_run.id or not found or not isinstance(error, Exception | None):
         return
     try:
-        text = page(run.id, _anywhere(run.store.url), found, _form(run.recipe.run.device))
+        text = page(run.id, anywhere(run.store.url), found, _form(run.recipe.run.device))
         create_markdown_artifact(text, key=KEY, description="What failed, and how to run it again")
     except Exception as trouble:
         log.warning("the page of what failed could not be kept: %s", trouble)
-
-
-def _anywhere(url: str) -> str:
-    """A store's URL that means the same in another working folder."""
-    return url if "://" in url else os.path.abspath(os.path.expanduser(url))
 
 
 def causes(run: "FactoryRun") -> list[Cause]:

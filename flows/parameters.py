@@ -46,3 +46,8 @@ def settled(recipe: Recipe, settings: Sequence[str]) -> Recipe:
 def store_url(given: str) -> str:
     """The store that was asked for, else the environment's, else a folder here."""
     return given or os.environ.get(STORE) or DEFAULT_STORE
+
+
+def anywhere(url: str) -> str:
+    """A store's URL that means the same in another working folder."""
+    return url if "://" in url else os.path.abspath(os.path.expanduser(url))

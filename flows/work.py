@@ -4,6 +4,7 @@ Runs of it are begun by a run whose recipe says ``run.runner: workers``; it is d
 both work pools, ``cpu`` and ``gpu``.
 """
 
+import logging
 from typing import Any
 
 from prefect import flow
@@ -14,7 +15,7 @@ from flows.operation.deployed import settle_in
 from flows.parameters import StoreUrl
 from flows.progress import StageProgress
 from flows.runners import shard_results
-from flows.runners.chunks import Ended, ended, keep_ends, read_chunk, result_of
+from flows.runners.letters import EVERY, Chunk, Ended, ended, keep_ends, read_chunk, result_of
 from tasks.adapters import adapter_shard
 from tasks.edits import edit_shard
 from tasks.leakage import leakage_shard
@@ -23,8 +24,11 @@ from tasks.prompts import prompt_shard
 from tasks.sources import source_shard
 from tasks.training import training_shard
 from tasks.verdicts import verdict_shard
+from varifactory.errors import FactoryError
 from varifactory.shards import Interrupted, left_of, stopping
 from varifactory.store import Store, StoreError
+
+log = logging.getLogger("varifactory")
 
 STAGES: dict[str, Task[..., Any]] = {
     "sources": source_shard,
@@ -51,17 +55,32 @@ def work(store: StoreUrl, run: str, chunk: str, again: bool = False) -> dict[str
 
     Raises:
         StoreError: there is no such chunk, or no such stage.
-        FactoryError: an error of a shard that the user can mend.
+        FactoryError: an error that the user can mend, of a shard or of this worker.
     """
-    settle_in()
     opened = Store(store)
-    asked = read_chunk(opened, run, chunk)
-    stage = asked.shards[0].stage
-    if stage not in STAGES:
-        raise StoreError(f"chunk {chunk!r} of run {run!r} asks for an unknown stage {stage!r}")
+    try:
+        settle_in()
+        asked = read_chunk(opened, run, chunk)
+        ends = _worked_off(opened, asked, again or (flow_run.run_count or 1) > 1)
+        keep_ends(opened, run, chunk, ends)
+    except Interrupted:
+        raise  # not an end: another worker goes on
+    except FactoryError as error:
+        _tell(opened, run, chunk, error)
+        raise
+    for end in ends:
+        if end.kind:
+            raise result_of(end)
+    return {"shards": len(ends), "items": sum(shard.items for shard in asked.shards)}
+
+
+def _worked_off(store: Store, asked: Chunk, again: bool) -> list[Ended]:
     shards = asked.shards
-    if again or (flow_run.run_count or 1) > 1:
-        shards = left_of(opened, shards)
+    stage = shards[0].stage
+    if stage not in STAGES:
+        raise StoreError(f"a chunk of run {shards[0].run!r} asks for an unknown stage {stage!r}")
+    if again:
+        shards = left_of(store, shards)
     progress = StageProgress(stage, sum(shard.items for shard in shards), 0)
     ends: list[Ended] = []
     try:
@@ -69,7 +88,7 @@ def work(store: StoreUrl, run: str, chunk: str, again: bool = False) -> dict[str
             STAGES[stage], asked.recipe, shards, asked.extra, at_a_time=1
         ):
             if isinstance(result, Interrupted):
-                raise result  # not an end: another worker goes on
+                raise result
             ends.append(ended(shard.number, result))
             progress.add(shard.items)
     except BaseException as error:
@@ -77,8 +96,12 @@ def work(store: StoreUrl, run: str, chunk: str, again: bool = False) -> dict[str
             stopping.set()  # a signal: the shard under way finishes its batch
         raise
     progress.close()
-    keep_ends(opened, run, chunk, ends)
-    for end in ends:
-        if end.kind:
-            raise result_of(end)
-    return {"shards": len(ends), "items": sum(shard.items for shard in shards)}
+    return ends
+
+
+def _tell(store: Store, run: str, chunk: str, error: FactoryError) -> None:
+    """Leave the reason where the run that waits looks for it; without it, it would try again."""
+    try:
+        keep_ends(store, run, chunk, [ended(EVERY, error)])
+    except (FactoryError, OSError) as trouble:
+        log.warning("how %s ended could not be written down: %s", chunk, trouble)

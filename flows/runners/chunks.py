@@ -1,15 +1,15 @@
 """A stage shared out among workers: chunks of shards as runs of the flow ``work``.
 
-What is asked and what became of it lie in the store as JSON, beside the run's plans; a flow run
-carries names alone. A chunk whose process dies is run again, and finds what was finished.
+What is asked and what became of it lie in the store (``letters``); a flow run carries names alone.
+A chunk whose process dies is run again, and finds what was finished.
 """
 
 import itertools
-import json
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -20,12 +20,13 @@ from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelling
 from prefect.tasks import Task
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
+from flows.parameters import anywhere
+from flows.runners.letters import EVERY, Chunk, ShardError, keep_chunk, read_ends, result_of
 from varifactory.errors import FactoryError, RecipeError
 from varifactory.recipe import Recipe
 from varifactory.shards import Interrupted, ShardRef, stopping
-from varifactory.store import Store, StoreError, StoreMissing
+from varifactory.store import Store, StoreMissing
 
 log = logging.getLogger("varifactory")
 
@@ -43,31 +44,6 @@ OFFLINE = 600.0
 """Seconds that Prefect's server may be gone."""
 _NUMBERS = itertools.count(1)
 """Of the chunks of this process: a run may share out one stage several times."""
-
-
-class Chunk(BaseModel):
-    """Shards of one stage for one worker, as they lie in the store."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    recipe: Recipe
-    shards: tuple[ShardRef, ...]
-    extra: dict[str, JsonValue]
-
-
-class Ended(BaseModel):
-    """How one shard of a chunk ended: what its task said, or the error it ended in."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    number: int
-    said: dict[str, JsonValue] | None = None
-    kind: str = ""
-    error: str = ""
-
-
-class ShardError(Exception):
-    """A shard that did not end, in another process."""
 
 
 @dataclass(slots=True)
@@ -102,56 +78,6 @@ def sizes(shards: int, workers: int) -> list[int]:
     return found
 
 
-def keep_chunk(store: Store, name: str, chunk: Chunk) -> None:
-    """Write down what a worker is asked."""
-    store.put_run_object(chunk.shards[0].run, f"{name}.json", chunk.model_dump_json().encode())
-
-
-def read_chunk(store: Store, run: str, name: str) -> Chunk:
-    """What a worker is asked.
-
-    Raises:
-        StoreError: there is no such chunk, or it is none of this version of the factory.
-    """
-    try:
-        return Chunk.model_validate_json(store.get_run_object(run, f"{name}.json"))
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise StoreError(f"chunk {name!r} of run {run!r} cannot be read: {wrong}") from None
-
-
-def keep_ends(store: Store, run: str, name: str, ends: Sequence[Ended]) -> None:
-    """Write down how the shards of a chunk ended."""
-    data = json.dumps([end.model_dump() for end in ends]).encode()
-    store.put_run_object(run, f"{name}-ended.json", data)
-
-
-def ended(number: int, result: Any) -> Ended:
-    """A shard's end as JSON, whether a result or an exception."""
-    if isinstance(result, BaseException):
-        return Ended(number=number, kind=type(result).__name__, error=str(result)[:4000])
-    return Ended(number=number, said=result or {})
-
-
-def result_of(end: Ended) -> Any:
-    """A shard's end as it was in the process that had it; an error's kind is kept if it is ours."""
-    if not end.kind:
-        return end.said
-    ours = {kind.__name__: kind for kind in _kinds(FactoryError)}
-    kind = ours.get(end.kind)
-    if kind is None:
-        return ShardError(f"{end.kind}: {end.error}")
-    error = kind.__new__(kind)
-    Exception.__init__(error, end.error)
-    return error
-
-
-def _kinds(base: type[FactoryError]) -> Iterator[type[FactoryError]]:
-    yield base
-    for kind in base.__subclasses__():
-        yield from _kinds(kind)
-
-
 def pool_results(
     work: Task[..., Any], recipe: Recipe, shards: Sequence[ShardRef], extra: Mapping[str, Any]
 ) -> Iterator[tuple[ShardRef, Any]]:
@@ -161,7 +87,9 @@ def pool_results(
         RecipeError: Prefect's server knows no deployment of ``work`` on that pool.
     """
     with get_client(sync_client=True) as client:
-        office = _Office(client, Store(shards[0].store), shards[0].run)
+        url = anywhere(shards[0].store)
+        shards = [replace(shard, store=url) for shard in shards]
+        office = _Office(client, Store(url), shards[0].run)
         try:
             start = 0
             for size in sizes(len(shards), recipe.run.workers):
@@ -233,37 +161,40 @@ class _Office:
         return found
 
     def _ended(self, flow_run: FlowRun, chunk: _Live) -> Iterator[tuple[ShardRef, Any]]:
-        state, waited = flow_run.state, time.monotonic() - chunk.begun
+        state = flow_run.state
         if state is None or not state.is_final():
-            self._mind(flow_run, chunk, waited)
+            self._mind(flow_run, chunk)
             return
         try:
-            ends = json.loads(self._store.get_run_object(self._run, f"{chunk.name}-ended.json"))
+            ends = read_ends(self._store, self._run, chunk.name)
         except StoreMissing:
+            why = f"{state.name}: {state.message or 'no reason given'}"
             if state.is_cancelled():
                 del self.live[flow_run.id]
                 yield chunk.shards[0], Interrupted(f"somebody cancelled {flow_run.name}")
             elif chunk.tries < TRIES:
-                self._again(flow_run, chunk, f"{state.name}: {state.message}")
+                self._again(flow_run, chunk, why)
             else:
                 del self.live[flow_run.id]
-                lost = ShardError(f"{flow_run.name} ended {chunk.tries} times as {state.name}")
+                lost = ShardError(f"{flow_run.name} ended {chunk.tries} times, last as {why}")
                 yield from ((shard, lost) for shard in chunk.shards)
             return
         del self.live[flow_run.id]
-        by_number = {end.number: result_of(end) for end in map(Ended.model_validate, ends)}
         for shard in chunk.shards:
-            if shard.number in by_number:
-                yield shard, by_number[shard.number]
+            if end := ends.get(shard.number, ends.get(EVERY)):
+                yield shard, result_of(end)
 
-    def _mind(self, flow_run: FlowRun, chunk: _Live, waited: float) -> None:
+    def _mind(self, flow_run: FlowRun, chunk: _Live) -> None:
         """Tell when no worker comes; begin anew what a worker took and never began."""
-        state = flow_run.state
+        state, waited = flow_run.state, time.monotonic() - chunk.begun
         if state is None or state.is_running():
             return
-        if state.is_pending() and waited > STUCK and chunk.tries < TRIES:
-            self._client.set_flow_run_state(flow_run.id, Cancelling())
-            self._again(flow_run, chunk, "Pending: a worker took it and never began")
+        if state.is_pending():
+            # However long it waited for a worker before: what counts is since one took it.
+            taken = (datetime.now(UTC) - state.timestamp).total_seconds()
+            if taken > STUCK and chunk.tries < TRIES:
+                self._client.set_flow_run_state(flow_run.id, Cancelling())
+                self._again(flow_run, chunk, "Pending: a worker took it and never began")
         elif waited > SLOW_START and not chunk.told:
             chunk.told = True
             log.warning(

@@ -13,10 +13,13 @@ from uuid import UUID
 import pytest
 import yaml
 
+from flows.runners.letters import (
+    Chunk,
+)
 from tests.flows.conftest import Generate, Make
-from varifactory.errors import FactoryError, ModelError, RecipeError
+from varifactory.errors import RecipeError
 from varifactory.recipe import Recipe
-from varifactory.shards import Interrupted, stopping
+from varifactory.shards import Interrupted, ShardRef, stopping
 from varifactory.store import Store, StoreError
 
 SHARED_OUT: dict[str, Any] = {
@@ -118,6 +121,38 @@ def test_workers_of_two_pools_make_the_same_data_set(
     assert sub_runs(UUID(again["run"])) == [], "what is there goes to no worker"
 
 
+@pytest.mark.slow
+def test_an_error_in_a_worker_is_the_error_of_the_run(
+    tmp_path: Path, tiny: Make, generate: Generate, two_workers: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Outside of a shard, and inside one; the store is named from the folder of the run."""
+    from flows.runners import chunks
+    from tasks.sources import source_shard
+
+    monkeypatch.chdir(tmp_path)
+    recipe = tiny(run__runner="workers", **SHARED_OUT)
+    store = Store("store")
+    store.prepare()
+    unplanned = tuple(ShardRef(store.url, "run", "sources", "a" * 64, 0, 0, 1, 1, 1) for _ in "ab")
+    ((_, told),) = chunks.pool_results(source_shard, recipe, unplanned, {})
+    assert isinstance(told, StoreError)
+    assert "plan-sources" in str(told)
+
+    def newer(store: Store, name: str, chunk: Chunk) -> None:
+        data = json.loads(chunk.model_dump_json()) | {"newer": 1}
+        store.put_run_object(chunk.shards[0].run, f"{name}.json", json.dumps(data).encode())
+
+    monkeypatch.setattr(chunks, "keep_chunk", newer)
+    with pytest.raises(StoreError, match=r"cannot be read: newer: .*must be of one version"):
+        generate(recipe, Path("store"))
+    (run,) = [each for each in store.runs() if each != "run"]
+    assert "cannot be read: newer" in json.loads(store.get_run_object(run, "ended.json"))["error"]
+    failed, *others = [each for each in sub_runs(UUID(run)) if each.state.is_failed()]
+    assert others == [], "an error that is told is not tried again"
+    assert "cannot be read: newer" in failed.state.message
+
+
 def sub_runs(run: UUID) -> list[Any]:
     """The runs that a run is the parent of, as Prefect's page of it shows them."""
     from prefect.client.orchestration import get_client
@@ -172,47 +207,6 @@ def test_without_a_deployment_the_error_says_so(
 def test_an_unknown_runner_is_refused(tiny: Make) -> None:
     with pytest.raises(RecipeError, match=r"run\.runner"):
         tiny(run__runner="ray")
-
-
-@pytest.mark.parametrize(("shards", "workers"), [(1, 1), (5, 2), (196, 2), (400, 8), (3, 64)])
-def test_chunks_shrink_and_cover_every_shard(shards: int, workers: int) -> None:
-    from flows.runners.chunks import sizes
-
-    found = sizes(shards, workers)
-    assert sum(found) == shards
-    assert found == sorted(found, reverse=True)
-    assert len(found) <= 8 * workers + 8
-
-
-def test_an_error_keeps_its_kind_between_processes() -> None:
-    from flows.runners.chunks import Ended, ShardError, ended, result_of
-
-    told = ended(3, ModelError("no such model"))
-    back = result_of(Ended.model_validate_json(told.model_dump_json()))
-    assert type(back) is ModelError
-    assert str(back) == "no such model"
-    odd = result_of(ended(3, ZeroDivisionError("by zero")))
-    assert isinstance(odd, ShardError)
-    assert not isinstance(odd, FactoryError)
-    assert str(odd) == "ZeroDivisionError: by zero"
-
-
-def test_a_chunk_asks_for_nothing_but_stages(tmp_path: Path, tiny: Make) -> None:
-    from flows.runners.chunks import Chunk, keep_chunk, read_chunk
-    from flows.work import work
-    from varifactory.shards import ShardRef
-
-    store = Store(str(tmp_path / "store"))
-    store.prepare()
-    odd = ShardRef(store.url, "run", "os.system", "a" * 64, 0, 0, 1, 1, 1)
-    keep_chunk(store, "chunk-odd", Chunk(recipe=tiny(), shards=(odd,), extra={}))
-    assert read_chunk(store, "run", "chunk-odd").shards == (odd,)
-    with pytest.raises(StoreError, match=r"unknown stage 'os\.system'"):
-        work.fn(store.url, "run", "chunk-odd")
-    data = json.loads(store.get_run_object("run", "chunk-odd.json"))
-    store.put_run_object("run", "chunk-more.json", json.dumps(data | {"module": "os"}).encode())
-    with pytest.raises(StoreError, match=r"chunk 'chunk-more'.*module"):
-        read_chunk(store, "run", "chunk-more")
 
 
 def test_the_recipe_says_it_in_one_line(tiny: Make) -> None:
