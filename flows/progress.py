@@ -35,7 +35,7 @@ class StageProgress:
             made = create_progress_artifact(
                 progress=100.0 * self.reused / self.items,
                 key=f"{self.stage}-progress",
-                description=f"{self.stage}: {self.items} items",
+                description=f"{self.stage}: {self.items} item{'s' if self.items > 1 else ''}",
             )
             return cast(UUID, made)
         return None

@@ -11,6 +11,7 @@ from prefect.runtime import flow_run
 from flows.progress import only_shown
 from flows.run import FactoryRun
 from flows.worth import against_estimate, saved
+from varifactory.markdown import plain
 from varifactory.store import Manifest
 
 log = logging.getLogger("varifactory")
@@ -73,17 +74,19 @@ def _opened_by(said: dict[str, Any]) -> str:
 
 
 def _artifacts(said: dict[str, Any]) -> None:
+    data = said["dataset"]
     rows = [{"stage": stage, **statuses} for stage, statuses in said["counts"].items()]
     create_table_artifact(key="counts", table=rows, description="Items by stage and status")
     worth = [told["words"] for told in (said["saved"], said["estimate"]) if told]
     if worth:
         create_markdown_artifact(
-            "\n\n".join(one[:1].upper() + one[1:] for one in worth),
+            "\n\n".join(plain(one[:1].upper() + one[1:]) for one in worth),
             key="worth", description="What the store saved, and how the estimate held",
         )  # fmt: skip
     for name in ("gallery", "report"):
         if said[name]:
-            create_markdown_artifact(_page(name, said[name]), key=name, description=f"The {name}")
+            told = f"The {name} of {data['name']} version {data['version']}"
+            create_markdown_artifact(_page(name, said[name]), key=name, description=told)
 
 
 def _page(name: str, place: str) -> str:

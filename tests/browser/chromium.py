@@ -24,6 +24,18 @@ def chromium() -> str | None:
     return next(filter(None, map(shutil.which, NAMES)), None)
 
 
+PLACE = """
+((text, within) => {
+    const all = [...(document.querySelector(within) ?? document).querySelectorAll('*')];
+    const words = all.filter(one => one.textContent.trim() === text).at(-1);
+    const found = words?.closest('button, a, [role=menuitem], [role=tab]') ?? words;
+    found?.scrollIntoView({block: 'nearest'});
+    const box = found?.getBoundingClientRect();
+    return box?.width ? [box.x + box.width / 2, box.y + box.height / 2] : null;
+})
+"""
+
+
 class Browser:
     """One browser with one tab."""
 
@@ -109,6 +121,25 @@ class Browser:
         for kind in ("keyDown" if text else "rawKeyDown", "keyUp"):
             self._call("Input.dispatchKeyEvent", type=kind, key=name, code=key, text=text,
                        windowsVirtualKeyCode=codes[key])  # fmt: skip
+
+    def click(self, text: str, within: str = "body") -> bool:
+        """Click on what says this and stands still; whether there is such a thing.
+
+        ``within`` is a selector; where it finds nothing, the whole page is searched.
+        """
+        script = f"{PLACE}({json.dumps(text)}, {json.dumps(within)})"
+        place = self.ask(script)
+        self.ask("new Promise(done => setTimeout(done, 150))")
+        if place is None or self.ask(script) != place:
+            return False
+        for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
+            self._call("Input.dispatchMouseEvent", type=kind, x=place[0], y=place[1],
+                       button="none" if kind == "mouseMoved" else "left", clickCount=1)  # fmt: skip
+        return True
+
+    def write(self, text: str) -> None:
+        """Type a text into what has the focus."""
+        self._call("Input.insertText", text=text)
 
     def picture(self, path: Path) -> None:
         """A PNG of the whole page."""
