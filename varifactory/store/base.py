@@ -1,12 +1,17 @@
 """What every side of a store shares: its URL and its storage."""
 
+import json
 import os
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import unquote, urlsplit
 
+from varifactory.store import names
 from varifactory.store.backend import Backend
 from varifactory.store.errors import StoreError
+
+FORMAT = 1
+"""Raised when an older varifactory could misread a store."""
 
 
 class Opened:
@@ -21,6 +26,28 @@ class Opened:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a store never travels between processes: pass its url and open it there")
+
+    def known_format(self) -> int | None:
+        """The store's format, None where nothing was prepared yet. Asked before anything is taken
+        for damaged or for unneeded: to an older varifactory a newer store may look so.
+
+        Raises:
+            StoreError: it is of a later varifactory, or no store's.
+        """
+        where = self.backend.show(names.STORE_FILE)
+        try:
+            found = int(json.loads(self.backend.read(names.STORE_FILE, 2**16))["format"])
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+            raise StoreError(
+                f"{where} is not a store's: give a folder or prefix of its own"
+            ) from None
+        if found > FORMAT:
+            raise StoreError(
+                f"{where} has format {found}, this varifactory knows up to {FORMAT}: update it"
+            )
+        return found
 
 
 def open_backend(url: str) -> Backend:

@@ -108,10 +108,12 @@ class Collecting(Reaching, Marking):
             who: written on the marks.
 
         Raises:
-            StoreError: something cannot be read, so that nobody knows what it needs; or no right.
+            StoreError: something cannot be read, so that nobody knows what it needs; or no right;
+                or the store is of a later varifactory.
         """
         if grace < 0 or keep_runs < 0:
             raise StoreError(f"grace {grace!r}, keep_runs {keep_runs!r}: give seconds from 0")
+        self.known_format()
         try:
             return self._collect(delete, grace, keep_runs, who)
         except StoreDenied as error:
@@ -161,6 +163,7 @@ class Collecting(Reaching, Marking):
             StoreMissing: no such version.
             StoreError: it is pinned.
         """
+        self.known_format()
         held = [pin.name for pin in self.pins() if (name, version) in pin.versions]
         if held:
             raise StoreError(f"{name}@{version} is pinned by {held}: take the pin out first")

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from varifactory.store import names
 from varifactory.store.backend import Backend
-from varifactory.store.errors import PartDamaged
+from varifactory.store.errors import PartDamaged, StoreError
 from varifactory.store.rows import BASE, HIDES, blob_name, with_first_part
 
 _META = b"varifactory"
@@ -127,6 +127,7 @@ def decode(data: bytes, name: str, stage: str, spec: str, wanted: Wanted = ALL) 
 
     Raises:
         PartDamaged: if the bytes are not those of the name, or hold no rows of this stage.
+        MemoryError, StoreError: this machine or its pyarrow cannot read them: they may be good.
     """
     if f"part-{hashlib.sha256(data).hexdigest()}.parquet" != name:
         raise PartDamaged(f"{name}: its {len(data)} bytes are not those it is named after")
@@ -141,6 +142,13 @@ def decode(data: bytes, name: str, stage: str, spec: str, wanted: Wanted = ALL) 
             table = file.read(columns, use_threads=False).select(read)
         about = json.loads((schema.metadata or {})[_META])
         written_for, replaces = (about["stage"], about["spec"]), _replaced(about["replaces"])
+    except (MemoryError, pa.ArrowCancelled):
+        raise
+    except NotImplementedError as error:
+        raise StoreError(
+            f"{name}: pyarrow {pa.__version__} cannot read it ({error}): update it; if {stage} of "
+            f"spec {spec} was not written by varifactory, move that part away"
+        ) from error
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise PartDamaged(f"{name}: no part of ours ({type(error).__name__})") from error
     if written_for != (stage, spec):

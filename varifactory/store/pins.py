@@ -66,6 +66,7 @@ class Pinned(Versions):
             VersionTaken: the name pins something else.
             StoreError: nothing to pin, or a name that cannot be used.
         """
+        self.known_format()
         pin = self._pin({
             "name": name, "who": who, "when": datetime.now(UTC), "note": note,
             "specs": tuple(sorted(set(specs))), "versions": tuple(sorted(set(versions))),
@@ -87,6 +88,7 @@ class Pinned(Versions):
         Raises:
             StoreMissing: there is no such pin.
         """
+        self.known_format()
         path = names.pin(name)
         try:
             pin = self._read_pin(name, self.backend.read(path, _LIMIT))
@@ -102,6 +104,7 @@ class Pinned(Versions):
         Raises:
             StoreError: one that cannot be read, for nobody knows what it keeps.
         """
+        self.known_format()
         found = []
         for entry in self.backend.entries(names.PINS):
             if not entry.name.endswith(".json"):

@@ -10,11 +10,9 @@ from pydantic import BaseModel, ConfigDict
 
 from varifactory.store import names
 from varifactory.store.backend import unsafe_allowed
-from varifactory.store.base import Opened
+from varifactory.store.base import FORMAT, Opened
 from varifactory.store.errors import StoreError, StoreMissing, StoreUnsafe
 
-FORMAT = 1
-"""Raised when an older varifactory could misread a store."""
 _LOG = logging.getLogger("varifactory.store")
 
 
@@ -39,7 +37,7 @@ class Prepared(Opened):
             StoreError: one of its kinds, for a wrong endpoint or login, a missing bucket, no
                 permission, a full disk, storage that overwrites, or a store of a later format.
         """
-        found = self._format()
+        found = self.known_format()
         create_once = self._creates_once()
         if not create_once:
             _LOG.warning("%s", _unsafe_text(self.backend.show("")))
@@ -52,22 +50,6 @@ class Prepared(Opened):
             create_once=create_once,
             format=FORMAT if found is None else found,
         )
-
-    def _format(self) -> int | None:
-        where = self.backend.show(names.STORE_FILE)
-        try:
-            found = int(json.loads(self.backend.read(names.STORE_FILE, 2**16))["format"])
-        except FileNotFoundError:
-            return None
-        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-            raise StoreError(
-                f"{where} is not a store's: give a folder or prefix of its own"
-            ) from None
-        if found > FORMAT:
-            raise StoreError(
-                f"{where} has format {found}, this varifactory knows up to {FORMAT}: update it"
-            )
-        return found
 
     def _creates_once(self) -> bool:
         """Write a probe twice; the second must find the first and leave its bytes."""

@@ -3,8 +3,8 @@
 What a store holds is needed if a data set version lists it, a pin names it, or a run of the last
 ``keep_runs`` seconds (or the run that made a version, or one that may be under way) worked with its
 spec; and every blob that a row needs. Rows go before the blobs they name: a blob is not needed only
-once no row that counts, needed or not, names it. So whoever has read a row has a grace period to use
-what it names.
+once no row that counts, needed or not, names it. So whoever has read a row has a grace period to
+use what it names.
 """
 
 import json

@@ -133,6 +133,8 @@ def together(tables: list[pa.Table], where: str) -> pa.Table:
         if sum(len(table) for table in tables) < _LARGE:
             return _joined(tables)
         return _joined_by_column(tables)
+    except MemoryError:  # of Arrow's kind too
+        raise
     except pa.ArrowException as error:
         raise StoreError(
             f"{where}: its parts do not fit together ({error}); raise the stage's version, so that "

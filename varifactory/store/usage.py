@@ -73,6 +73,7 @@ class Using(Reading, Versions):
 
     def usage(self) -> Usage:
         """Count all; blobs are listed, never read."""
+        self.known_format()
         listed = list(self.backend.walk(names.BLOBS))
         there = pa.array([entry.name.rpartition("/")[2] for entry in listed], pa.string())
         sizes = np.array([entry.size for entry in listed], np.int64)

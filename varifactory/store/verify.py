@@ -25,7 +25,7 @@ from varifactory.store.errors import (
     StoreError,
 )
 from varifactory.store.manifest import HASHED, Manifest, dataset_hash
-from varifactory.store.parts import BLOB_COLUMNS, Wanted
+from varifactory.store.parts import BLOB_COLUMNS, LARGEST, Wanted, decode
 from varifactory.store.rows import BLOB_PATTERN, blob_columns, unique
 from varifactory.store.tables import Tables
 from varifactory.store.versions import Versions
@@ -80,8 +80,9 @@ class Verified(Tables, Blobs, Versions):
         With ``heal`` rows that name a lost or corrupt blob are hidden, and damage is cleared away.
 
         Raises:
-            StoreError: for a sample outside 0 to 1.
+            StoreError: for a sample outside 0 to 1; for a store of a later varifactory.
         """
+        self.known_format()
         if sample is not None and not 0 <= sample <= 1:
             raise StoreError(f"sample {sample!r} is no share: give a number from 0 to 1")
         findings: list[Finding] = []
@@ -148,31 +149,43 @@ class Verified(Tables, Blobs, Versions):
         self, stage: str, spec: str, heal: bool, checked: Counter[str]
     ) -> list[Finding]:
         def look(entry: Entry) -> Finding | int:
-            try:
-                return len(self._reader.read(stage, spec, entry.name, fresh=True).table)
-            except FileNotFoundError:
-                return 0  # removed since it was listed
+            with suppress(PartDamaged):
+                return self._count(stage, spec, entry.name)
+            try:  # a transfer may tear what is whole there
+                return self._count(stage, spec, entry.name)
             except PartDamaged as error:
-                path = names.part(stage, spec, entry.name)
-                healed = heal and self._to_trash(path)
                 detail = f"{error}; about {entry.size} bytes of rows are missing"
-                if heal and not healed:
-                    detail += "; it stays, for this role may not delete"
-                where = self.backend.show(path)
-                return Finding(kind="part damaged", where=where, detail=detail, healed=healed)
+            healed = heal and self._to_trash(stage, spec, entry.name)
+            if heal and not healed:
+                detail += "; it stays, for this role may not delete or it was just written again"
+            where = self.backend.show(names.part(stage, spec, entry.name))
+            return Finding(kind="part damaged", where=where, detail=detail, healed=healed)
 
         looked = self._map(look, self._entries(stage, spec))
         checked["parts"] += len(looked)
         checked["rows"] += sum(found for found in looked if isinstance(found, int))
         return [found for found in looked if isinstance(found, Finding)]
 
-    def _to_trash(self, path: str) -> bool:
-        """False where this role may not delete."""
+    def _count(self, stage: str, spec: str, name: str) -> int:
+        """How many rows a part has as it lies there."""
         try:
-            data = self.backend.read(path)
+            return len(self._reader.read(stage, spec, name, fresh=True).table)
+        except FileNotFoundError:
+            return 0  # removed since it was listed
+
+    def _to_trash(self, stage: str, spec: str, name: str) -> bool:
+        """False where this role may not delete, and where the part is whole after all."""
+        path = names.part(stage, spec, name)
+        try:
+            data = self.backend.read(path, LARGEST)
+            with suppress(PartDamaged):
+                decode(data, name, stage, spec)
+                return False
             if data:
                 self.backend.put_over(names.trash(path), data)
             self.backend.delete(path)
+        except FileNotFoundError:
+            return True
         except StoreDenied:
             return False
         return True

@@ -287,8 +287,13 @@ def test_runs_and_exports(store: Store) -> None:
 
 def test_store_of_a_later_format_is_refused(store: Store) -> None:
     store.backend.put_over("store.json", b'{"format": 99}')
-    with pytest.raises(StoreError, match=r"99.*update"):
-        store.prepare()
+    for look in (
+        store.prepare, store.verify, store.collect, store.usage, store.pins,
+        lambda: store.drop("cats", 1, "ann"), lambda: store.unpin("paper"),
+        lambda: store.pin("paper", "ann", specs=("s",)),
+    ):  # fmt: skip
+        with pytest.raises(StoreError, match=r"99.*update"):
+            look()
     store.backend.put_over("store.json", b"someone's notes")
     with pytest.raises(StoreError, match=r"store\.json"):
         store.prepare()
