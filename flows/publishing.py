@@ -10,8 +10,10 @@ import pyarrow.compute as pc
 from flows.editing import Judged
 from flows.run import FactoryRun, actor
 from varifactory import items, records
+from varifactory.errors import FactoryError
 from varifactory.keys import spec_of
 from varifactory.loading import items_table
+from varifactory.past_runs import newer_version
 from varifactory.stages import Row
 from varifactory.store import (
     Manifest,
@@ -26,6 +28,10 @@ MOST_PARTS = 16
 """Parts of a version that reruns may pile up; the next one writes them as one."""
 
 Counts = Mapping[str, Mapping[str, int]]
+
+
+class Overtaken(FactoryError):
+    """A version that was to be changed is not the newest of its recipe any more."""
 
 
 def publish(
@@ -53,6 +59,9 @@ def publish_changes(
         gone: those of them that it loses.
         added: rows that come instead.
         counts: items by stage and status of the new version.
+
+    Raises:
+        Overtaken: another run of the recipe published one since.
     """
     kept = held_before.filter(pc.invert(pc.is_in(held_before["key"], value_set=gone["key"])))
     fresh = item_table(added) if added else held_before.slice(0, 0)
@@ -60,6 +69,9 @@ def publish_changes(
     held = dataset_hash(whole)
     run.version = _equal(run, held)
     if run.version is None:
+        alike = {before.recipe_fingerprint, run.recipe.fingerprint()}
+        if newer := newer_version(run.store, before.name, before.version, alike):
+            raise Overtaken(f"version {newer.version} was published meanwhile")
         parts = [*before.parts, *_exchanged(run, gone, fresh)]
         if len(parts) > MOST_PARTS:
             parts = [_kept(run, whole.drop_columns(["first_part"]))]
@@ -86,14 +98,22 @@ def _exchanged(run: FactoryRun, gone: pa.Table, fresh: pa.Table) -> list[Manifes
 
 
 def _equal(run: FactoryRun, held: str) -> Manifest | None:
-    """The latest version, if it holds just this and is whole."""
-    name = run.recipe.name
-    before = dict(run.store.datasets()).get(name, [])
-    if before and (last := run.store.dataset(name, before[-1])).dataset_hash == held:
-        if _is_whole(run, last):
-            return last
-        run.notices.append(f"version {last.version} is damaged in the store: published anew")
+    """The latest version or the one that the run starts from, if it holds just this and is whole.
+
+    A rerun of an older recipe that changes nothing must not make old content the newest.
+    """
+    for known in (_newest(run), run.before):
+        if known is not None and known.dataset_hash == held:
+            if _is_whole(run, known):
+                return known
+            run.notices.append(f"version {known.version} is damaged in the store: published anew")
     return None
+
+
+def _newest(run: FactoryRun) -> Manifest | None:
+    name = run.recipe.name
+    numbers = dict(run.store.datasets()).get(name, [])
+    return run.store.dataset(name, numbers[-1]) if numbers else None
 
 
 def _is_whole(run: FactoryRun, manifest: Manifest) -> bool:

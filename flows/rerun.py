@@ -71,7 +71,7 @@ def rerun(
         return {"failed": 0, "rerun": {"of": past.id, "recomputed": 0}, "lines": [str(nothing)]}
     told = {"of": past.id, "flow": past.flow, "selected": _counted(chosen), "reason": reason}
     with Rerun.begin("rerun", past.recipe, url, record={"rerun": told}) as again:
-        again.again, again.before, again.reason = chosen, past.version, reason
+        again.again, again.before, again.reason = chosen, past.newest, reason
         return _made(again, past, train=train)
 
 
@@ -80,7 +80,7 @@ def _selected(store: Store, past: PastRun, asked: Asked) -> Selected:
     try:
         return select(store, past, asked)
     except NothingSelected:
-        if past.version is None and not asked.narrowed:
+        if past.newest is None and not asked.narrowed:
             return Selected({}, {}, force=False)
         raise
 

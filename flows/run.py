@@ -83,6 +83,8 @@ class FactoryRun:
     failed: dict[str, list[Row]] = field(default_factory=dict)
     """Stage -> its failed rows."""
     crashed: list[tuple[ShardRef, BaseException]] = field(default_factory=list)
+    before: Manifest | None = None
+    """The version that a rerun starts from; None for any other run."""
     version: Manifest | None = None
     """The version of the data set that the run ends in."""
     task_runs: int = 0

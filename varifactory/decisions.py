@@ -78,6 +78,12 @@ def latest(store: Store) -> dict[str, Word]:
     }
 
 
+def since(store: Store, moment: datetime) -> set[str]:
+    """Keys of the edits of which somebody spoke at this moment or later."""
+    rows = store.rows("decisions", SPEC, columns=["edit_key", "made_at"]).to_pylist()
+    return {row["edit_key"] for row in rows if row["made_at"] >= moment}
+
+
 def spoken_of(store: Store, run: str) -> set[str]:
     """Keys of the edits that this run's form decided."""
     rows = store.rows("decisions", SPEC, columns=["edit_key", "run"]).to_pylist()

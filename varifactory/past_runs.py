@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,11 @@ class PastRun:
     specs: Mapping[str, tuple[str, ...]]
     """Stage -> the specs of it that the run used, in the order of the stages."""
     version: Manifest | None
-    """The version it ended in; None for a run that ended before it published one."""
+    """The version it ended in; None for a run that ended before it published one, or whose
+    version was dropped."""
+    newest: Manifest | None = None
+    """The newest version of the same data set and recipe, from that one on: it holds what was
+    mended of the run since."""
 
 
 def find_run(store: Store, run: str = "", dataset: str = "") -> PastRun:
@@ -53,9 +57,9 @@ def find_run(store: Store, run: str = "", dataset: str = "") -> PastRun:
         )
     ended = _ended(store, found) or {}
     recipe = Recipe.parse(record.get("recipe"), where=f"the recipe of run {found}")
-    return PastRun(
-        found, flow, recipe, _specs(store, found, ended), _version(store, found, recipe, ended)
-    )
+    first, version = _version(store, found, recipe, ended)
+    newest = _newest(store, recipe, first, version) if first else None
+    return PastRun(found, flow, recipe, _specs(store, found, ended), version, newest)
 
 
 def _by_id(store: Store, start: str) -> str:
@@ -115,15 +119,49 @@ def _specs(store: Store, run: str, ended: Mapping[str, Any]) -> dict[str, tuple[
     return {stage: tuple(sorted(by_stage[stage])) for stage in records.STAGES if by_stage[stage]}
 
 
-def _version(store: Store, run: str, recipe: Recipe, ended: Mapping[str, Any]) -> Manifest | None:
+def _version(
+    store: Store, run: str, recipe: Recipe, ended: Mapping[str, Any]
+) -> tuple[int, Manifest | None]:
+    """Number of the version that a run ended in, 0 for none, and the version, if it is there."""
     known = ended.get("dataset")
     if isinstance(known, dict) and known.get("version"):
-        return store.dataset(str(known["name"]), int(known["version"]))
+        return int(known["version"]), _there(store, str(known["name"]), int(known["version"]))
     if "dataset" in ended or not ended:
-        return None
+        return 0, None
     # Runs of before their end named it: the version that names the run.
-    for number in reversed(dict(store.datasets()).get(recipe.name, [])):
-        manifest = store.dataset(recipe.name, number)
+    for number, manifest in _versions(store, recipe.name):
         if manifest.run_id == run:
+            return number, manifest
+    return 0, None
+
+
+def _newest(store: Store, recipe: Recipe, first: int, version: Manifest | None) -> Manifest | None:
+    alike = {recipe.fingerprint(), version.recipe_fingerprint if version else ""}
+    return newer_version(store, recipe.name, first, alike) or version
+
+
+def newer_version(
+    store: Store, name: str, than: int, fingerprints: Collection[str]
+) -> Manifest | None:
+    """The newest version of a data set that one of these recipes made, if it is newer."""
+    for number, manifest in _versions(store, name):
+        if number <= than:
+            break
+        if manifest.recipe_fingerprint in fingerprints:
             return manifest
     return None
+
+
+def _versions(store: Store, name: str) -> Iterator[tuple[int, Manifest]]:
+    """Versions of a data set, the newest first."""
+    for number in reversed(dict(store.datasets()).get(name, [])):
+        if manifest := _there(store, name, number):
+            yield number, manifest
+
+
+def _there(store: Store, name: str, number: int) -> Manifest | None:
+    """A version; None if it was dropped."""
+    try:
+        return store.dataset(name, number)
+    except StoreMissing:
+        return None

@@ -162,15 +162,15 @@ def _translated(
     store: Store, run: PastRun, starts: Sequence[str], tables: Tables
 ) -> dict[str, list[str]]:
     """Given id -> ids of rows: an item of the data set is known by the edit or source it shows."""
-    found = {start: [start.strip().lower()] for start in starts}
-    if run.version is None:
-        return found
     from varifactory.loading import items_table
 
-    items = items_table(store, run.version).select(["key", "edit_key", "source_key"])
-    for ids in found.values():
-        for row in items.filter(pc.starts_with(items["key"], ids[0])).to_pylist():
-            ids.append(row["edit_key"] or row["source_key"])
+    found = {start: [start.strip().lower()] for start in starts}
+    versions = {each.version: each for each in (run.version, run.newest) if each}
+    for version in versions.values():
+        items = items_table(store, version).select(["key", "edit_key", "source_key"])
+        for ids in found.values():
+            for row in items.filter(pc.starts_with(items["key"], ids[0])).to_pylist():
+                ids.append(row["edit_key"] or row["source_key"])
     return found
 
 

@@ -8,6 +8,7 @@ those of the version.
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,15 +16,16 @@ import pyarrow.compute as pc
 from flows.costs import note_paid
 from flows.dataset import Dataset, class_prompts, make_dataset, object_masks, source_images
 from flows.editing import Judged, judged_edits
-from flows.publishing import publish_changes
+from flows.publishing import Overtaken, item_table, publish_changes
 from flows.rerunning.run import Rerun, Strayed
-from varifactory import items
+from varifactory import decisions, items
+from varifactory.changes import changes
 from varifactory.keys import spec_of
 from varifactory.loading import items_table
 from varifactory.models import registry
 from varifactory.recipe import Recipe
 from varifactory.stages import Row
-from varifactory.store import Manifest, StoreError
+from varifactory.store import Manifest, Store, StoreError
 
 FEW = 2000
 """Items up to which going through the whole recipe takes seconds and draws the pages as well."""
@@ -53,7 +55,7 @@ def refreshed(run: Rerun, *, trains: bool) -> Refreshed:
     if not why:
         try:
             return Refreshed(_shortly(run), None, "")
-        except Strayed as error:
+        except (Strayed, Overtaken) as error:
             why = str(error)
             run.start_over()
     made = make_dataset(run, trains=trains)
@@ -64,7 +66,7 @@ def _reason(run: Rerun) -> str:
     """Why the short way cannot be taken, as far as is known ahead."""
     before, recipe = run.before, run.recipe
     if before is None:
-        return "the run ended before it published a version"
+        return "no version is there to start from: the run published none, or it was dropped"
     if not run.again.rows or set(run.again.rows) - set(ALONE):
         others = ", ".join(sorted(set(run.again.rows) - set(ALONE)))
         return f"on rows of {others or 'no stage'} more than single images may hang"
@@ -103,6 +105,7 @@ def _shortly(run: Rerun) -> Manifest:
     past = run.rehearsal()
     mine = held.filter(pc.is_in(held["source_key"], value_set=_texts(affected)))
     earlier = judged_edits(past, some, found, written, affected)
+    _undecided(past)
     _same(_assembled(run, some, found, earlier, affected), mine, "its edits")
     judged = judged_edits(run, some, found, written, affected)
     note_paid(run)
@@ -134,6 +137,24 @@ def _same(rows: Sequence[Row], held: pa.Table, what: str) -> None:
         raise Strayed(f"{what} are others than the version's: {len(now ^ then)} rows differ")
 
 
+def _undecided(past: Rerun) -> None:
+    """No person spoke of an edit of this recipe since the version: the whole takes it up."""
+    assert past.before is not None
+    words = decisions.since(past.store, _began(past.store, past.before))
+    edits = (name.partition("/")[2] for name in past.specs if name.startswith("edits/"))
+    for spec in edits if words else ():
+        if count := len(past.store.rows("edits", spec, ["key"], keys=words)):
+            raise Strayed(f"people decided of {count} edits since version {past.before.version}")
+
+
+def _began(store: Store, version: Manifest) -> datetime:
+    """When the run began that made a version: what was said before then it knew."""
+    try:
+        return datetime.fromisoformat(str(store.read_run(version.run_id)["began_at"]))
+    except (StoreError, KeyError, ValueError):
+        return datetime.min.replace(tzinfo=UTC)  # unknown: every word may be newer
+
+
 def _assembled(
     run: Rerun, some: Sequence[Row], found: Sequence[Row], judged: Judged, affected: Collection[str]
 ) -> list[Row]:
@@ -149,8 +170,7 @@ def _exchange(
 ) -> Manifest:  # fmt: skip
     """Publish the version with what is another now, and count its stages."""
     assert run.before is not None
-    told = {row["key"]: row["reason"] for row in mine.select(["key", "reason"]).to_pylist()}
-    fresh = [row for row in rows if told.get(row["key"]) != (row["reason"] or "")]
+    fresh = others(mine, rows)
     standing = {row["key"] for row in rows} - {row["key"] for row in fresh}
     gone = mine.filter(pc.invert(pc.is_in(mine["key"], value_set=_texts(standing))))
     ended = Counter(held["status"].to_pylist())
@@ -164,6 +184,17 @@ def _exchange(
         if +whole:
             counts[stage] = dict(+whole)
     return publish_changes(run, run.before, held, gone, fresh, counts)
+
+
+def others(held: pa.Table, rows: Sequence[Row]) -> list[Row]:
+    """The items of which anything but provenance is not as a version has it.
+
+    An item's key tells its edit and its verdict, not its pixels: a card need not draw an edit
+    twice alike.
+    """
+    found = changes(held, item_table(rows))
+    keys = {row["key"] for row in (*found.added, *found.altered)}
+    return [row for row in rows if row["key"] in keys]
 
 
 def _texts(values: Collection[str]) -> pa.Array:

@@ -15,7 +15,6 @@ from varifactory.selection import Selected
 from varifactory.shards import Plan
 from varifactory.stages import Row
 from varifactory.standing import HIDDEN, standing
-from varifactory.store import Manifest
 
 NOTHING = Selected({}, {}, force=False)
 
@@ -29,8 +28,6 @@ class Rerun(FactoryRun):
     """One run of the flow ``rerun``."""
 
     again: Selected = NOTHING
-    before: Manifest | None = None
-    """The version that it starts from."""
     reason: str = ""
     """Why good rows are made again."""
     held: pa.Table | None = None
@@ -46,7 +43,9 @@ class Rerun(FactoryRun):
 
     def rehearsal(self) -> "Rehearsal":
         """The same run, which makes nothing."""
-        return Rehearsal(self.flow, self.recipe, self.store, self.id, read=self.read)
+        return Rehearsal(
+            self.flow, self.recipe, self.store, self.id, before=self.before, read=self.read
+        )
 
     def hide(self, stage: str, spec: str, keys: Sequence[str], reason: str) -> None:
         """Nothing: a rerun makes again what was selected, whatever the recipe says."""

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from flows.rerunning.refreshing import others
 from flows.run import StageFailed
 from tests.flows.conftest import Generate, Make
+from varifactory import decisions
 from varifactory.errors import FactoryError
-from varifactory.loading import items_of
+from varifactory.loading import items_of, items_table
 from varifactory.selection import NothingSelected
 from varifactory.stages import Row
 from varifactory.store import Store
@@ -137,6 +139,105 @@ def test_all_failures_one_after_the_other_end_as_an_undisturbed_run(
     assert store.dataset("tiny", version).counts == Store(str(tmp_path / "calm")).dataset(
         "tiny").counts  # fmt: skip
     assert store.verify().whole
+
+
+def test_a_second_link_of_the_same_run_keeps_what_the_first_mended(
+    copy: Path, tmp_path: Path, hurt: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All links of a page name the run that failed; each goes on from what the last one left."""
+    other = Path(shutil.copytree(copy, tmp_path / "other"))
+    run, version = hurt[1]["run"], hurt[1]["dataset"]["version"]
+    bad = [row["edit_key"] for row in failed(copy, version)]
+    hashes = []
+    for store, few in ((copy, 2000), (other, 0)):
+        monkeypatch.setattr("flows.rerunning.refreshing.FEW", few)
+        for number, key in enumerate((bad[0], bad[-1])):
+            said = rerun(store, run=run, keys=(key,))
+            assert bool(said["rerun"]["whole_recipe"]) is (few > 0)
+            assert said["rerun"]["from"]["version"] == version + number
+            assert said["rerun"]["others_changed"] == 0
+        last = said["dataset"]["version"]
+        assert [row["edit_key"] for row in failed(store, last)] == bad[1:-1]
+        hashes.append((last, said["dataset_hash"]))
+    assert hashes[0] == hashes[1]
+
+
+def test_a_version_that_came_in_between_is_not_written_over(
+    copy: Path, hurt: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two links pressed at once: who is later goes through the whole, and loses nothing."""
+    from flows.rerunning import refreshing
+
+    monkeypatch.setattr(refreshing, "FEW", 0)
+    bad = [row["edit_key"] for row in failed(copy, hurt[1]["dataset"]["version"])]
+    plain = refreshing.publish_changes
+
+    def late(*args: Any) -> Any:
+        monkeypatch.setattr(refreshing, "publish_changes", plain)
+        rerun(copy, run=hurt[1]["run"], keys=(bad[-1],))
+        return plain(*args)
+
+    monkeypatch.setattr(refreshing, "publish_changes", late)
+    said = rerun(copy, run=hurt[1]["run"], keys=(bad[0],))
+    assert "was published meanwhile" in said["rerun"]["whole_recipe"]
+    assert [row["edit_key"] for row in failed(copy, said["dataset"]["version"])] == bad[1:-1]
+
+
+def test_an_older_run_made_again_does_not_hide_the_newest_recipe_silently(
+    copy: Path, tiny: Make, generate: Generate, hurt: tuple[Path, dict[str, Any]], way: str
+) -> None:
+    run, old = hurt[1]["run"], hurt[1]["dataset"]["version"]
+    newest = generate(tiny(), copy)["dataset"]["version"]
+    assert newest > old
+    good = next(r["edit_key"] for r in held(copy, old).values() if r["status"] == "ok"
+                and r["kind"] == "edit")  # fmt: skip
+    same = rerun(copy, run=run, keys=(good,), force=True, stage="edits")
+    assert same["dataset"]["version"] == old
+    assert dict(Store(str(copy)).datasets())["tiny"][-1] == newest
+    assert any("it stays the newest" in line for line in same["lines"])
+    mended = rerun(copy, run=run, keys=(failed(copy, old)[0]["edit_key"],))
+    assert mended["dataset"]["version"] == newest + 1
+    told = f"version {newest} of data set tiny"
+    assert any(told in line and "ANOTHER RECIPE" in line for line in mended["lines"])
+    assert any(told in line for line in mended["notices"])
+
+
+def test_what_people_decided_since_is_in_the_version_whatever_its_size(
+    copy: Path, hurt: tuple[Path, dict[str, Any]], way: str
+) -> None:
+    version = hurt[1]["dataset"]["version"]
+    bad = failed(copy, version)
+    edit = next(
+        row
+        for row in held(copy, version).values()
+        if row["status"] == "ok"
+        and row["kind"] == "edit"
+        and row["source_key"] != bad[0]["source_key"]
+    )
+
+    store = Store(str(copy))
+    decisions.record(store, [edit], decisions.Word(False, "ada", "blurred"))
+    said = rerun(copy, keys=(bad[0]["edit_key"],))
+    assert said["rerun"]["whole_recipe"].startswith("people decided of 1 edits") is (way == "short")
+    items = items_of(store, "tiny", said["dataset"]["version"])
+    (row,) = [row for row in items if row["edit_key"] == edit["edit_key"]]
+    assert (row["status"], row["reason"]) == ("rejected", "rejected by ada: blurred")
+    # Known to the version from now on: the next rerun need not go through the whole.
+    said = rerun(copy, keys=(bad[-1]["edit_key"],))
+    assert bool(said["rerun"]["whole_recipe"]) is (way == "whole")
+
+
+def test_other_pixels_under_the_same_key_are_another_row(
+    copy: Path, hurt: tuple[Path, dict[str, Any]]
+) -> None:
+    """An edit drawn anew on a card, without a judge whose verdict would name its pixels."""
+    store = Store(str(copy))
+    table = items_table(store, store.dataset("tiny"))
+    rows = [{k: v for k, v in row.items() if k not in PROVENANCE} for row in table.to_pylist()]
+    assert others(table, rows) == []
+    for column in ("pixel_sha256", "image_blob", "mask_blob", "status", "label", "split"):
+        drawn = [dict(rows[0], **{column: "b" * 64}), *rows[1:]]
+        assert others(table, drawn) == drawn[:1], column
 
 
 def test_an_error_class_a_condition_and_a_shard_select(
