@@ -15,6 +15,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.runtime import flow_run
 
 from flows.parameters import anywhere
+from varifactory.markdown import fence, plain, row
 
 if TYPE_CHECKING:
     from flows.run import FactoryRun
@@ -59,9 +60,9 @@ def causes(run: "FactoryRun") -> list[Cause]:
     """What failed, by stage and class of error, the most frequent first."""
     groups: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
     for stage, rows in run.failed.items():
-        for row in rows:
-            error = row.get("error_type") or "unknown"
-            groups[stage, error].append((row["key"], row.get("reason") or ""))
+        for bad in rows:
+            error = bad.get("error_type") or "unknown"
+            groups[stage, error].append((bad["key"], bad.get("reason") or ""))
     for shard, trouble in run.crashed:
         groups[shard.stage, type(trouble).__name__].append(("", str(trouble)))
     found = [
@@ -82,7 +83,7 @@ def page(run: str, store: str, found: Sequence[Cause], form: str) -> str:
         form: address of the run form of the deployment ``rerun``; empty where there is none.
     """
     lines = ["| stage | error | failed |", "|---|---|---|"]
-    lines += [f"| {one.stage} | {one.error} | {one.count} |" for one in found]
+    lines += [row([one.stage, one.error, one.count]) for one in found]
     for cause in found[:MOST_CAUSES]:
         lines += ["", *_told(run, store, cause, form)]
     if len(found) > MOST_CAUSES:
@@ -93,15 +94,19 @@ def page(run: str, store: str, found: Sequence[Cause], form: str) -> str:
 def _told(run: str, store: str, cause: Cause, form: str) -> list[str]:
     asked = parameters(run, store, cause)
     times = f"{cause.count} times" if cause.count > 1 else "once"
-    lines = [f"### {cause.stage}: {cause.error}, {times}", ""]
-    lines += [f"- {_plain(text, store)}" for text in cause.texts]
+    lines = [f"### {plain(f'{cause.stage}: {cause.error}')}, {times}", ""]
+    lines += [f"- {_code(text, store)}" for text in cause.texts]
     if form:
         lines += ["", f"**[Run these again]({link(form, asked)})**"]
         if cause.count > 1 and cause.first:
             one = {"run": run, "stage": cause.stage, "keys": [cause.first], "store": store}
             lines[-1] += f", or [the first alone]({link(form, one)})"
-    lines += ["", "```sh", command(asked), "```", "", "```json", json.dumps(asked), "```"]
+    lines += [*_block("sh", command(asked)), *_block("json", json.dumps(asked))]
     return lines
+
+
+def _block(language: str, text: str) -> list[str]:
+    return ["", f"{fence(text)}{language}", text, fence(text)]
 
 
 def parameters(run: str, store: str, cause: Cause) -> dict[str, Any]:
@@ -146,7 +151,7 @@ def _form(device: str) -> str:
     return ""
 
 
-def _plain(text: str, store: str) -> str:
+def _code(text: str, store: str) -> str:
     """A text as one line of markdown that shows it as it is, names of the store's files cut short.
 
     A whole name runs over the border of the UI's column.

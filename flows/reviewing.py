@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Sequence
 from functools import partial
 from itertools import count
-from typing import Any
 from uuid import UUID
 
 from prefect.artifacts import create_markdown_artifact
@@ -22,6 +21,7 @@ from prefect.runtime import deployment, flow_run
 from pydantic import Field
 
 from flows.dataset import Dataset
+from varifactory import markdown
 from varifactory.contact_sheet import KEY, MOST, contact_sheet
 from varifactory.decisions import SHORTEST_KEY, Word, named, record, spoken_of
 from varifactory.errors import FactoryError
@@ -81,7 +81,7 @@ def reviewed(recipe: Recipe, url: str, made: Dataset, gallery: str) -> bool:
         try:
             _keep(store, edits, review)
         except FactoryError as error:
-            trouble = f"**Not understood:** {error}\n\n"
+            trouble = f"**Not understood:** {markdown.plain(error)}\n\n"
             log.warning("review: %s: asked again", error)
             continue
         log.info("review: %s says %s", review.who, "go on" if review.go_on else "stop here")
@@ -142,8 +142,8 @@ def _show(store: Store, edits: Sequence[Row], gallery: str) -> None:
 
 def _line(edit: Row) -> str:
     change = f"{edit['attribute']}, {edit['feasibility']}: {edit['value']}"
-    cells: list[Any] = [f"`{edit['edit_key'][:KEY]}`", edit["label"], change, _decision(edit)]
-    return "| " + " | ".join(str(cell).replace("|", "/") for cell in cells) + " |"
+    told = markdown.row([edit["label"], change, _decision(edit)])
+    return f"| `{edit['edit_key'][:KEY]}` {told}"
 
 
 def _decision(edit: Row) -> str:

@@ -1,7 +1,6 @@
 """The card of a data set: what it is, how it came to be, and how far it can be trusted."""
 
 import json
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,6 +17,7 @@ from varifactory.history.provenance import libraries_in_words
 from varifactory.history.rates import passed, refused
 from varifactory.history.versions import title
 from varifactory.kappa import Kappa
+from varifactory.markdown import fence, plain
 from varifactory.pages import environment
 from varifactory.quantities import duration
 from varifactory.report import said, verdict
@@ -27,7 +27,6 @@ from varifactory.yields import edits_of, judge_words, pairs, yields
 
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 """Size words that data set hubs read."""
-SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~$&])")
 
 
 def render_card(
@@ -112,18 +111,6 @@ def _checked(people: CalibrationFigures | None) -> dict[str, Any]:
         return {"people": None}
     rows, notes = checked_rows(people), checked_notes(people)
     return {"people": people, "checked": rows, "checked_notes": notes}
-
-
-def plain(text: Any) -> str:
-    """A name as Markdown shows it, whatever it holds: one line, nothing that is markup."""
-    line = " ".join(str(text).split())
-    return SPECIAL.sub(r"\\\1", line)
-
-
-def fence(text: str) -> str:
-    """Backticks enough to close around ``text``: one more than any run in it, three at least."""
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
-    return "`" * max(3, longest + 1)
 
 
 WORDING: dict[str, Any] = {

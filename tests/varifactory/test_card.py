@@ -10,7 +10,7 @@ from varifactory.calibration.figures import calibrate
 from varifactory.calibration.labels import Labels
 from varifactory.calibration.sampling import Drawn as OneDrawn
 from varifactory.calibration.sampling import Kind, Sample
-from varifactory.card import fence, plain, render_card
+from varifactory.card import render_card
 from varifactory.history.costs import Cost
 from varifactory.history.models_used import ModelNote, model_notes
 from varifactory.kappa import kappas
@@ -140,12 +140,6 @@ def test_a_study_is_told_in_its_own_words(drawn: Drawn) -> None:
     figures = study_figures(StudyTables(drawn.items, training, predictions), resamples=500)
     assert "The edits helped: real\\+mixed is" in card(drawn, study=figures)
     assert "What training on it gave" not in card(drawn)
-
-
-def test_names_are_shown_as_they_are() -> None:
-    assert plain("a|b\nc *d*") == "a\\|b c \\*d\\*"
-    assert fence("x ``` y") == "````"
-    assert fence("x") == "```"
 
 
 def test_it_tells_what_each_judge_of_a_panel_said() -> None:
