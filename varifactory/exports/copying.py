@@ -37,7 +37,7 @@ def export_copy(
         BlobError: an image is lost or corrupt; nothing is called finished then.
     """
     wanted = request.digest_of(data)
-    place = _place(data, request, wanted, out)
+    place = _place(data, request, _files(wanted, shard_bytes), out)
     found = place.manifest()
     if found is None:
         job = Job(data, splits_of(data, request), request.images, place, shard_bytes)
@@ -67,13 +67,20 @@ def _written(job: Job, about: Mapping[str, Any]) -> dict[str, Any]:
         place.release()
 
 
-def _place(data: Dataset, request: Request, wanted: str, out: Path | None) -> Place:
+def _files(wanted: str, shard_bytes: int) -> str:
+    """Names all that decides which files an export has, and their bytes.
+
+    What a killed try of other libraries or another shard size left is not mixed with ours.
+    """
+    return digest([wanted, _libraries(), shard_bytes])
+
+
+def _place(data: Dataset, request: Request, files: str, out: Path | None) -> Place:
     manifest = data.manifest
     if out is None:
-        folder = f"{request.form}-{wanted[:8]}"
+        folder = f"{request.form}-{files[:8]}"
         return StorePlace(data.store, manifest.name, manifest.version, folder)
-    # Files of other versions of the libraries are not mixed with ours.
-    return FolderPlace(out, digest([wanted, _libraries()]))
+    return FolderPlace(out, files)
 
 
 def _about(data: Dataset, request: Request, job: Job) -> Mapping[str, Any]:

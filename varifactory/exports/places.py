@@ -96,12 +96,12 @@ class Place(ABC):
 
 
 class FolderPlace(Place):
-    """A folder of this machine; ``request`` names what is asked for."""
+    """A folder of this machine; ``files`` names what decides the files and their bytes."""
 
-    def __init__(self, folder: Path, request: str) -> None:
+    def __init__(self, folder: Path, files: str) -> None:
         super().__init__()
         self.folder = Path(os.path.abspath(folder))
-        self.partial = self.folder.parent / f".{self.folder.name}.{request[:16]}.partial"
+        self.partial = self.folder.parent / f".{self.folder.name}.{files[:16]}.partial"
         self._held: int | None = None
 
     def manifest(self) -> dict[str, Any] | None:
@@ -183,7 +183,7 @@ class FolderPlace(Place):
 
 
 class StorePlace(Place):
-    """The store's own ``exports/<name>/<version>/<form>-<request>/``."""
+    """The store's own ``exports/<name>/<version>/<form>-<files>/``."""
 
     def __init__(self, store: Store, name: str, version: int, folder: str) -> None:
         super().__init__()

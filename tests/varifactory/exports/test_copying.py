@@ -24,6 +24,7 @@ from varifactory.datasets import Dataset
 from varifactory.errors import FactoryError
 from varifactory.exports.copying import export_copy
 from varifactory.exports.encoding import encode
+from varifactory.exports.job import SHARD_BYTES
 from varifactory.exports.request import FORMS, Request
 from varifactory.images import encode_png
 from varifactory.store import BlobError, Store
@@ -184,11 +185,44 @@ def test_a_killed_export_is_never_taken_for_whole(
     assert tree(tmp_path / "out") == tree(tmp_path / "undisturbed")
 
 
+@pytest.mark.parametrize("into", ["folder", "store"])
+@pytest.mark.parametrize("other", ["shards", "libraries"])
+def test_what_another_try_left_is_not_mixed_with_ours(
+    drawn: Drawn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, into: str, other: str
+) -> None:
+    """A try of smaller shards or of another Pillow stops half-way: no row is read twice."""
+    monkeypatch.setattr("varifactory.exports.job.ROW_GROUP", 5)
+    monkeypatch.setattr("varifactory.exports.hf.ROW_GROUP", 5)
+    url, out = str(tmp_path / "store"), tmp_path / "out" if into == "folder" else None
+    broken = published(url, drawn)
+    trains = [row for row in drawn.rows if row["status"] == "ok" and row["split"] == "train"]
+    row = next(row for row in drawn.rows if row["split"] == "test" and row["status"] == "ok")
+    blob = Path(url) / "blobs/sha256" / row["image_blob"][:2] / row["image_blob"]
+    whole = blob.read_bytes()
+    blob.unlink()
+    with monkeypatch.context() as patch:
+        if other == "libraries":
+            patch.setattr("PIL.__version__", "1.1.7")
+        with pytest.raises(BlobError):
+            export_copy(broken, Request("hf"), out, shard_bytes=60_000)
+    left = list(tmp_path.rglob("data/train-*.parquet"))
+    assert len(left) > 1
+    blob.write_bytes(whole)
+    said = export_copy(broken, Request("hf"), out, 60_000 if other == "libraries" else SHARD_BYTES)
+    found = [key for file in Path(said["path"]).glob("data/train-*.parquet")
+             for key in pq.read_table(file)["key"].to_pylist()]  # fmt: skip
+    assert sorted(found) == sorted(row["key"] for row in trains)
+    assert {file.stat().st_ino for file in Path(said["path"]).rglob("*.parquet")}.isdisjoint(
+        file.stat().st_ino for file in left if file.exists()
+    )
+
+
 def test_two_do_not_write_the_same_export_at_once(data: Dataset, tmp_path: Path) -> None:
-    from varifactory.exports.copying import _place
+    from varifactory.exports.copying import _files, _place
 
     request = Request("coco")
-    first = _place(data, request, request.digest_of(data), tmp_path / "out")
+    named = _files(request.digest_of(data), SHARD_BYTES)
+    first = _place(data, request, named, tmp_path / "out")
     first.begin()
     with pytest.raises(FactoryError, match="another process is writing"):
         export_copy(data, request, tmp_path / "out")
