@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 import time
@@ -107,10 +108,22 @@ def test_status_tells_data_sets_runs_and_counts(place: Store, drawn: Drawn) -> N
     accepted = sum(row["status"] == "ok" for row in drawn.rows)
     assert found["stages"]["items"]["statuses"]["ok"] == accepted
     assert found["datasets"]["toys"]["1"]["hash"] == dataset_hash(drawn.items)
-    assert found["latest_runs"] == [{"run": "run-1", "recipe": "toys", "actor": "ada"}]
+    run = {"run": "run-1", "recipe": "toys", "actor": "ada", "estimate": ""}
+    assert found["latest_runs"] == [run]
     words = ask("status", "--store", place.url)
     assert "toys@1" in words.stdout
     assert f"ok {accepted}" in words.stdout
+
+
+def test_status_tells_the_latest_runs_whatever_they_are_called(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    called = [f"{number:x}-run" for number in (9, 3, 15, 1, 12, 0, 7, 10, 2, 14, 5, 8)]
+    for age, name in enumerate(called):
+        store.write_run(name, {})
+        os.utime(tmp_path / f"runs/{name}.json", (1e9 - age, 1e9 - age))
+    found = json.loads(ask("status", "--store", store.url, "--json").stdout)
+    assert found["runs"] == 12
+    assert [run["run"] for run in found["latest_runs"]] == called[:10]
 
 
 def test_status_of_an_empty_store(tmp_path: Path) -> None:

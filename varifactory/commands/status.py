@@ -17,7 +17,7 @@ def status(store: str, say: Say) -> Answer:
     place = Store(store)
     datasets = {name: _versions(place, name, numbers) for name, numbers in place.datasets()}
     stages = {stage: _counts(place, stage) for stage in place.stages()}
-    runs = place.runs()
+    runs = place.latest_runs()
     say(f"store: {store}")
     say("\ndata sets" if datasets else "\nno data set yet")
     for name, versions in datasets.items():
@@ -27,8 +27,8 @@ def status(store: str, say: Say) -> Answer:
     say("\nitems by stage" if stages else "\nno items yet")
     for stage, found in stages.items():
         say(f"  {stage:<12} {told(found['statuses'])}  ({found['specs']} specs)")
-    say(f"\nruns: {len(runs)}")
-    latest = [_run(place, run) for run in runs[-LATEST_RUNS:]]
+    say(f"\nruns: {len(runs)}" + (", the newest first" if len(runs) > 1 else ""))
+    latest = [_run(place, run) for run in runs[:LATEST_RUNS]]
     for run in latest:
         say("  " + "  ".join(str(value) for name, value in run.items() if name != "estimate"))
         if run["estimate"]:
@@ -71,12 +71,12 @@ def _estimate(place: Any, run: str) -> str:
     """What the run was expected to take, and, once it ended, what it took; empty if nothing."""
     from varifactory.store import StoreError
 
-    for name, key in (("ended.json", "outcome"), ("forecast.json", "words")):
-        try:
-            found = json.loads(place.get_run_object(run, name))
-            found = found.get("estimate") if name == "ended.json" else found
-            if isinstance(found, dict) and isinstance(found.get(key), str):
-                return f"expected: {found[key]}" if key == "words" else str(found[key])
-        except (StoreError, ValueError, AttributeError):
-            continue  # it runs still, was killed, or is older
-    return ""
+    try:
+        told = (place.ended(run) or {}).get("estimate")
+        if isinstance(told, dict) and isinstance(told.get("outcome"), str):
+            return str(told["outcome"])
+        told = json.loads(place.get_run_object(run, "forecast.json"))
+    except (StoreError, ValueError):
+        return ""  # nothing was expected of it, or what it left is damaged
+    words = told.get("words") if isinstance(told, dict) else None
+    return f"expected: {words}" if isinstance(words, str) else ""
