@@ -30,12 +30,12 @@ from varifactory.errors import FactoryError
 from varifactory.items import Outcome
 from varifactory.keys import spec_of
 from varifactory.models.provider.estimate import Estimate
-from varifactory.past_runs import ENDED
 from varifactory.recipe import Recipe
 from varifactory.savings import Savings
 from varifactory.shards import Plan, ShardRef, plan_shards, stopping
 from varifactory.stages import Row
 from varifactory.store import Manifest, Store, StoreError, VersionTaken
+from varifactory.store.versions import ENDED
 
 REMEMBERED = 64 * 2**20
 """Bytes of a stage's rows that a run keeps at hand between two looks at it."""
@@ -201,7 +201,7 @@ class FactoryRun:
         began = time.perf_counter()
         spec = spec_of(stage, fields)
         self.specs[f"{stage}/{spec}"] = dict(fields)
-        self.store.use_spec(self.id, stage, spec)
+        self.store.use_spec(self.id, stage, spec, fields)
         asked = size or self.recipe.run.shard_size
         size = shard_size(len(rows), asked, self.recipe.run.workers, self.task_runs)
         plan = plan_shards(

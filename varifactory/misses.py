@@ -12,7 +12,7 @@ from typing import Any
 
 from varifactory import records
 from varifactory.stages import Row
-from varifactory.store import Store, StoreError, StoreMissing
+from varifactory.store import Store, StoreError
 
 PLACES: dict[str, tuple[str, ...]] = {
     "sources": ("uri",),
@@ -103,19 +103,17 @@ class Past:
             record = self._store.read_run(run)
         except StoreError:
             return Earlier(run)
+        try:
+            specs = self._store.specs_of(run)
+        except StoreError:
+            specs = {}  # how it ended is damaged
         return Earlier(
             run,
             str(record.get("actor") or "somebody"),
             str(record.get("began_at") or "")[:10],
             _mapping(record.get("recipe")),
-            _mapping(self._ended(run).get("specs")),
+            {name: fields for name, fields in specs.items() if fields},
         )
-
-    def _ended(self, run: str) -> Mapping[str, Any]:
-        try:
-            return _mapping(json.loads(self._store.get_run_object(run, "ended.json")))
-        except (StoreMissing, ValueError):
-            return {}  # it runs still, or was killed
 
     def like(
         self, stage: str, fields: Mapping[str, Any], there: Iterable[str], recipe: str

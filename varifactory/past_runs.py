@@ -1,6 +1,5 @@
 """What a finished run left in the store: its recipe, the specs it used, the version it ended in."""
 
-import json
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,13 +8,13 @@ from typing import Any
 from varifactory import records
 from varifactory.errors import FactoryError
 from varifactory.recipe import Recipe
-from varifactory.store import Manifest, Store, StoreError, StoreMissing
+from varifactory.store import Manifest, Store, StoreMissing
 
-ENDED = "ended.json"
-"""Run object: how a run ended; a run that was killed has none."""
 FLOWS = ("generate", "train", "study")
 """Flows whose runs can be taken up again."""
 SHORTEST_ID = 8
+MOST_TOLD = 12
+"""Runs whose records are read where the beginning of an id names several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +54,38 @@ def find_run(store: Store, run: str = "", dataset: str = "") -> PastRun:
             f"run {found} is one of {flow or 'an unknown flow'!r}: rerun takes up runs of "
             f"{', '.join(FLOWS)}"
         )
-    ended = _ended(store, found) or {}
+    ended = store.ended(found) or {}
     recipe = Recipe.parse(record.get("recipe"), where=f"the recipe of run {found}")
     first, version = _version(store, found, recipe, ended)
     newest = _newest(store, recipe, first, version) if first else None
-    return PastRun(found, flow, recipe, _specs(store, found, ended), version, newest)
+    return PastRun(found, flow, recipe, _specs(store, found), version, newest)
 
 
 def _by_id(store: Store, start: str) -> str:
+    """The run of this id; of runs whose ids begin so the last attempt, if all are one flow run's.
+
+    A flow run that was retried or resumed is several runs here (ID, ID-2), and so is its preview,
+    which is never meant.
+    """
     runs = store.runs()
-    found = [run for run in runs if run == start] or [run for run in runs if run.startswith(start)]
-    if len(found) != 1 or len(start) < SHORTEST_ID:
+    if start in runs:
+        return start
+    found = [run for run in runs if run.startswith(start)] if len(start) >= SHORTEST_ID else []
+    told = {run: store.read_run(run) for run in found[:MOST_TOLD]}
+    meant = {run: record for run, record in told.items() if _flow(record) in FLOWS} or told
+    if len(found) > MOST_TOLD or len({_attempt_of(run, meant[run]) for run in meant}) != 1:
+        each = "; ".join(f"{run} ({_flow(told[run])}, {told[run].get('began_at')})" for run in told)
         raise FactoryError(
-            f"run {start!r} names {len(found)} of {len(runs)} runs in {store}: give a run's id, at "
-            f"least its first {SHORTEST_ID} digits (`varifactory status` lists them)"
+            f"run {start!r} names {len(found)} of {len(runs)} runs in {store}"
+            f"{f', such as {each}' if each else ''}: give a run's id, at least its first "
+            f"{SHORTEST_ID} digits (`varifactory status` lists them)"
         )
-    return found[0]
+    return max(meant, key=lambda run: (str(meant[run].get("began_at") or ""), len(run), run))
+
+
+def _attempt_of(run: str, record: Mapping[str, Any]) -> str:
+    """The flow run that a run was an attempt of; the run itself where no server counted it."""
+    return str(record.get("flow_run") or run)
 
 
 def _latest(store: Store, dataset: str) -> str:
@@ -81,7 +96,7 @@ def _latest(store: Store, dataset: str) -> str:
         name = str((record.get("recipe") or {}).get("name", ""))
         if dataset not in ("", name) or _flow(record) not in FLOWS:
             continue
-        if _ended(store, run) is not None:
+        if store.ended(run) is not None:
             return run
         under_way = under_way or run
     if not under_way:
@@ -96,22 +111,12 @@ def _flow(record: Mapping[str, Any]) -> str:
     return str(again.get("flow", "") if isinstance(again, dict) else record.get("flow", ""))
 
 
-def _ended(store: Store, run: str) -> dict[str, Any] | None:
-    try:
-        found = json.loads(store.get_run_object(run, ENDED))
-    except StoreMissing:
-        return None
-    except ValueError as error:
-        raise StoreError(f"{ENDED} of run {run} is no JSON: {error}") from None
-    return found if isinstance(found, dict) else None
-
-
-def _specs(store: Store, run: str, ended: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+def _specs(store: Store, run: str) -> dict[str, tuple[str, ...]]:
     by_stage: dict[str, set[str]] = defaultdict(set)
-    for name in ended.get("specs") or {}:
-        stage, _, spec = str(name).partition("/")
+    for name in store.specs_of(run):
+        stage, _, spec = name.partition("/")
         by_stage[stage].add(spec)
-    if not ended:  # killed: its plans name the beginning of each spec
+    if not by_stage:  # killed before there were notes: its plans name the beginning of each spec
         for name in store.run_objects(run):
             if name.startswith("plan-"):
                 _, stage, start, *_ = name.split("-")

@@ -141,6 +141,11 @@ def _stages(run: PastRun, asked: Asked) -> list[str]:
         raise FactoryError(
             f"stage {asked.stage!r}: run {run.id} has rows of {', '.join(there) or 'no stage'}"
         )
+    if asked.shard is not None and not asked.stage:
+        raise FactoryError(
+            f"shard {asked.shard} needs a stage, for each numbers shards of its own: give one of "
+            f"{', '.join(there)}"
+        )
     if asked.where and not asked.stage:
         raise FactoryError(
             f"where {asked.where!r} needs a stage, for each has columns of its own: give one of "

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from varifactory.history.ledger import Ledger
 from varifactory.misses import Comparison, Past, changes, shown
 from varifactory.stages import Row
 from varifactory.store import Store
@@ -84,3 +85,14 @@ def test_values_are_shown_short() -> None:
     assert shown(HASH) == "01234567"
     assert shown(None) == "unset"
     assert len(shown("word " * 40)) == 40
+
+
+def test_a_run_that_was_killed_tells_its_specs_by_its_notes(tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "killed"))
+    store.prepare()
+    store.write_run("killed", {"actor": "ada"})
+    store.use_spec("killed", "edits", "a" * 64, {"guidance": 7.5})
+    assert Past(store).run("killed").specs == {f"edits/{'a' * 64}": {"guidance": 7.5}}
+    assert Ledger(store).spec_fields("edits", "a" * 64) == {"guidance": 7.5}
+    store.put_run_object("killed", "ended.json", b"{torn")
+    assert (Past(store).run("killed").actor, Past(store).run("killed").specs) == ("ada", {})

@@ -1,6 +1,7 @@
 """Which rows of a run are made again, of tables in every state a row can be in."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from varifactory.selection import Asked, NothingSelected, Selected, select
 from varifactory.shards import plan_shards
 from varifactory.stages import Made, Row
 from varifactory.standing import standing
-from varifactory.store import Store
+from varifactory.store import Manifest, Store
 
 RECIPE = Recipe.parse({"name": "set", "sources": {"kind": "world"}})
 RUN = "11111111-aaaa"
@@ -118,6 +119,7 @@ def test_force_selects_good_rows(store: Store, run: PastRun) -> None:
     [
         ({"stage": "masks"}, "has rows of edits, verdicts"),
         ({"where": "seed > 1"}, "needs a stage"),
+        ({"shard": 0}, "shard 0 needs a stage, .* give one of edits, verdicts"),
         ({"keys": ("0" * 64,)}, "names 0 rows"),
         ({"keys": ("abc",)}, "first 8 digits"),
         ({"stage": "edits", "shard": 7}, "planned work for shards 0, 1"),
@@ -201,6 +203,81 @@ def test_the_latest_run_that_ended_is_taken(tmp_path: Path) -> None:
         find_run(store, "dddddddd")
     with pytest.raises(FactoryError, match=r"no run of data set 'other'"):
         find_run(store, dataset="other")
+
+
+def begun(store: Store, run: str, flow: str, minute: int, flow_run: str = "") -> None:
+    told = {"flow": flow, "flow_run": flow_run, "began_at": f"2026-11-20T09:{minute:02d}:00+00:00"}
+    store.write_run(run, {**told, "recipe": RECIPE.model_dump(mode="json")})
+
+
+def test_the_beginning_of_an_id_names_the_last_attempt_of_a_flow_run(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    store.prepare()
+    one, other = "5848ec06-11", "5848ec06-22"
+    begun(store, f"{one}-preview", "preview", 1, one)
+    begun(store, one, "generate", 2, one)
+    begun(store, f"{one}-2-preview", "preview", 3, one)
+    assert find_run(store, "5848ec06").id == one
+    begun(store, f"{one}-2", "generate", 4, one)
+    begun(store, f"{one}-10", "generate", 5, one)
+    assert find_run(store, "5848ec06").id == f"{one}-10"
+    assert find_run(store, one).id == one
+    begun(store, other, "study", 6, other)
+    told = rf"names 6 of 6 runs.*such as.*{one}-2 \(generate, 2026-11-20.*{other} \(study"
+    with pytest.raises(FactoryError, match=told):
+        find_run(store, "5848ec06")
+    assert find_run(store, "5848ec06-1").id == f"{one}-10"
+    with pytest.raises(FactoryError, match=r"first 8 digits"):
+        find_run(store, "5848")
+
+
+def test_a_run_that_was_killed_is_known_by_its_notes_alone(tmp_path: Path) -> None:
+    """Not by whatever spec begins like one of its plans."""
+    store = Store(str(tmp_path))
+    store.prepare()
+    mine, twin = "e" * 12 + "1" * 52, "e" * 12 + "2" * 52
+    begun(store, RUN, "generate", 1)
+    for spec in (mine, twin):
+        keep_rows(store, "edits", spec, RUN, [Made(EDITS[1])])
+    plan_shards(store, RUN, "edits", mine, [{"key": EDITS[0]["key"]}], size=4)
+    assert find_run(store).specs == {"edits": (mine, twin)}  # of before there were notes
+    store.use_spec(RUN, "edits", mine, {"editor": "compositor"})
+    assert find_run(store).specs == {"edits": (mine,)}
+    assert store.specs_of(RUN) == {f"edits/{mine}": {"editor": "compositor"}}
+
+
+def test_a_run_is_found_though_its_version_was_dropped(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    store.prepare()
+    begun(store, RUN, "generate", 1)
+    ended = {"specs": {"edits/e1": {}}, "dataset": {"name": "set", "version": 3}}
+    store.put_run_object(RUN, "ended.json", json.dumps(ended).encode())
+    found = find_run(store)
+    assert (found.version, found.newest) == (None, None)
+    assert found.specs == {"edits": ("e1",)}
+
+
+def test_a_run_goes_on_from_the_newest_version_of_its_recipe(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    store.prepare()
+    begun(store, RUN, "generate", 1)
+    for number, recipe in enumerate((RECIPE, RECIPE, RECIPE.overlaid(["seed=5"])), 1):
+        store.publish(manifest(number, recipe))
+    for first, newest in ((1, 2), (2, 2), (3, 3)):
+        ended = {"specs": {}, "dataset": {"name": "set", "version": first}}
+        store.put_run_object(RUN, "ended.json", json.dumps(ended).encode())
+        found = find_run(store)
+        assert found.version is not None
+        assert found.newest is not None
+        assert (found.version.version, found.newest.version) == (first, newest)
+
+
+def manifest(number: int, recipe: Recipe) -> Manifest:
+    return Manifest(
+        name="set", version=number, created_at=datetime.now(UTC), actor="ada",
+        recipe=recipe.model_dump(mode="json"), recipe_fingerprint=recipe.fingerprint(),
+        dataset_hash=f"{number:064d}", counts={}, parts=(), run_id=RUN,
+    )  # fmt: skip
 
 
 def test_a_rerun_of_a_rerun_takes_up_the_first_flow(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """What the store holds about single items: their rows, specs and runs, wherever they lie."""
 
-import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,8 +15,6 @@ from varifactory.store.rows import TOMBSTONE
 
 READ_KEY = "read_key"
 """Column of the sources here: the key that a file was read under, by its place."""
-ENDED = "ended.json"
-"""Run object: how a run ended, its counts and the fields of its specs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +106,10 @@ class Ledger:
         except StoreMissing:
             return {}
         try:
-            ended = json.loads(self.store.get_run_object(run, ENDED))
-        except (StoreError, ValueError):
-            ended = {}  # it runs still, or was killed
-        return {**record, **(ended if isinstance(ended, dict) else {}), "ended": bool(ended)}
+            ended, specs = self.store.ended(run), self.store.specs_of(run)
+        except StoreError:
+            ended, specs = None, {}  # damaged: what others say of it is looked for
+        return {**record, **(ended or {}), "specs": specs, "ended": bool(ended)}
 
     @cached_property
     def runs(self) -> list[str]:

@@ -7,12 +7,11 @@ once no row that counts, needed or not, names it. So whoever has read a row has 
 use what it names.
 """
 
-import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,6 +23,7 @@ from varifactory.store.parts import BLOB_COLUMNS, Wanted
 from varifactory.store.pins import Pinned
 from varifactory.store.reading import Reading
 from varifactory.store.rows import TOMBSTONE, blob_columns, unique, visible
+from varifactory.store.versions import ENDED
 
 MADE_AGAIN = frozenset(
     {"sources", "leakage", "prompts", "masks", "adapters", "edits", "verdicts", "training",
@@ -32,10 +32,8 @@ MADE_AGAIN = frozenset(
 """Stages whose rows a run makes again. What people said is in none of them, and is never taken."""
 _SCRATCH = re.compile(r"plan-.+\.parquet|chunk-.+\.json|(album|answers|cells|pictures)\.json")
 """What a run leaves for its own tasks alone: of no use once it ended."""
-_ENDED = "ended.json"
 _PLAN = re.compile(r"plan-.+-([0-9a-f]{12})-[0-9]+-[0-9]{5}\.parquet")
 _VERSION = re.compile(r"([^/]+)/([1-9][0-9]{0,9})/.")
-_RECORD_LIMIT = 64 * 2**20
 
 
 class Unneeded(NamedTuple):
@@ -147,7 +145,7 @@ class Reaching(Reading, Pinned):
                 beside[run].append(name)
             run = run if name else run.removesuffix(".json")
             latest[run] = max(latest[run], entry.modified)
-        kept = {run for run, at in latest.items() if since.keeps(at, _ENDED in beside[run])}
+        kept = {run for run, at in latest.items() if since.keeps(at, ENDED in beside[run])}
         needed = Needed(runs=kept)
         makers: set[str] = set()
         for name, numbers in self.datasets():
@@ -168,20 +166,9 @@ class Reaching(Reading, Pinned):
         noted = {found[1] for name in beside if (found := names.USE.fullmatch(name))}
         needed.specs |= noted
         needed.prefixes |= {found[1] for name in beside if (found := _PLAN.fullmatch(name))}
-        if not noted and _ENDED in beside:  # a run of before there were notes
-            needed.specs |= {name.rpartition("/")[2] for name in self._ended(run).get("specs", {})}
-
-    def _ended(self, run: str) -> Mapping[str, Any]:
-        path = names.run_object(run, _ENDED)
-        try:
-            found = json.loads(self.backend.read(path, _RECORD_LIMIT))
-        except FileNotFoundError:
-            return {}
-        except (ValueError, RecursionError) as error:
-            raise StoreError(f"{self.backend.show(path)} is no JSON: {error}") from None
-        if not isinstance(found, dict) or not isinstance(found.get("specs", {}), dict):
-            raise StoreError(f"{self.backend.show(path)} is no record of how a run ended")
-        return found
+        if not noted and ENDED in beside:  # a run of before there were notes
+            told = (self.ended(run) or {}).get("specs") or {}
+            needed.specs |= {name.rpartition("/")[2] for name in told}
 
     def _of_spec(
         self, stage: str, spec: str, needed: Needed

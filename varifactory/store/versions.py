@@ -15,6 +15,8 @@ from varifactory.store.errors import PartDamaged, StoreError, StoreMissing, Vers
 from varifactory.store.kept import kept_here
 from varifactory.store.manifest import Manifest
 
+ENDED = "ended.json"
+"""Run object: how a run ended, its counts and the fields of its specs."""
 _OBJECT_LIMIT = 2**30
 _JSON_LIMIT = 64 * 2**20
 """Bytes; far above any manifest or run record, far below what hurts."""
@@ -64,9 +66,55 @@ class Versions(Opened):
         """Keep something small beside a run's record; a second one of that name replaces it."""
         self.backend.put_over(names.run_object(run_id, name), data)
 
-    def use_spec(self, run_id: str, stage: str, spec: str) -> None:
-        """Note that a run works with a spec, before it looks what is there: collection keeps it."""
-        self.backend.put_once(names.use(run_id, stage, spec), b"used")
+    def use_spec(
+        self, run_id: str, stage: str, spec: str, fields: Mapping[str, Any] | None = None
+    ) -> None:
+        """Note that a run works with a spec, before it looks what is there: collection keeps it.
+
+        The note holds the fields of the spec, for a run that is killed before it can tell them.
+        """
+        self.backend.put_once(names.use(run_id, stage, spec), _json(fields or {}))
+
+    def ended(self, run_id: str) -> dict[str, Any] | None:
+        """How a run ended, as it wrote it down; None of one that runs still or was killed.
+
+        Raises:
+            StoreError: it is damaged, or no such record.
+        """
+        path = names.run_object(run_id, ENDED)
+        try:
+            found = json.loads(self.backend.read(path, _JSON_LIMIT))
+        except FileNotFoundError:
+            return None
+        except (ValueError, RecursionError) as error:
+            raise StoreError(f"{self.backend.show(path)} is no JSON: {error}") from None
+        if not isinstance(found, dict) or not isinstance(found.get("specs") or {}, dict):
+            raise StoreError(f"{self.backend.show(path)} is no record of how a run ended")
+        return found
+
+    def specs_of(self, run_id: str) -> dict[str, dict[str, Any]]:
+        """``stage/spec`` -> its fields, of all specs that a run worked with.
+
+        Of a run that did not end, by the notes that it left; those of before notes held fields
+        have none.
+
+        Raises:
+            StoreError: how the run ended cannot be read.
+        """
+        if told := (self.ended(run_id) or {}).get("specs"):
+            return {str(name): dict(fields or {}) for name, fields in told.items()}
+        return {
+            name.removeprefix("uses-")[:-65] + "/" + found[1]: self._noted(run_id, name)
+            for name in self.run_objects(run_id)
+            if (found := names.USE.fullmatch(name))
+        }
+
+    def _noted(self, run_id: str, name: str) -> dict[str, Any]:
+        try:
+            found = json.loads(self.get_run_object(run_id, name))
+        except (StoreMissing, ValueError, RecursionError):
+            return {}
+        return found if isinstance(found, dict) else {}
 
     def get_run_object(self, run_id: str, name: str) -> bytes:
         """What was kept beside a run's record."""
