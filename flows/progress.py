@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from typing import cast
 from uuid import UUID
 
+import httpx
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 
 log = logging.getLogger("varifactory.progress")
@@ -75,8 +77,18 @@ class StageProgress:
 
 @contextmanager
 def only_shown() -> Iterator[None]:
-    """What people are shown ends no run: a server that is gone for a while is told and passed."""
+    """What people are shown ends no run: a server that is gone for a while is told and passed.
+
+    Anything else that is raised in it is a defect of ours, and is not hidden.
+    """
     try:
         yield
-    except Exception as trouble:
+    except (httpx.HTTPError, OSError, PrefectException, RuntimeError) as trouble:
+        if isinstance(trouble, RuntimeError) and not _says_away(trouble):
+            raise
         log.warning("Prefect's server could not be told what to show: %s", trouble)
+
+
+def _says_away(error: RuntimeError) -> bool:
+    """Prefect's client tells so of a server that it cannot reach, with the reason as its cause."""
+    return isinstance(error, PrefectException) or error.__cause__ is not None

@@ -2,11 +2,14 @@
 
 import logging
 import re
+from uuid import uuid4
 
 import pytest
+from prefect.artifacts import update_progress_artifact
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows import progress
-from flows.progress import StageProgress
+from flows.progress import StageProgress, only_shown
 
 
 @pytest.fixture
@@ -56,3 +59,17 @@ def test_a_stage_that_made_nothing_of_what_was_missing_is_silent(
 ) -> None:
     StageProgress("edits", 10, reused=4).close()
     assert caplog.messages == []
+
+
+def test_a_server_that_is_away_is_told_and_passed(
+    clock: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}), only_shown():
+        update_progress_artifact(uuid4(), progress=50)
+    assert "Prefect's server could not be told what to show" in caplog.messages[-1]
+
+
+@pytest.mark.parametrize("defect", [NameError, KeyError, TypeError, RuntimeError, RecursionError])
+def test_a_defect_of_what_is_shown_is_not_hidden(defect: type[Exception]) -> None:
+    with pytest.raises(defect), only_shown():
+        raise defect("ours")
