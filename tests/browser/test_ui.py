@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from bench.deployed import process_of
 from tests.browser.chromium import Browser, browser, chromium
-from tests.deployments.operated import Place, operated
+from tests.deployments.operated import Place, operated, wait
 from tests.flows.conftest import TINY
 from varifactory.datasets import open_dataset
 
@@ -74,6 +75,9 @@ def waiting(place: Place, store: str) -> str:
 def answered(place: Place, tab: Browser, waiting: str, store: str) -> str:
     """That run after somebody filled in its form; the key that was rejected."""
     place.until(waiting, "Suspended")
+    # Prefect's worker falls over a run that is resumed while the worker still holds its place.
+    wait(lambda: process_of(waiting) is None, "its process to end", place)
+    time.sleep(2)
     item, *_ = open_dataset(store, "tiny-preview").select(kind="edit")
     key = str(item["edit_key"])
     tab.visit(f"{ui(place)}/runs/flow-run/{waiting}")
