@@ -36,6 +36,8 @@ SMALL = (
 MORE = ("edits.per_source=2", "verdicts.judge=none")
 """More edits; the judge would miss what is damaged, too."""
 WIDE = 1280
+DRAWN = 10.0
+"""Seconds for the graph of a run, which a page says nothing of, to be drawn on a busy machine."""
 PATIENCE = 60.0
 """Seconds for a page to show what it fetches."""
 COLORS = 128
@@ -112,6 +114,7 @@ class Photographer:
     def server(self, runs: dict[str, str]) -> None:
         """What Prefect's UI shows."""
         self.see(f"/v2/runs/flow-run/{runs['good']}?tab=Artifacts", "counts", "data-set-card")
+        time.sleep(DRAWN)
         self.keep("run", 1040)
         failures = self.artifact(runs["bad"], "failures")
         self.see(f"/v2/artifacts/artifact/{failures['id']}", "Run these again")

@@ -141,11 +141,10 @@ def test_a_review_is_answered_in_the_browser(
     assert items[answered]["reason"] == "rejected by ada: smeared"
 
 
-@pytest.mark.parametrize("version", ["", "/v2"])
 def test_the_page_of_a_finished_run_shows_its_artifacts(
-    place: Place, tab: Browser, waiting: str, answered: str, version: str
+    place: Place, tab: Browser, waiting: str, answered: str
 ) -> None:
-    tab.visit(f"{ui(place)}{version}/runs/flow-run/{waiting}")
+    tab.visit(f"{ui(place)}/v2/runs/flow-run/{waiting}")
     sees(tab, "generate-tiny", "Completed")
     press(tab, "Artifacts")
     sees(tab, "data-set-card", "counts", "gallery")
