@@ -19,7 +19,12 @@ FORECAST = "forecast.json"
 
 
 def say_expected(run: FactoryRun, class_names: Sequence[str], pictures: int) -> None:
-    """Say what the run will cost if nothing of it is in the store; nothing where nobody is paid."""
+    """Say what the run will cost if nothing of it is in the store; nothing where nobody is paid.
+
+    Nor of a rerun, which makes a few rows of all that the recipe asks for.
+    """
+    if not run.foreseen:
+        return
     expected = registry.expected_costs(run.recipe, class_names, pictures)
     run.expected = expected
     if run.dry:

@@ -46,7 +46,8 @@ def make_dataset(run: FactoryRun, *, trains: bool = False, preview: int = 0) -> 
     Raises:
         ModelError: a model is not there, or not what the recipe says it is.
     """
-    run.before_work = partial(note_estimate, run, trains=trains, preview=preview)
+    if run.foreseen:
+        run.before_work = partial(note_estimate, run, trains=trains, preview=preview)
     made = made_items(run, trains=trains, preview=preview)
     note_paid(run)
     manifest = publish(run, made.chosen, made.masks, made.judged)

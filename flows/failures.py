@@ -16,6 +16,7 @@ from prefect.runtime import flow_run
 
 from flows.parameters import anywhere
 from varifactory.markdown import fence, plain, row
+from varifactory.past_runs import FLOWS
 
 if TYPE_CHECKING:
     from flows.run import FactoryRun
@@ -26,6 +27,9 @@ KEY = "failures"
 """Of the artifact, whose history the UI shows."""
 DEPLOYMENTS = {"cpu": ("rerun/rerun",), "cuda": ("rerun/rerun-gpu", "rerun/rerun")}
 """Device of a run -> deployments that make its failures again, the first that is there."""
+TAKEN_UP = (*FLOWS, "rerun")
+"""Flows whose single failures can be made again; a preview or a tuning is simply run again."""
+RUN_AGAIN = "run the same again: what was made is kept, and what failed is tried anew."
 MOST_CAUSES, MOST_TEXTS, LONGEST = 10, 3, 200
 """Causes a page, texts a cause, and characters a text."""
 NAME, SHOWN = re.compile(r"(?:blobs/sha256/[0-9a-f]{2}/)?\b([0-9a-f]{64})\b"), 12
@@ -50,7 +54,8 @@ def show_failures(run: "FactoryRun", error: BaseException | None) -> None:
     if not flow_run.id or not found or not isinstance(error, Exception | None):
         return
     try:
-        text = page(run.id, anywhere(run.store.url), found, _form(run.recipe.run.device))
+        form = _form(run.recipe.run.device) if run.flow in TAKEN_UP else ""
+        text = page(run.id, anywhere(run.store.url), found, form, run.flow)
         create_markdown_artifact(text, key=KEY, description="What failed, and how to run it again")
     except Exception as trouble:
         log.warning("the page of what failed could not be kept: %s", trouble)
@@ -73,7 +78,7 @@ def causes(run: "FactoryRun") -> list[Cause]:
     return sorted(found, key=lambda cause: (-cause.count, cause.stage, cause.error))
 
 
-def page(run: str, store: str, found: Sequence[Cause], form: str) -> str:
+def page(run: str, store: str, found: Sequence[Cause], form: str, flow: str = FLOWS[0]) -> str:
     """The artifact's text.
 
     Args:
@@ -81,21 +86,30 @@ def page(run: str, store: str, found: Sequence[Cause], form: str) -> str:
         store: its URL.
         found: what failed.
         form: address of the run form of the deployment ``rerun``; empty where there is none.
+        flow: of the run; one that no rerun takes up is to be run again.
     """
+    taken_up = flow in TAKEN_UP
     lines = ["| stage | error | failed |", "|---|---|---|"]
     lines += [row([one.stage, one.error, one.count]) for one in found]
     for cause in found[:MOST_CAUSES]:
-        lines += ["", *_told(run, store, cause, form)]
+        lines += ["", *_told(store, cause)]
+        lines += _ways(run, store, cause, form) if taken_up else []
     if len(found) > MOST_CAUSES:
         lines += ["", f"and {len(found) - MOST_CAUSES} further causes"]
+    if not taken_up:
+        lines += ["", f"To make these again, {RUN_AGAIN}"]
     return "\n".join(lines)
 
 
-def _told(run: str, store: str, cause: Cause, form: str) -> list[str]:
-    asked = parameters(run, store, cause)
+def _told(store: str, cause: Cause) -> list[str]:
     times = f"{cause.count} times" if cause.count > 1 else "once"
     lines = [f"### {plain(f'{cause.stage}: {cause.error}')}, {times}", ""]
-    lines += [f"- {_code(text, store)}" for text in cause.texts]
+    return [*lines, *(f"- {_code(text, store)}" for text in cause.texts)]
+
+
+def _ways(run: str, store: str, cause: Cause, form: str) -> list[str]:
+    """How the rows of a cause are made again, by the form and by a command."""
+    asked, lines = parameters(run, store, cause), []
     if form:
         lines += ["", f"**[Run these again]({link(form, asked)})**"]
         if cause.count > 1 and cause.first:

@@ -101,10 +101,12 @@ class FactoryRun:
 
     dry: ClassVar[bool] = False
     """Whether nothing is made or written (``flows.forecast``)."""
+    foreseen: ClassVar[bool] = True
+    """Whether a forecast of the recipe is one of the run."""
 
     def __post_init__(self) -> None:
         self.crew = Crew(self.recipe)
-        self.savings = Savings(self.id)
+        self.savings = Savings(self.id, str(flow_run.id or ""))
 
     @classmethod
     def begin(

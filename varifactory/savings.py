@@ -43,6 +43,9 @@ class Savings:
     """What a run found made, by the run that made it."""
 
     run: str
+    flow_run: str = ""
+    """What other runs of the same flow run made (its preview, attempts before this one) is neither
+    saved nor made by this one; their ids begin with this."""
     shares: dict[str, Share] = field(default_factory=dict)
     own: Share = field(default_factory=Share)
     """What the run made itself, failed items included."""
@@ -55,9 +58,16 @@ class Savings:
         own = pc.fill_null(pc.equal(table["run"], self.run), False)
         for _, share in _shares(table.filter(own)):
             self.own += share
-        for run, share in _shares(table.filter(pc.and_(done, pc.invert(own)))):
+        for run, share in _shares(table.filter(pc.and_(done, pc.invert(self._kin(table, own))))):
             self.shares.setdefault(run, Share())
             self.shares[run] += share
+
+    def _kin(self, table: pa.Table, own: pa.Array) -> pa.Array:
+        if not self.flow_run:
+            return own
+        first = pc.equal(table["run"], self.flow_run)
+        later = pc.starts_with(table["run"], f"{self.flow_run}-")
+        return pc.or_(own, pc.fill_null(pc.or_(first, later), False))
 
     def paid(self, gpu_hour: float = 0.0) -> float:
         """What the run's own items cost, US $: providers, and cards at that price an hour."""

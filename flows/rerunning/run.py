@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,6 +11,7 @@ from prefect.tasks import Task
 from flows.run import FactoryRun, actor
 from varifactory.errors import FactoryError
 from varifactory.forcing import force
+from varifactory.savings import Savings
 from varifactory.selection import Selected
 from varifactory.shards import Plan
 from varifactory.stages import Row
@@ -35,11 +36,15 @@ class Rerun(FactoryRun):
     read: dict[tuple[str, str], tuple[frozenset[str], pa.Table]] = field(default_factory=dict)
     """Stage and spec -> keys whose rows were read, and the rows: parts are read once a stage."""
 
+    foreseen: ClassVar[bool] = False
+    """A forecast counts all that the recipe lacks, and a rerun makes what was selected of it."""
+
     def start_over(self) -> None:
         """Forget what was counted; what was made stays made."""
-        for kept in (self.stages, self.ends, self.failed):
+        for kept in (self.stages, self.ends, self.failed, self.crashed, self.notices):
             kept.clear()
-        self.notices.clear()
+        self.task_runs = 0
+        self.savings = Savings(self.savings.run, self.savings.flow_run)
 
     def rehearsal(self) -> "Rehearsal":
         """The same run, which makes nothing."""

@@ -219,6 +219,7 @@ def test_what_people_decided_since_is_in_the_version_whatever_its_size(
     decisions.record(store, [edit], decisions.Word(False, "ada", "blurred"))
     said = rerun(copy, keys=(bad[0]["edit_key"],))
     assert said["rerun"]["whole_recipe"].startswith("people decided of 1 edits") is (way == "short")
+    assert 0 < said["saved"]["items"] <= said["reused"]  # not counted on both ways
     items = items_of(store, "tiny", said["dataset"]["version"])
     (row,) = [row for row in items if row["edit_key"] == edit["edit_key"]]
     assert (row["status"], row["reason"]) == ("rejected", "rejected by ada: blurred")
@@ -323,6 +324,8 @@ def test_the_record_of_a_rerun_names_what_was_asked(
     assert record["rerun"] == {"of": hurt[1]["run"], "flow": "generate",
                                "selected": {"edits": 1}, "reason": ""}  # fmt: skip
     ended = json.loads(store.get_run_object(said["run"], "ended.json"))
+    # A forecast would be of the whole recipe, of which the rerun makes one row.
+    assert (ended["estimate"], said["estimate"]) == ({}, {})
     assert ended["dataset"] == {**said["dataset"], "dataset_hash": said["dataset_hash"]}
 
 

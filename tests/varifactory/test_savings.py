@@ -56,6 +56,16 @@ def test_what_a_run_made_itself_is_no_saving(store: Store) -> None:
     assert savings.paid() == pytest.approx(0.06)
 
 
+def test_what_the_same_flow_run_made_before_is_no_saving(store: Store) -> None:
+    """Its preview, and the attempt that was retried: nobody is thanked for them."""
+    for run in ("flow", "flow-preview", "flow-2", "flown"):
+        keep_rows(store, "verdicts", "s", run, [Made(row(f"{run}-row"))], 60.0, device="x86_64")
+    savings = Savings("flow-2", "flow")
+    savings.add(store.rows("verdicts", "s"))
+    assert savings.shares.keys() == {"3f9c1a7b-long", "older", "ours", "flown"}
+    assert (savings.own.items, savings.own.seconds) == (1, 60.0)
+
+
 def test_nothing_reused_is_nothing_saved(store: Store) -> None:
     savings = Savings("ours")
     savings.add(store.rows("verdicts", "nobodys"))
