@@ -6,30 +6,36 @@
     for item in train.shuffled(seed=1).stream("image"):
         item.image().show()
 
-Rows are in memory and chosen by their columns; pixels are read when they are asked for. Needs
+Rows are chosen by their columns, each of which is read when it is first asked for and then held in
+memory; pixels are read when they are asked for. Needs
 numpy, pillow, pyarrow, pydantic, fsspec and, for a bucket, s3fs.
 """
 
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from varifactory.columns import Columns
 from varifactory.prefetch import AHEAD, THREADS, in_order
-from varifactory.samples import PICTURES, Samples
+from varifactory.samples import PICTURES, Samples, needed
 from varifactory.store import Manifest, Store, StoreError, dataset_hash
 from varifactory.store.manifest import HASHED
 from varifactory.store.names import split_blob
+from varifactory.store.reading import SMALL
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 ITEMS = "items"
 """The stage whose rows a data set version freezes."""
+_AT_ONCE = 1024
+"""Rows that are Python objects at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,21 +112,29 @@ class Item:
 
 
 class Dataset:
-    """One version's rows, in memory and in the order of their keys; pixels are read on demand."""
+    """One version's rows, in the order of their keys; columns and pixels are read on demand."""
 
     def __init__(
-        self, store: Store, manifest: Manifest, rows: pa.Table, classes: Sequence[str] = ()
+        self,
+        store: Store,
+        manifest: Manifest,
+        rows: Columns,
+        order: pa.Array | None = None,
+        classes: Sequence[str] = (),
     ) -> None:
         self.store = store
         self.manifest = manifest
-        self._rows = rows
+        self._columns = rows
+        self._order = order
         self._classes = tuple(classes)
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Class names of the whole version, sorted: a selection numbers them alike."""
-        named = pc.unique(self._rows["label"]).drop_null().to_pylist()
-        return self._classes or tuple(sorted(named))
+        if not self._classes:
+            named = pc.unique(self._rows("label")["label"]).drop_null().to_pylist()
+            self._classes = tuple(sorted(named))
+        return self._classes
 
     def table(self, columns: Sequence[str] | None = None, **equals: Any) -> pa.Table:
         """Rows as an Arrow table; ``status="ok"`` keeps equal ones, a list any of its values.
@@ -128,22 +142,29 @@ class Dataset:
         Raises:
             StoreError: for a column the data set does not have.
         """
-        rows = self._rows
         self._require([*equals, *(columns or ())])
+        wanted = self._columns.names if columns is None else list(columns)
+        return self._columns.table(wanted, self._chosen(equals))
+
+    def _chosen(self, equals: Mapping[str, Any]) -> pa.Array | None:
+        """The places of the rows that equal; None for all of them in their order."""
+        order = self._order
         for column, wanted in equals.items():
             values = wanted if isinstance(wanted, list | tuple | set) else [wanted]
-            kind = rows[column].type
-            rows = rows.filter(pc.is_in(rows[column], value_set=pa.array(list(values), kind)))
-        return rows if columns is None else rows.select(list(columns))
+            held = self._columns.table([column], order)[column]
+            fits = pc.is_in(held, value_set=pa.array(list(values), held.type)).combine_chunks()
+            order = pc.indices_nonzero(fits) if order is None else order.filter(fits)
+        return order
 
     def select(self, **equals: Any) -> "Dataset":
         """The same version, fewer rows; takes what ``table`` takes."""
-        return self._with(self.table(**equals))
+        self._require(list(equals))
+        return self._with(self._chosen(equals))
 
     def shuffled(self, seed: int) -> "Dataset":
         """The same rows in an order that follows from the seed alone."""
         order = np.random.default_rng(seed).permutation(len(self))
-        return self._with(self._rows.take(pa.array(order)))
+        return self._with(self._placed(order))
 
     def shard(self, rank: int, of: int, *, even: bool = False) -> "Dataset":
         """Every ``of``-th row from ``rank`` on; ``even`` drops what would make shards differ in
@@ -155,7 +176,7 @@ class Dataset:
         if not 0 <= rank < of:
             raise StoreError(f"shard {rank} of {of}: ranks are counted from 0 to {of - 1}")
         count = len(self) - len(self) % of if even else len(self)
-        return self._with(self._rows.take(pa.array(np.arange(rank, count, of))))
+        return self._with(self._placed(np.arange(rank, count, of)))
 
     def stream(self, *pictures: str, threads: int = THREADS, ahead: int = AHEAD) -> Iterator[Item]:
         """Items whose pictures (``image``, ``mask``, ``source``) were read ahead, in order.
@@ -179,7 +200,8 @@ class Dataset:
         self, pictures: Sequence[str] = ("image",), columns: Sequence[str] = ("key",)
     ) -> Samples:
         """Dictionaries of arrays: images (h, w, 3) of uint8, masks (h, w) of bool, ``target``."""
-        return Samples(self.store.url, self._rows, self.classes, pictures=pictures,
+        rows = self._rows(*needed(self._columns.names, pictures, columns))
+        return Samples(self.store.url, rows, self.classes, pictures=pictures,
                        columns=columns)  # fmt: skip
 
     def torch(
@@ -193,16 +215,17 @@ class Dataset:
         ``transform`` takes a PIL image and makes the ``image`` instead. Workers may be spawned;
         shuffle with the loader, or before by ``shuffled`` and ``shard``.
         """
-        return Samples(self.store.url, self._rows, self.classes, pictures=pictures,
+        rows = self._rows(*needed(self._columns.names, pictures, columns))
+        return Samples(self.store.url, rows, self.classes, pictures=pictures,
                        columns=columns, transform=transform, tensors=True)  # fmt: skip
 
     def __len__(self) -> int:
-        return int(self._rows.num_rows)
+        return len(self._columns) if self._order is None else len(self._order)
 
     def __getitem__(self, index: int) -> Item:
         if not -len(self) <= index < len(self):
             raise IndexError(f"item {index} of {len(self)}")
-        return Item(self._rows.slice(index % len(self), 1).to_pylist()[0], self.store)
+        return Item(self._dict(index % len(self)), self.store)
 
     def __iter__(self) -> Iterator[Item]:
         return (Item(row, self.store) for row in self._dicts())
@@ -213,18 +236,31 @@ class Dataset:
         )
 
     def _dicts(self) -> Iterator[Mapping[str, Any]]:
-        for batch in self._rows.to_batches(max_chunksize=1024):
-            yield from batch.to_pylist()
+        for start in range(0, len(self), _AT_ONCE):
+            places = np.arange(start, min(start + _AT_ONCE, len(self)))
+            yield from self._columns.table(self._columns.names, self._placed(places)).to_pylist()
 
-    def _with(self, rows: pa.Table) -> "Dataset":
-        return Dataset(self.store, self.manifest, rows, self.classes)
+    def _dict(self, index: int) -> Mapping[str, Any]:
+        place = self._placed(np.array([index]))
+        found: Mapping[str, Any] = self._columns.table(self._columns.names, place).to_pylist()[0]
+        return found
+
+    def _rows(self, *names: str) -> pa.Table:
+        return self._columns.table(names, self._order)
+
+    def _placed(self, places: "np.ndarray[Any, np.dtype[np.int64]]") -> pa.Array:
+        chosen = pa.array(places)
+        return chosen if self._order is None else self._order.take(chosen)
+
+    def _with(self, order: pa.Array | None) -> "Dataset":
+        return Dataset(self.store, self.manifest, self._columns, order, self.classes)
 
     def _require(self, columns: Sequence[str]) -> None:
-        unknown = [name for name in columns if name not in self._rows.column_names]
+        unknown = [name for name in columns if name not in self._columns.names]
         if unknown:
             raise StoreError(
                 f"data set {self.manifest.name!r} has no column {unknown[0]!r}: "
-                f"it has {self._rows.column_names}"
+                f"it has {self._columns.names}"
             )
 
 
@@ -250,13 +286,19 @@ def open_dataset(url: str, name: str | None = None, version: str | int | None = 
             f"{ITEMS!r}, one is expected: it was not made by this version of varifactory"
         )
     parts = [part.name for part in manifest.parts if part.stage == ITEMS]
-    rows = store.rows_of(ITEMS, specs[0], parts)
-    _check_hash(rows, manifest)
-    return Dataset(store, manifest, rows)
+    if sum(part.bytes for part in manifest.parts) <= SMALL:
+        rows = store.rows_of(ITEMS, specs[0], parts)
+        _check_hash(rows, rows.column_names, manifest)
+        return Dataset(store, manifest, Columns(rows.column_names, rows))
+    there = store.columns_of(ITEMS, specs[0], parts)
+    rows = store.rows_of(ITEMS, specs[0], parts, [name for name in HASHED if name in there])
+    _check_hash(rows, there, manifest)
+    read = partial(store.rows_of, ITEMS, specs[0], parts)
+    return Dataset(store, manifest, Columns(there, rows, read))
 
 
-def _check_hash(rows: pa.Table, manifest: Manifest) -> None:
-    if not set(HASHED) <= set(rows.column_names):
+def _check_hash(rows: pa.Table, there: Sequence[str], manifest: Manifest) -> None:
+    if not set(HASHED) <= set(there):
         return  # a table of a user's own; its parts were checked
     found = dataset_hash(rows)
     if found != manifest.dataset_hash:

@@ -43,7 +43,7 @@ class Samples:
         self.classes = tuple(classes)
         self.pictures, self.columns = tuple(pictures), tuple(columns)
         self.transform, self.tensors = transform, tensors
-        self._rows = rows.select(_needed(rows, self.pictures, self.columns))
+        self._rows = rows.select(needed(rows.column_names, self.pictures, self.columns))
         self._numbers = {name: number for number, name in enumerate(self.classes)}
         self._opened: Store | None = None
 
@@ -109,13 +109,18 @@ class Samples:
         return picture_tensor(np.array(pixels))
 
 
-def _needed(rows: pa.Table, pictures: Sequence[str], columns: Sequence[str]) -> list[str]:
+def needed(there: Sequence[str], pictures: Sequence[str], columns: Sequence[str]) -> list[str]:
+    """The columns that samples are made of.
+
+    Raises:
+        StoreError: what is asked for is neither a picture nor a column that is there.
+    """
     strange = [name for name in pictures if name not in PICTURES]
-    strange += [name for name in columns if name not in rows.column_names]
+    strange += [name for name in columns if name not in there]
     if strange:
         raise StoreError(
             f"{strange[0]!r} is neither a picture ({', '.join(PICTURES)}) nor a column of the data "
-            f"set: it has {rows.column_names}"
+            f"set: it has {list(there)}"
         )
     blobs = [PICTURES[name] for name in pictures]
     return list(dict.fromkeys(["key", "label", *blobs, *columns]))

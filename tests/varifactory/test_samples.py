@@ -1,17 +1,22 @@
 """A data set in a training loop: arrays, tensors, loaders with spawned workers, ranks."""
 
 import pickle
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from tests.drawn_items import Drawn
 from tests.varifactory.exports.conftest import bucket, moto, published, requests
+from varifactory import datasets
+from varifactory.columns import Columns
 from varifactory.datasets import Dataset, open_dataset
 from varifactory.samples import Samples
 from varifactory.store import StoreError
+from varifactory.store.manifest import HASHED
 
 __all__ = ["bucket", "moto", "requests"]  # fixtures
 
@@ -40,6 +45,50 @@ def test_one_address_says_store_name_and_version(data: Dataset) -> None:
     for wrong in ("s3://team/store", "#toys", "s3://team/store#", "toys"):
         with pytest.raises(StoreError, match="STORE#NAME"):
             open_dataset(wrong)
+
+
+def test_large_version_is_read_column_by_column(
+    data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It answers as one does that is read whole, and reads what is asked for, once."""
+    monkeypatch.setattr(datasets, "SMALL", 0)
+    lazy = open_dataset(f"{data.store.url}#toys")
+    asked: list[str] = []
+    read = lazy._columns._read
+    assert read is not None
+
+    def noted(names: Sequence[str]) -> pa.Table:
+        asked.extend(names)
+        return read(names)
+
+    monkeypatch.setattr(lazy._columns, "_read", noted)
+    edits = lazy.select(status="ok", split=["train", "test"]).shuffled(3).shard(0, 2)
+    assert asked == []  # what the version's hash is made of was read for it
+    assert edits.table(["key", "attribute"]) == (
+        data.select(status="ok", split=["train", "test"]).shuffled(3).shard(0, 2)
+    ).table(["key", "attribute"])
+    assert asked == ["attribute"]
+    assert lazy.classes == data.classes
+    assert [item.row for item in lazy] == [item.row for item in data]
+    assert lazy[-1].row == data[-1].row
+    assert lazy.table() == data.table()
+    assert len(asked) == len(set(asked)) == len(lazy.table().column_names) - len(HASHED)
+    made = lazy.numpy(columns=["key", "editor"]), data.numpy(columns=["key", "editor"])
+    assert made[0].__getstate__()["_rows"] == made[1].__getstate__()["_rows"]
+    with pytest.raises(StoreError, match="colour"):
+        lazy.select(colour="red")
+
+
+def test_texts_that_repeat_are_held_once() -> None:
+    words = pa.table({"word": ["a photo of a bird on a branch"] * 40_000,
+                      "key": [f"{number:064d}" for number in range(40_000)]})  # fmt: skip
+    columns = Columns(words.column_names, words)
+    assert columns._held["word"].nbytes < words["word"].nbytes / 6
+    assert columns._held["key"] is words["key"] or columns._held["key"] == words["key"]
+    assert columns.table(["key", "word"], pa.array([39_999, 0])).to_pydict() == {
+        "key": [f"{39_999:064d}", f"{0:064d}"], "word": ["a photo of a bird on a branch"] * 2,
+    }  # fmt: skip
+    assert columns.table(["word"]) == words.select(["word"])
 
 
 def test_a_stream_brings_the_pictures_with_the_items(accepted: Dataset, data: Dataset) -> None:

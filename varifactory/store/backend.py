@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 YOUNG = 24 * 3600.0
@@ -30,6 +31,9 @@ class Backend(Protocol):
 
     def put_over(self, path: str, data: bytes) -> None:
         """Store durably, replacing in one step what was there."""
+
+    def file(self, path: str) -> Path | None:
+        """Where an object would be a file of this machine; None for a bucket."""
 
     def size(self, path: str) -> int | None:
         """Bytes of the object, None if it is not there."""

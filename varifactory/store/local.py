@@ -81,6 +81,9 @@ class LocalBackend:
             os.replace(_write_beside(target, data), target)
             _sync_folder(target.parent)
 
+    def file(self, path: str) -> Path | None:
+        return self.root / path
+
     def size(self, path: str) -> int | None:
         with _explained(self.root / path):
             try:

@@ -72,19 +72,33 @@ def dataset_hash(items: pa.Table) -> str:
         lines = sorted(line for batch in _lines(table) for line in batch)
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
     found, between = hashlib.sha256(), b""
-    order = pc.sort_indices(table["key"])
-    for start in range(0, len(order), _BATCH):
-        for batch in _lines(table.take(order.slice(start, _BATCH))):
+    in_order = _ascending(table["key"])
+    order = None if in_order else pc.sort_indices(table["key"])
+    for start in range(0, len(table), _BATCH):
+        piece = (
+            table.slice(start, _BATCH)
+            if order is None
+            else (table.take(order.slice(start, _BATCH)))
+        )
+        for batch in _lines(piece):
             found.update(between + "\n".join(batch).encode())
             between = b"\n"
     return found.hexdigest()
+
+
+def _ascending(keys: pa.ChunkedArray) -> bool:
+    """Whether each key is above the one before, so that none comes twice."""
+    later = pc.less(keys.slice(0, max(len(keys) - 1, 0)), keys.slice(1))
+    return bool(pc.all(later, min_count=0).as_py())
 
 
 def _sorted_by_key(keys: pa.ChunkedArray) -> bool:
     """Whether the order of lines is that of keys, so that they need not be held all at once: of
     different hashes it is, for a line begins with its key."""
     hashes = pc.all(pc.match_substring_regex(keys, "^[0-9a-f]{64}$"), min_count=0).as_py()
-    return bool(hashes) and not keys.null_count and pc.count_distinct(keys).as_py() == len(keys)
+    if not hashes or keys.null_count:
+        return False
+    return _ascending(keys) or bool(pc.count_distinct(keys).as_py() == len(keys))
 
 
 def _lines(table: pa.Table) -> Iterator[list[str]]:

@@ -26,6 +26,8 @@ _META = b"varifactory"
 LARGEST = 2**31
 """Bytes; a part is rows of text and numbers, far below: larger ones were not written by us."""
 _MEMORY = 128 * 2**20
+_BUFFER = 2**20
+"""Bytes of a column that are read at a time: else all of it is in memory, packed, too."""
 BLOB_COLUMNS = "*_blob"
 """In place of a column's name: every column that names blobs."""
 _DECIDING = frozenset({"key", "status", "made_at", "first_part", HIDES})
@@ -90,6 +92,8 @@ class Part(NamedTuple):
     replaces: frozenset[str]
     size: int
     rows: int
+    columns: tuple[str, ...]
+    """All it has, whatever was wanted of it."""
 
     @property
     def ref(self) -> PartRef:
@@ -129,10 +133,27 @@ def decode(data: bytes, name: str, stage: str, spec: str, wanted: Wanted = ALL) 
         PartDamaged: if the bytes are not those of the name, or hold no rows of this stage.
         MemoryError, StoreError: this machine or its pyarrow cannot read them: they may be good.
     """
-    if f"part-{hashlib.sha256(data).hexdigest()}.parquet" != name:
-        raise PartDamaged(f"{name}: its {len(data)} bytes are not those it is named after")
+    _require_name(hashlib.sha256(data).hexdigest(), len(data), name)
+    return _decoded(pa.BufferReader(data), len(data), name, stage, spec, wanted)
+
+
+def decode_file(path: Path, name: str, stage: str, spec: str, wanted: Wanted) -> Part:
+    """The same of a part on a disk, of which only the wanted columns are ever in memory."""
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        _require_name(hashlib.file_digest(file, "sha256").hexdigest(), size, name)
+        file.seek(0)
+        return _decoded(file, size, name, stage, spec, wanted)
+
+
+def _require_name(found: str, size: int, name: str) -> None:
+    if f"part-{found}.parquet" != name:
+        raise PartDamaged(f"{name}: its {size} bytes are not those it is named after")
+
+
+def _decoded(source: Any, size: int, name: str, stage: str, spec: str, wanted: Wanted) -> Part:
     try:
-        file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+        file = pq.ParquetFile(source, page_checksum_verification=True, buffer_size=_BUFFER)
         schema = file.schema_arrow
         read = [column for column in schema.names if wanted.has(column)]
         if wanted.once and wanted.keys is not None and not _holds(file, wanted.keys):
@@ -156,11 +177,13 @@ def decode(data: bytes, name: str, stage: str, spec: str, wanted: Wanted = ALL) 
     if any(f.name not in schema.names or schema.field(f.name).type != f.type for f in BASE):
         raise PartDamaged(f"{name}: lacks the columns every stage has")
     table = with_first_part(table.replace_schema_metadata(None), name[5:69])
-    return Part(name, table, replaces, len(data), file.metadata.num_rows)
+    return Part(name, table, replaces, size, file.metadata.num_rows, tuple(schema.names))
 
 
 def _holds(file: pq.ParquetFile, keys: Collection[str]) -> bool:
     """Whether any of the keys is there: one column tells, of forty."""
+    if not keys:
+        return False
     there = file.read(["key"], use_threads=False)["key"]
     return any(key in keys for key in there.to_pylist())
 
@@ -206,6 +229,10 @@ class PartReader:
         return None if known is None else known._replace(table=wanted.of(known.table))
 
     def _decoded(self, stage: str, spec: str, name: str, wanted: Wanted, fresh: bool) -> Part:
+        place = self._place(stage, spec, name)
+        if wanted.columns is not None and place is not None and not fresh:
+            with suppress(OSError, PartDamaged):  # told below, as it is in the store itself
+                return decode_file(place, name, stage, spec, wanted)
         data = None if fresh else self._from_disk(name)
         try:
             if data is None:
@@ -216,6 +243,12 @@ class PartReader:
             part = decode(data, name, stage, spec, wanted)
             self.keep(name, data)
             return part
+
+    def _place(self, stage: str, spec: str, name: str) -> Path | None:
+        """Where the part is, or may be, a file."""
+        if self.backend.remote:
+            return cache_folder() / name
+        return self.backend.file(names.part(stage, spec, name))
 
     def _from_disk(self, name: str) -> bytes | None:
         if not self.backend.remote:

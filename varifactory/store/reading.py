@@ -21,7 +21,7 @@ from varifactory.store.parts import (
     Wanted,
     decode,
 )
-from varifactory.store.rows import blob_columns, distinct, together, winners
+from varifactory.store.rows import HIDES, blob_columns, distinct, together, winners
 from varifactory.store.trash import Trash
 
 _LOG = logging.getLogger("varifactory.store")
@@ -77,8 +77,16 @@ class Reading(Trash):
         read = self._map(lambda n: self._read_strictly(stage, spec, n, wanted), list(parts))
         tables = [part.table for part in read]
         del read
-        table = winners(together(tables, stage))
-        return _filled(table, _chosen(table, columns))
+        held = [together(tables, stage)]
+        chosen = _chosen(held[0], columns)
+        there = None if chosen is None else [n for n in chosen if n in held[0].column_names]
+        return _filled(winners(held.pop(), there), chosen)
+
+    def columns_of(self, stage: str, spec: str, parts: Iterable[str]) -> list[str]:
+        """The columns that ``rows_of`` gives; no row is read for it."""
+        wanted = Wanted(frozenset(), frozenset(), once=True)
+        read = [self._read_strictly(stage, spec, name, wanted).columns for name in parts]
+        return [name for name in dict.fromkeys(n for names in read for n in names) if name != HIDES]
 
     def history(
         self,

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from varifactory.store import backend
@@ -160,6 +161,9 @@ class S3Backend:
             self._files.pipe_file(self._full(path), data, **told)
         except Exception as error:
             raise self._explained(error, path) from None
+
+    def file(self, path: str) -> Path | None:
+        return None
 
     def size(self, path: str) -> int | None:
         try:
