@@ -9,9 +9,11 @@ from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
 from prefect.runtime import deployment
 
+from flows.operation.suspending import told_to_wait
 from flows.previewing import make_preview
 from flows.reviewing import reviewed
 from flows.run import BudgetSpent
+from varifactory.markdown import plain
 from varifactory.recipe import Recipe
 
 log = logging.getLogger("varifactory")
@@ -35,6 +37,11 @@ def held(
         whole: the run itself.
         trains: whether it trains.
     """
+    with told_to_wait():
+        return _held(recipe, url, preview, whole, trains)
+
+
+def _held(recipe: Recipe, url: str, preview: int, whole: Callable[[], Said], trains: bool) -> Said:
     try:
         if preview:
             return make_preview(recipe, url, preview, trains=trains)[1]
@@ -53,7 +60,10 @@ def held(
 def _wait_for_a_mend(error: BudgetSpent, hours: float) -> None:
     """End this process; resumed within the hours, another makes what failed."""
     log.error("suspended: %s. Mend the cause and resume this run: it makes what failed", error)
-    why = f"**Too much failed:** {error}\n\nMend the cause, then resume: the run makes what failed."
+    why = (
+        f"**Too much failed:** {plain(error)}\n\n"
+        "Mend the cause, then resume: the run makes what failed."
+    )
     suspend_flow_run(
         wait_for_input=Mended.with_initial_data(description=why),
         timeout=round(3600 * hours), key=f"budget-{uuid.uuid4()}",

@@ -1,0 +1,27 @@
+"""A run that waits for a person, without a process, is not taken for one that was lost."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prefect.events import emit_event
+from prefect.exceptions import Pause
+from prefect.runtime import flow_run
+
+WAITS = "varifactory.flow-run.waits"
+"""The event; ``deployments/automations.yaml`` expects it among others."""
+
+
+@contextmanager
+def told_to_wait() -> Iterator[None]:
+    """Tell Prefect's server once more when the block ends as suspended.
+
+    Between the state ``Suspended`` and the end of the process lie some requests, and a heartbeat
+    sent among them would be the last that the server hears: the automation that ends lost runs
+    counts from each, and does not look at the state. This event comes after it, and stops the
+    count.
+    """
+    try:
+        yield
+    except Pause:
+        emit_event(WAITS, resource={"prefect.resource.id": f"prefect.flow-run.{flow_run.id}"})
+        raise
