@@ -25,6 +25,9 @@ from varifactory.store.collecting import DAY, Collected
 from varifactory.store.reach import Since
 
 Rows = Callable[..., pa.Table]
+on_one_server = pytest.mark.parametrize("url", ["local", "moto"], indirect=True)
+"""Where the kind of server does not matter: what differs between them is moved and put back."""
+in_a_folder = pytest.mark.parametrize("url", ["local"], indirect=True)
 SPEC, OTHER = "a" * 64, "b" * 64
 
 
@@ -82,6 +85,7 @@ def kinds(report: Collected) -> dict[str, int]:
     return found
 
 
+@on_one_server
 def test_what_versions_pins_and_runs_need_stays_and_the_rest_goes(store: Store, rows: Rows) -> None:
     listed, used, unused, orphan = (blob(store, text) for text in ("v", "used", "unused", "none"))
     run_with(store, "r1", SPEC)
@@ -218,6 +222,7 @@ def test_run_that_was_killed_keeps_no_longer_than_others(local: Store, rows: Row
     assert kinds(local.collect(grace=0, keep_runs=0)) == {"unused rows": 1}
 
 
+@in_a_folder
 def test_what_others_put_beside_is_left_alone_and_told(store: Store) -> None:
     strange = ["exports/notes.txt", "exports/pets/readme", "exports/pets/²/a", "exports/pets/007/a",
                f"exports/pets/{'9' * 30}/a"]  # fmt: skip
@@ -240,6 +245,7 @@ def test_specs_of_a_run_from_before_there_were_notes_are_kept(local: Store, rows
         local.collect()
 
 
+@on_one_server
 def test_pins_keep_specs_runs_and_versions(store: Store, rows: Rows) -> None:
     kept, run_kept = blob(store, "kept"), blob(store, "of a run")
     store.append("edits", SPEC, rows("a", image_blob=kept))
@@ -264,6 +270,7 @@ def test_pins_keep_specs_runs_and_versions(store: Store, rows: Rows) -> None:
         store.unpin("paper")
 
 
+@in_a_folder
 def test_dropped_version_goes_with_what_it_alone_needed(store: Store, rows: Rows) -> None:
     first, second = blob(store, "first"), blob(store, "second")
     publish(store, rows("a", image_blob=first, pixel_sha256="x"), 1)
@@ -345,6 +352,7 @@ def test_marks_say_who_and_what_and_a_record_stays(local: Store) -> None:
     assert len(left) == 3  # marked, moved, removed
 
 
+@on_one_server
 def test_empty_store_and_wrong_times(store: Store) -> None:
     assert store.collect(delete=True).count == 0
     with pytest.raises(StoreError, match="seconds"):
