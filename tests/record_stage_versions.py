@@ -36,6 +36,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "varifactory.models.verdicts.*",
         "varifactory.models.clip.*",
     ),
+    "decisions": ("varifactory.decisions",),
     "training": ("varifactory.training", "varifactory.models.clip.*"),
     "checkpoints": ("varifactory.training", "varifactory.models.clip.*"),
     "predictions": ("varifactory.training", "varifactory.models.clip.*"),

@@ -19,11 +19,16 @@ PAUSE = 0.2
 """Seconds between two looks."""
 REPORT = 1.0
 """Seconds for a worker to tell the server how its runs ended, before it ends itself."""
+SETTLED = 20.0
+"""Seconds after which a worker that ends has worked: before, its pool or server is wrong."""
 PR_SET_PDEATHSIG = 1
 
 
-def supervise(command: Sequence[str], keep: Sequence[int] = ()) -> int:
+def supervise(command: Sequence[str], keep: Sequence[int] = (), settled: float = SETTLED) -> int:
     """Run a worker until it ends, or until SIGINT, SIGTERM or SIGHUP asks for it; its exit code.
+
+    A worker that had settled and ended by an error of its own is started again: Prefect's does so
+    where a run is resumed or retried within the moment that its slot is still held.
 
     The first signal drains: no further run is taken, those under way get SIGTERM, finish their
     batches and tell the server. The second ends all at once.
@@ -31,6 +36,7 @@ def supervise(command: Sequence[str], keep: Sequence[int] = ()) -> int:
     Args:
         command: the worker's.
         keep: open files that it inherits, and with them the locks on them.
+        settled: seconds after which a worker's end is no wrong use.
     """
     asked: list[int] = []
 
@@ -39,16 +45,20 @@ def supervise(command: Sequence[str], keep: Sequence[int] = ()) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, note)
-    worker = subprocess.Popen(
-        command, start_new_session=True, pass_fds=keep, preexec_fn=_end_with_parent()
-    )
-    while worker.poll() is None and not asked:
-        time.sleep(PAUSE)
-    if worker.poll() is not None:
-        return worker.returncode
-    _drain(worker, impatient=lambda: len(asked) > 1)
-    worker.wait()
-    return 0
+    while True:
+        began = time.monotonic()
+        worker = subprocess.Popen(
+            command, start_new_session=True, pass_fds=keep, preexec_fn=_end_with_parent()
+        )
+        while worker.poll() is None and not asked:
+            time.sleep(PAUSE)
+        if worker.poll() is None:
+            _drain(worker, impatient=lambda: len(asked) > 1)
+            worker.wait()
+            return 0
+        if asked or not worker.returncode or time.monotonic() - began < settled:
+            return worker.returncode
+        click.echo(f"the worker ended with {worker.returncode} and is started again", err=True)
 
 
 def _drain(worker: "subprocess.Popen[bytes]", impatient: Callable[[], bool]) -> None:

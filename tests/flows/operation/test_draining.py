@@ -105,3 +105,32 @@ def test_who_is_alive() -> None:
     assert child.pid not in children(os.getpid())
     child.wait()
     assert not is_alive(child.pid)
+
+
+FALLING = """
+import sys, time
+from pathlib import Path
+place = Path(sys.argv[1])
+with place.open("a") as lives:
+    lives.write("x")
+time.sleep(1)
+sys.exit(3 if len(place.read_text()) < 2 else 0)
+"""
+
+
+@pytest.mark.parametrize(("settled", "code", "lives"), [(0.5, 0, "xx"), (60.0, 3, "x")])
+def test_a_worker_that_had_settled_and_falls_is_started_again(
+    tmp_path: Path, settled: float, code: int, lives: str
+) -> None:
+    place = tmp_path / "lives"
+    supervise = (
+        "import sys; from flows.operation.draining import supervise; "
+        f"sys.exit(supervise(sys.argv[1:], settled={settled}))"
+    )
+    worker = [sys.executable, "-c", FALLING, str(place)]
+    done = subprocess.run(
+        [sys.executable, "-c", supervise, *worker], cwd=ROOT, capture_output=True, timeout=60
+    )
+    assert done.returncode == code
+    assert place.read_text() == lives
+    assert (b"started again" in done.stderr) is (lives == "xx")
