@@ -1,7 +1,6 @@
 """What a re-run costs that finds everything in the store: five stages, no work."""
 
 import sys
-import time
 from pathlib import Path
 
 from bench.figures import beside, folder, show
@@ -15,27 +14,13 @@ GOALS = {100_000: 20.0}
 
 def measure(place: Path) -> None:
     """Fill a store with stages of that many rows, then run a flow over all of them."""
-    from prefect import flow
-
-    from bench.noop import RECIPE, fields, fill, noop_shard, planned
-    from flows.run import FactoryRun
-
-    @flow(name="bench", persist_result=False)
-    def five_stages(items: int, store: str) -> float:
-        rows = [planned(items, stage) for stage in range(STAGES)]
-        began = time.perf_counter()
-        with FactoryRun.begin("bench", RECIPE, store) as run:
-            for stage in range(STAGES):
-                kept = run.stage(noop_shard, "noop", fields(stage), rows[stage])
-                assert len(kept) == items
-            assert run.reused() == STAGES * items
-        return time.perf_counter() - began
+    from bench.noop import cached_run, fill
 
     for items in SIZES:
         store = str(place / f"store-{items}")
         fill(store, items, STAGES)
         show(f"cached re-run of {items} items through {STAGES} stages",
-             five_stages(items, store), "s", items, goal=GOALS.get(items))  # fmt: skip
+             cached_run(store, items, STAGES), "s", items, goal=GOALS.get(items))  # fmt: skip
 
 
 def main() -> None:

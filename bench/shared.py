@@ -3,7 +3,6 @@
 import os
 import secrets
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -19,22 +18,8 @@ GOAL = 20.0
 
 def measure(place: Path) -> None:
     """Fill a store, then run over all of it as one who never saw it, and as one who did."""
-    from prefect import flow
-
-    from bench.noop import RECIPE, fields, fill, noop_shard, planned
-    from flows.run import FactoryRun
+    from bench.noop import cached_run, fill
     from varifactory.store import parts
-
-    @flow(name="bench", persist_result=False)
-    def five_stages(store: str) -> float:
-        rows = [planned(ITEMS, stage) for stage in range(STAGES)]
-        began = time.perf_counter()
-        with FactoryRun.begin("bench", RECIPE, store) as run:
-            for stage in range(STAGES):
-                kept = run.stage(noop_shard, "noop", fields(stage), rows[stage])
-                assert len(kept) == ITEMS
-            assert run.reused() == STAGES * ITEMS
-        return time.perf_counter() - began
 
     url = f"s3://{BUCKET}/{secrets.token_hex(4)}"
     counted = Counted(int(os.environ["AWS_ENDPOINT_URL"].rpartition(":")[2]))
@@ -44,7 +29,7 @@ def measure(place: Path) -> None:
     for who in ("a new clone", "the same clone again"):
         parts._RECENT._forget()
         counted.since()
-        seconds = five_stages(url)
+        seconds = cached_run(url, ITEMS, STAGES)
         asked = counted.since()
         kinds = dict(sorted(Counter(map(_kind, asked)).items()))
         show(f"cached re-run on S3, {STAGES} stages, {who}", seconds, "s", ITEMS, goal=GOAL,
