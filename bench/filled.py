@@ -13,7 +13,8 @@ from typing import Any
 from prefect.tasks import Task
 
 from flows.dataset import made_items
-from flows.run import FactoryRun, StageTally
+from flows.run import FactoryRun
+from flows.tally import StageTally
 from varifactory.catalog import load_catalog
 from varifactory.keeping import keep_rows
 from varifactory.keys import spec_of

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from flows.run import FactoryRun, StageFailed
+from flows.run import FactoryRun
+from flows.tally import StageFailed
 from tasks.adapters import ALBUM, adapter_shard
 from varifactory import adapters
 from varifactory.keys import spec_of

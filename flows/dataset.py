@@ -8,7 +8,8 @@ from functools import partial
 from flows.costs import note_estimate, note_paid, say_expected
 from flows.editing import Judged, judged_edits
 from flows.publishing import publish
-from flows.run import FactoryRun, StageFailed
+from flows.run import FactoryRun
+from flows.tally import StageFailed
 from tasks.leakage import PICTURES, leakage_shard
 from tasks.masks import mask_shard
 from tasks.prompts import prompt_shard

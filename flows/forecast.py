@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from prefect.tasks import Task
 
-from flows.run import FactoryRun, StageTally
+from flows.run import FactoryRun
+from flows.tally import StageTally
 from tasks.leakage import PICTURES
 from tasks.training import training_shard
 from tasks.verdicts import CHOICES, EXEMPLARS

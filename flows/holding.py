@@ -12,7 +12,7 @@ from prefect.runtime import deployment
 from flows.operation.suspending import told_to_wait
 from flows.previewing import make_preview
 from flows.reviewing import reviewed
-from flows.run import BudgetSpent
+from flows.tally import BudgetSpent
 from varifactory.markdown import plain
 from varifactory.recipe import Recipe
 

@@ -6,7 +6,6 @@ import logging
 import os
 import time
 import uuid
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -24,6 +23,7 @@ from flows.failures import show_failures
 from flows.operation.deployed import settle_in
 from flows.progress import StageProgress
 from flows.runners import Crew
+from flows.tally import StageFailed, Tally
 from varifactory import records
 from varifactory.cutting import shard_size
 from varifactory.errors import FactoryError
@@ -46,26 +46,8 @@ UNDER_WAY = "raised by a run under way"
 """Note on an error that ended a run, unlike one that kept it from starting."""
 
 
-class StageFailed(FactoryError):
-    """A stage that did not end: shards crashed, or too many items failed."""
-
-
-class BudgetSpent(StageFailed):
-    """More items of a stage failed than ``run.error_budget`` allows."""
-
-
-@dataclass(frozen=True, slots=True)
-class StageTally:
-    """What became of a stage's items, hits included."""
-
-    items: int
-    reused: int
-    statuses: Mapping[str, int]
-    seconds: float
-
-
 @dataclass(slots=True)
-class FactoryRun:
+class FactoryRun(Tally):
     """The state of one run: small, in the flow's process alone."""
 
     flow: str
@@ -73,15 +55,11 @@ class FactoryRun:
     store: Store
     id: str
     began: float = field(default_factory=time.perf_counter)
-    stages: dict[str, StageTally] = field(default_factory=dict)
-    ends: dict[str, dict[str, int]] = field(default_factory=dict)
     specs: dict[str, dict[str, Any]] = field(default_factory=dict)
     lost_blobs: list[str] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     made: dict[str, set[str]] = field(default_factory=dict)
     """Stage -> keys that this run had to make."""
-    failed: dict[str, list[Row]] = field(default_factory=dict)
-    """Stage -> its failed rows."""
     crashed: list[tuple[ShardRef, BaseException]] = field(default_factory=list)
     before: Manifest | None = None
     """The version that a rerun starts from; None for any other run."""
@@ -218,7 +196,7 @@ class FactoryRun:
         self.task_runs += len(plan.shards)
         self._work(work, plan, extra or {})
         kept = self._rows(plan)
-        self._count(stage, plan, kept, time.perf_counter() - began)
+        self.count(plan, kept, time.perf_counter() - began, self.recipe.run)
         return kept
 
     def _done(self, stage: str, spec: str, keys: Sequence[str]) -> Collection[str] | None:
@@ -272,59 +250,9 @@ class FactoryRun:
         del made, said
         return found
 
-    def _count(self, stage: str, plan: Plan, rows: Sequence[Row], seconds: float) -> None:
-        statuses = Counter(row["status"] for row in rows)
-        if statuses.total() != len(plan.keys):
-            raise StageFailed(
-                f"stage {stage}: {len(plan.keys)} items went in and {statuses.total()} came out; "
-                "run `varifactory verify` on the store"
-            )
-        before = self.stages.get(stage)
-        if before:
-            statuses.update(before.statuses)
-        self.stages[stage] = StageTally(
-            items=len(plan.keys) + (before.items if before else 0),
-            reused=plan.reused + (before.reused if before else 0),
-            statuses=dict(statuses),
-            seconds=seconds + (before.seconds if before else 0.0),
-        )
-        bad = [row for row in rows if row["status"] == "failed"]
-        self.failed.setdefault(stage, []).extend(bad)
-        self._mind_the_budget(stage, rows)
-
-    def decided(self, stage: str, rows: Sequence[Row]) -> list[Row]:
-        """Count a stage anew as its gate or its settling left the rows; returns them."""
-        self.ends[stage] = dict(Counter(row["status"] for row in rows))
-        return list(rows)
-
-    def _mind_the_budget(self, stage: str, rows: Sequence[Row]) -> None:
-        bad = [row for row in rows if row["status"] == "failed"]
-        budget = self.recipe.run
-        if len(rows) < budget.error_budget_after or len(bad) <= budget.error_budget * len(rows):
-            return
-        (cause, times), *_ = Counter(row["error_type"] or "?" for row in bad).most_common(1)
-        raise BudgetSpent(
-            f"stage {stage}: {len(bad)} of {len(rows)} items failed, more than the error budget "
-            f"of {budget.error_budget:.0%} (run.error_budget); most often {cause} ({times} times): "
-            f"{bad[0]['reason']}"
-        )
-
     def seconds(self) -> float:
         """Wall time of the run so far, s."""
         return time.perf_counter() - self.began
-
-    def counts(self) -> dict[str, dict[str, int]]:
-        """Items by stage and status, gates applied."""
-        found = {stage: dict(tally.statuses) for stage, tally in self.stages.items()} | self.ends
-        return {stage: found[stage] for stage in records.STAGES if stage in found}
-
-    def reused(self) -> int:
-        """Items taken from the store."""
-        return sum(tally.reused for tally in self.stages.values())
-
-    def items(self) -> int:
-        """Items of all stages."""
-        return sum(tally.items for tally in self.stages.values())
 
 
 def actor() -> str:

@@ -9,8 +9,9 @@ from prefect import flow
 
 from flows.dataset import make_dataset
 from flows.parameters import RecipeFile, Settings, StoreUrl, settled, store_url
-from flows.run import FactoryRun, StageFailed
+from flows.run import FactoryRun
 from flows.summary import announce, summary
+from flows.tally import StageFailed
 from tasks.training import training_shard
 from varifactory.errors import RecipeError
 from varifactory.keys import spec_of

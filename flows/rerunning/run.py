@@ -11,6 +11,7 @@ from prefect.tasks import Task
 from flows.run import FactoryRun, actor
 from varifactory.errors import FactoryError
 from varifactory.forcing import force
+from varifactory.recipe import Run
 from varifactory.savings import Savings
 from varifactory.selection import Selected
 from varifactory.shards import Plan
@@ -75,10 +76,10 @@ class Rerun(FactoryRun):
             self.read.pop((plan.stage, plan.spec), None)
         return self._standing(plan.stage, plan.spec, plan.keys).drop_columns([HIDDEN])
 
-    def _mind_the_budget(self, stage: str, rows: Sequence[Row]) -> None:
+    def _mind_the_budget(self, stage: str, rows: Sequence[Row], budget: Run) -> None:
         """A rerun that mends a part of what failed must not be stopped by the rest of it."""
         if self.before is None:
-            FactoryRun._mind_the_budget(self, stage, rows)
+            FactoryRun._mind_the_budget(self, stage, rows, budget)
 
 
 @dataclass

@@ -10,7 +10,8 @@ from PIL import Image, ImageOps
 
 from flows.adapt import adapt
 from flows.adapting import tuned_adapters
-from flows.run import FactoryRun, StageFailed
+from flows.run import FactoryRun
+from flows.tally import StageFailed
 from tests.flows.conftest import Generate, Make
 from varifactory.errors import ModelError, RecipeError
 from varifactory.loading import items_of

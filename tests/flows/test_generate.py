@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flows.run import StageFailed
+from flows.tally import StageFailed
 from tests.flows.conftest import Generate, Make
 from varifactory.loading import items_of
 from varifactory.store import Store

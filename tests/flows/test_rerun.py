@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flows.rerunning.refreshing import others
-from flows.run import StageFailed
+from flows.tally import StageFailed
 from tests.flows.conftest import Generate, Make
 from varifactory import decisions
 from varifactory.errors import FactoryError
