@@ -37,6 +37,7 @@ def place(tmp_path: Path) -> Store:
     store.put_blob(b"orphan", "png")
     for who, own in (("ann", anns), ("bob", bobs)):
         store.write_run(f"run-{who}", {"actor": who})
+        store.put_run_object(f"run-{who}", "ended.json", b"{}")
         store.append("edits", SPEC, pa.table({
             "key": [f"{who}-1", f"{who}-2"], "status": ["ok"] * 2, "run": [f"run-{who}"] * 2,
             "image_blob": [own, shared],
@@ -76,9 +77,9 @@ def test_pin_is_listed_kept_and_taken_out(place: Store) -> None:
     assert done.exit_code == 0, done.output
     (pin,) = said("pin", "--store", place.url)["pins"]
     assert (pin["who"], pin["note"], pin["specs"]) == ("ann", "figure 3", [SPEC])
-    assert said("gc", "--keep-runs", "0", "--store", place.url)["count"] == 1
+    assert said("gc", "--grace", "0", "--keep-runs", "0", "--store", place.url)["count"] == 1
     assert ask("pin", "paper", "--out", "--store", place.url).exit_code == 0
-    assert said("gc", "--keep-runs", "0", "--store", place.url)["count"] == 3
+    assert said("gc", "--grace", "0", "--keep-runs", "0", "--store", place.url)["count"] == 3
     for wrong in (["paper"], ["--spec", SPEC], ["p", "--spec", "bbbbbbbb"], ["p", "--out"],
                   ["p", "--version", "cats"]):  # fmt: skip
         assert ask("pin", *wrong, "--store", place.url).exit_code == 2
