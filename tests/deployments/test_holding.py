@@ -14,6 +14,7 @@ from tests.flows.conftest import TINY
 from varifactory import decisions
 from varifactory.datasets import open_dataset
 from varifactory.loading import items_of
+from varifactory.markdown import plain
 from varifactory.store import Store
 
 GENERATE = "generate/generate"
@@ -102,7 +103,7 @@ def test_a_spent_budget_suspends_and_what_failed_is_made_on_resuming(
     run = place.begin(GENERATE, {"recipe": recipe, "store": str(store), "settings": STRICT})
     suspended(place, run, key="budget")
     why = form(place, run)["description"]
-    assert "more than the error budget of 1% (run.error_budget)" in why
+    assert plain("more than the error budget of 1% (run.error_budget)") in why
     assert "BlobCorrupt" in why
     assert "BlobCorrupt" in artifacts(place, run, "failures")[0]
     assert list(Store(str(store)).datasets()) == [("tiny", [1])]
