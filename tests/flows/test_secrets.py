@@ -78,7 +78,6 @@ def left(tiny: Make, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[
                 bad.write_text(yaml.safe_dump(wrong))
                 said += run(bad, 2)
             found = {"what the commands said": said, **objects(port)}
-        found = {where: plain(data) for where, data in found.items()}
         files = [path for path in place.rglob("*") if path.is_file()]
         found |= {str(path.relative_to(place)): plain(path.read_bytes()) for path in files}
         yield found
@@ -105,7 +104,7 @@ def objects(port: int) -> dict[str, bytes]:
         for one in page.get("Contents", []):
             answer = client.get_object(Bucket=BUCKET, Key=one["Key"])
             about = json.dumps(answer["Metadata"]).encode()
-            found[f"s3: {one['Key']}"] = answer["Body"].read() + one["Key"].encode() + about
+            found[f"s3: {one['Key']}"] = plain(answer["Body"].read()) + one["Key"].encode() + about
     return found
 
 
