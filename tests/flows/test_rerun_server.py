@@ -130,7 +130,7 @@ def test_the_link_opens_the_form_filled_in(
     assert key in shown
     assert hurt["run"] in shown
     assert hurt["store"] in shown
-    assert "id of the run" in shown
+    assert "Id of the run" in shown
 
 
 def test_the_command_of_the_page_mends_it(server: dict[str, str], hurt: dict[str, Any]) -> None:
