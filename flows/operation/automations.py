@@ -7,14 +7,13 @@ import os
 from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import yaml
 
 from varifactory.errors import FactoryError
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.events.schemas.automations import Automation
 
@@ -124,5 +123,7 @@ def _kept(name: str) -> "UUID":
         )
     headers = SecretDict({"content-type": "application/json"})
     block = Webhook(url=SecretStr(address), headers=headers)
-    saved: UUID = block.save(BLOCK, overwrite=True)  # type: ignore[assignment]
+    saved = block.save(BLOCK, overwrite=True)
+    if not isinstance(saved, UUID):  # within an event loop Prefect would hand out a promise
+        raise NotifyError(f"the address in {name} was not kept: call this outside an event loop")
     return saved

@@ -1,13 +1,12 @@
 """The page of differences as a reader meets it: narrow and wide, light and dark, filtered."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from tests.browser.chromium import Browser, browser, chromium
+from tests.browser.chromium import Browser, browser
 from tests.browser.test_pages import CONTRAST, VISIBLE
 from tests.drawn_items import Drawn
 from tests.varifactory.history.changed_items import changed, drawn_rows, store_of
@@ -29,10 +28,6 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    if not chromium():
-        if os.environ.get("VARIFACTORY_FULL"):
-            pytest.fail("no Chromium found: apt-get install chromium")
-        pytest.skip("needs a headless Chromium (make test-full installs it)")
     with browser(tmp_path_factory.mktemp("profile")) as found:
         yield found
 

@@ -1,13 +1,12 @@
 """The gallery and the report as a reader meets them: in a browser, on a phone, by keyboard."""
 
-import os
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from tests.browser.chromium import Browser, browser, chromium
+from tests.browser.chromium import Browser, browser
 from tests.drawn_items import Drawn, masked, trained
 from varifactory.gallery import render_gallery
 from varifactory.report import render_report
@@ -45,10 +44,6 @@ def folder(drawn: Drawn, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    if not chromium():
-        if os.environ.get("VARIFACTORY_FULL"):
-            pytest.fail("no Chromium found: apt-get install chromium")
-        pytest.skip("needs a headless Chromium (make test-full installs it)")
     with browser(tmp_path_factory.mktemp("profile")) as found:
         yield found
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, Self
+from unittest.mock import patch
 
 from bench import wreckage
 from flows.generate import generate
@@ -33,8 +34,8 @@ def skewed(store: str, hours: int) -> dict[str, Any]:
         def now(cls, tz: tzinfo | None = None) -> Self:
             return super().now(tz) + timedelta(hours=hours)
 
-    keeping.datetime = Skewed  # type: ignore[misc]
-    return run(store)
+    with patch.object(keeping, "datetime", Skewed):
+        return run(store)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from bench import server as bench_server
-from tests.browser.chromium import browser, chromium
+from tests.browser.chromium import browser
 from tests.flows.conftest import TINY
 from varifactory.loading import items_of
 from varifactory.store import Store
@@ -109,8 +109,6 @@ def test_a_failure_is_told_with_its_cause_and_a_command(hurt: dict[str, Any]) ->
 def test_the_link_opens_the_form_filled_in(
     hurt: dict[str, Any], version: str, tmp_path: Path
 ) -> None:
-    if not chromium():
-        pytest.skip("needs a Chromium (make test-full installs it)")
     link = links(hurt["page"])[1]
     assert "/v2/deployments/deployment/" in link
     (key,) = asked(link)["keys"]

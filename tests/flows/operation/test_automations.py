@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -111,7 +111,7 @@ def test_a_webhook_that_is_not_there_is_told(server: str) -> None:
 class Heard(BaseHTTPRequestHandler):
     """A webhook that keeps what it is told."""
 
-    said: list[dict[str, Any]] = []  # noqa: RUF012  # one list for the one server of a test
+    said: ClassVar[list[dict[str, Any]]] = []
     arrived = threading.Event()
 
     def do_POST(self) -> None:
