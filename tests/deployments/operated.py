@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,7 @@ class Place:
             data=None if body is None else json.dumps(body).encode(),
             headers={"content-type": "application/json"},
         )  # fmt: skip
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.loads(answer.read() or b"null")
+        return json.loads(_answered(request) or b"null")
 
     def begin(self, deployment: str, parameters: dict[str, Any]) -> str:
         """A run, as the UI's form begins one; its id."""
@@ -75,6 +75,19 @@ class Place:
     def log(self, name: str) -> str:
         """What a process said."""
         return (self.folder / name).read_text(errors="replace")
+
+
+def _answered(request: urllib.request.Request) -> bytes:
+    """Asked again while the server says that its database is busy, as Prefect's own client does."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return bytes(answer.read())
+        except urllib.error.HTTPError as refused:
+            if refused.code != HTTPStatus.SERVICE_UNAVAILABLE or time.monotonic() > until:
+                raise
+            time.sleep(0.5)
 
 
 def wait(done: Any, what: str, place: Place, patience: float = PATIENCE) -> None:
