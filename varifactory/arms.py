@@ -17,7 +17,7 @@ class Arm:
     """What one training mixture holds."""
 
     real: bool
-    synthetic: Literal["", "copies", "feasible", "infeasible", "mixed"]
+    synthetic: Literal["", "copies", "feasible", "infeasible", "mixed", "unfiltered", "unchanged"]
     augmentation: str = ""
     """In place of the recipe's."""
     trained: bool = True
@@ -35,9 +35,13 @@ ARMS: Mapping[str, Arm] = {
     "feasible": Arm(real=False, synthetic="feasible"),
     "infeasible": Arm(real=False, synthetic="infeasible"),
     "mixed": Arm(real=False, synthetic="mixed"),
+    "unfiltered": Arm(real=False, synthetic="unfiltered"),
+    "unchanged": Arm(real=False, synthetic="unchanged"),
     "real+feasible": Arm(real=True, synthetic="feasible"),
     "real+infeasible": Arm(real=True, synthetic="infeasible"),
     "real+mixed": Arm(real=True, synthetic="mixed"),
+    "real+unfiltered": Arm(real=True, synthetic="unfiltered"),
+    "real+unchanged": Arm(real=True, synthetic="unchanged"),
 }
 """``real-standard`` and ``copy-real`` are controls: what ordinary augmentation gives, and what
 mere repetition of the real images in the synthetic half gives."""

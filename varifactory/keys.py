@@ -25,6 +25,7 @@ STAGE_VERSIONS: dict[str, int] = {
     "training": 1,
     "checkpoints": 1,
     "predictions": 1,
+    "embeddings": 1,
     "items": 1,
 }
 """Raised by hand when a stage computes something else for the same inputs: bump to recompute."""

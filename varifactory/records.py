@@ -149,6 +149,14 @@ STAGES: dict[str, list[tuple[str, pa.DataType, str]]] = {
         ("test_top1", pa.float64(), "accuracy on test of the chosen step, 0 to 1"),
         ("curve", TEXT, "loss and validation accuracy by step, JSON"),
         ("settings", TEXT, "settings of the training, JSON"),
+        ("bridge_blob", TEXT, "what the bridge was crossed with: weights after the edits alone"),
+        ("bridge_step", pa.int32(), "step at which it was crossed; null where there was none"),
+    ],
+    "embeddings": [
+        ("pixel_sha256", TEXT, "hash of the decoded pixels"),
+        ("image_blob", TEXT, "PNG that was embedded"),
+        ("encoder", TEXT, "name of the encoder; the spec tells its revision or weight hash"),
+        ("vector", pa.list_(pa.float32()), "of length 1"),
     ],
     "predictions": [
         ("training_key", TEXT, "key of the trained cell"),
@@ -201,6 +209,9 @@ STAGES: dict[str, list[tuple[str, pa.DataType, str]]] = {
         ),
         ("predicted_iou", pa.float32(), "of the mask"),
         ("change_inside", pa.float32(), "mean absolute change inside the region, 0 to 255"),
+        ("region_share", pa.float32(), "share of the image that may change, 0 to 1"),
+        ("first_blob", TEXT, "the first attempt, whatever was said of it, PNG; null if not made"),
+        ("first_sha256", TEXT, "hash of its decoded pixels"),
     ],
 }
 

@@ -38,7 +38,7 @@ __all__ = [
 
 NOT_SETTINGS = {
     "arms", "seeds", "clip", "clip_revision", "clip_sha256", "encoders", "precision", "compile",
-    "recompute",
+    "recompute", "trainee", "classifier", "classifier_weights", "classifier_sha256",
 }  # fmt: skip
 """Keys of ``training`` that no spec holds as they are: of the cells, or told by the trainee's
 identity, but for ``recompute``, which changes no number."""

@@ -21,6 +21,7 @@ from varifactory.recipe.prompts import Price, Prompts
 from varifactory.recipe.review import Review
 from varifactory.recipe.run import Report, Run
 from varifactory.recipe.sources import Sources, Split, World
+from varifactory.recipe.study import Study
 from varifactory.recipe.text import explain, overlaid, read_yaml
 from varifactory.recipe.training import ARMS, Training
 from varifactory.recipe.verdicts import Verdicts
@@ -28,7 +29,7 @@ from varifactory.recipe.verdicts import Verdicts
 __all__ = [
     "ARMS", "FINGERPRINT_VERSION", "NOT_IDENTITY", "Adaptation", "Checkpoint", "Count", "EditGate",
     "Edits", "MaskGate", "Masks", "Price", "Prices", "Prompts", "Recipe", "Report", "Review", "Run",
-    "SecondEditor", "Share", "Sources", "Split", "Training", "Verdicts", "World",
+    "SecondEditor", "Share", "Sources", "Split", "Study", "Training", "Verdicts", "World",
 ]  # fmt: skip
 
 FINGERPRINT_VERSION = 1
@@ -38,6 +39,7 @@ NOT_IDENTITY: dict[str, str] = {
     "run": "how and where the work is done is not what is asked for; device and threads, which "
     "change artifacts, do so through the models' specs; run.compile and run.channels_last, which "
     "are in no spec, by the rounding of a card alone",
+    "study": "what is compared on a data set is the study's own identity, not the data set's",
     "report": "how results are shown",
     "prices": "what it costs is not what is asked for",
     "review": "whether people look is not what is asked for; what they decide is kept by itself",
@@ -58,6 +60,7 @@ class Recipe(Part):
     edits: Edits = Edits()
     verdicts: Verdicts = Verdicts()
     training: Training = Training()
+    study: Study = Study()
     report: Report = Report()
     prices: Prices = Prices()
     review: Review = Review()

@@ -94,6 +94,10 @@ class Edits(Part):
     rounds: Annotated[int, Field(ge=1, le=100)] = Field(
         4, description="rounds of further edits at most on the way to edits.exact"
     )
+    unchanged: bool = Field(
+        False, description="also edit every paired source to the value it has: the control that "
+        "shows what editing alone does, for the arms unchanged and real+unchanged"
+    )  # fmt: skip
     preset: Literal["matched", "faithful"] = Field(
         "matched", description="matched: same settings in both arms; faithful: the paper's own"
     )

@@ -7,7 +7,8 @@ from pydantic import Field, model_validator
 from varifactory.recipe.part import Count, Part, Share
 
 ARMS = ("zero-shot", "real", "real-standard", "copy-real", "feasible", "infeasible", "mixed",
-        "real+feasible", "real+infeasible", "real+mixed")  # fmt: skip
+        "unfiltered", "unchanged", "real+feasible", "real+infeasible", "real+mixed",
+        "real+unfiltered", "real+unchanged")  # fmt: skip
 
 
 class Training(Part):
@@ -36,6 +37,20 @@ class Training(Part):
     arms: Annotated[tuple[str, ...], Field(min_length=1)] = (
         "zero-shot", "real", "real+feasible", "real+infeasible", "real+mixed"
     )  # fmt: skip
+    trainee: Literal["clip-lora", "linear-probe", "classifier"] = Field(
+        "clip-lora",
+        description="linear-probe: one layer on stored embeddings; classifier: a plain image "
+        "classifier of timm",
+    )
+    classifier: str = Field(
+        "test_resnet", description="architecture as timm names it, for the trainee classifier"
+    )
+    classifier_weights: str = Field(
+        "", description="safetensors to begin with; empty: from scratch"
+    )
+    classifier_sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = Field(
+        "", description="of classifier_weights; another hash is refused; empty: any"
+    )
     seeds: tuple[int, ...] = Field((1,), description="training seeds, the same for every arm")
     rank: Annotated[int, Field(ge=1, le=256)] = 16
     alpha: Annotated[float, Field(gt=0)] = 16.0
@@ -55,7 +70,9 @@ class Training(Part):
     batch_size: Count = 32
     warmup_share: Share = 0.1
     real_weight: Share = Field(0.5, description="lambda: weight of the real loss beside edits")
-    augmentation: Literal["none", "flip", "standard"] = "flip"
+    augmentation: Literal["none", "flip", "geometry", "standard"] = Field(
+        "flip", description="geometry is standard without what changes colours"
+    )
     validate_every: Count = 20
     template: str = Field("a photo of a {class_name}", description="text of a class")
 

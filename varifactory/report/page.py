@@ -173,7 +173,7 @@ def _numbers(interval: Interval) -> list[Any]:
 def _plots(figures: StudyFigures) -> dict[str, Markup]:
     if not (figures.arms or figures.yields or figures.masks):
         return {}
-    from varifactory import plots
+    from varifactory.report import plots
 
     drawn = {}
     if figures.arms:

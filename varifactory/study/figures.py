@@ -1,0 +1,180 @@
+"""What a study says, as plain frozen data: the report shows it, JSON and Parquet hold it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from varifactory.grid import Stratum
+from varifactory.statistics import Effect, Interval, McNemar, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What was settled before the first cell was trained; shares, not points."""
+
+    margin: float
+    resolve: float
+    power: float
+    confidence: float
+    registered_at: str = ""
+    """ISO 8601; empty of a study that was not registered."""
+    trained_before: int = 0
+    """Cells that had been trained before that; the report says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One training mixture on the test images, over all its seeds."""
+
+    stratum: Stratum
+    arm: str
+    generation_seeds: tuple[int, ...]
+    """Empty of an arm without edits."""
+    seeds: tuple[int, ...]
+    top1: Interval
+    macro_top1: float
+    """Mean of the classes' accuracies."""
+    worst_top1: float
+    """Mean accuracy of the worst tenth of the classes, at least one."""
+    worst_classes: tuple[str, ...]
+    calibration_error: float | None
+    """Expected calibration error, 15 bins of equal width, mean over cells; None without logits."""
+    by_class: Mapping[str, tuple[int, int]]
+    """Class name -> right answers and answers, over all seeds."""
+    train_real: int | None = None
+    train_edits: int | None = None
+    steps: int | None = None
+    chosen_steps: tuple[int, ...] = ()
+    validation_top1: float | None = None
+    curves: tuple[tuple[tuple[float, float], ...], ...] = ()
+    """A seed each: (step, validation accuracy)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One arm minus another on the same seeds and test images."""
+
+    stratum: Stratum
+    arm: str
+    other: str
+    question: str
+    """``helps`` (arm with edits minus real), ``matters`` (feasible minus infeasible), ``control``
+    (real-standard, copy-real, unchanged, unfiltered, zero-shot), ``schedule`` (bridged minus
+    mixed), ``augmentation``, ``trainee``: a factor varies instead of the arm."""
+    effect: Effect
+    interval: Interval
+    """Of the plan's confidence, for this comparison alone."""
+    p_value: float
+    p_holm: float
+    """Adjusted over the family: all comparisons of the study."""
+    verdict: Verdict
+    winner: str
+    """``above``, ``below`` or ``no winner``."""
+    mcnemar: tuple[McNemar, ...]
+    """One a pair of cells, in the order of generation and training seeds."""
+    bootstrap: Interval | None
+    detectable: float
+    """Smallest difference that this design sees with the plan's power."""
+    seeds_needed: int | None
+    """To resolve the plan's ``resolve``; None where no number of seeds does."""
+    images_needed: int | None
+    """Test images that would, with the seeds there are; None where seeds suffice."""
+    primary: bool = False
+    """Whether the verdict's sentence rests on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassChange:
+    """What an arm changes in one class, against the other arm of its comparison."""
+
+    stratum: Stratum
+    arm: str
+    other: str
+    class_name: str
+    images: int
+    interval: Interval
+    p_value: float
+    p_false_discovery: float
+    """Benjamini and Hochberg's, over the classes of one comparison."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """Accuracy of an arm over the number of edits a real image."""
+
+    stratum: Stratum
+    """With ``per_source`` 0."""
+    arm: str
+    points: tuple[tuple[int, Interval], ...]
+    """(edits trained on, top-1)."""
+    exponent: Interval | None
+    """k of error = a n^-k; None with fewer than three sizes or an error of zero."""
+    classes: Mapping[str, str]
+    """Class name -> easy, scaling or poor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What the edits of one arm are: whether arms differ in what they should, and in nothing else.
+
+    Means are over the edits that the arm trains on; None where nothing of the kind is known.
+    """
+
+    stratum: Stratum
+    arm: str
+    edits: int
+    feasible: Interval | None
+    """Share judged feasible, of those judged."""
+    present: Interval | None
+    """Share of which the judge saw the value asked for."""
+    presence: float | None
+    """Mean score of that value, 0 to 1."""
+    class_kept: Interval | None
+    """Share whose likeliest class is the label."""
+    region_share: float | None
+    """Share of the image that may change."""
+    pixel_change: float | None
+    """Mean absolute change inside the region, 0 to 255."""
+    embedding_distance: float | None
+    """1 minus the cosine of an edit and its source."""
+    diversity: float | None
+    """Mean pairwise cosine distance within a class, averaged over classes."""
+    forced: float
+    """Share taken although refused."""
+    rejected: float | None
+    """Share of the edits asked for, of this arm's feasibilities, that were refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confound:
+    """Something besides feasibility in which two arms differ by more than chance."""
+
+    stratum: Stratum
+    arm: str
+    other: str
+    measure: str
+    """Name of a field of ``Check``."""
+    value: float
+    other_value: float
+    p_value: float
+    """Adjusted over all measures by Holm."""
+    standardised: float
+    """Difference in standard deviations."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """All that is said of training; what is said of each data set stands beside it."""
+
+    plan: Plan
+    arms: tuple[Arm, ...]
+    comparisons: tuple[Comparison, ...]
+    classes: tuple[ClassChange, ...] = ()
+    scaling: tuple[Scaling, ...] = ()
+    checks: tuple[Check, ...] = ()
+    confounds: tuple[Confound, ...] = ()
+    cells: int = 0
+    test_images: Mapping[str, int] = field(default_factory=dict)
+    """Data set -> test images."""
+    notes: tuple[str, ...] = ()
+    """What a reader must know of cells that are missing or were left out."""
