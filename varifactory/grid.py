@@ -11,11 +11,14 @@ from itertools import product
 import yaml
 
 from varifactory.arms import ARMS
+from varifactory.keys import digest
 from varifactory.recipe import Recipe
 from varifactory.recipe.study import EVERY
 
 ZERO_SHOT = "clip-lora"
 """The trainee that knows classes by their names, before it is trained."""
+LONGEST_NAME = 64
+"""Of a data set, as the recipe allows it."""
 MIXED, BRIDGED = "mixed", "bridged"
 
 
@@ -53,8 +56,8 @@ class Factors:
 
     stratum: Stratum
     arm: str
-    generation_seed: int | None
-    """None of a cell without edits."""
+    generation_seed: int
+    """0 of a cell without edits."""
     seed: int
     """Training seed."""
 
@@ -86,8 +89,16 @@ def _variant(
 ) -> Variant:
     whole = [*settings, f"seed={seed}"]
     parts = [recipe.name, dataset, _slug(sweep), "" if seed == recipe.seed else f"seed{seed}"]
-    name = "-".join(filter(None, parts))
+    name = _short("-".join(filter(None, parts)))
     return Variant(recipe.overlaid([*whole, f"name={name}"]), dataset, sweep, seed)
+
+
+def _short(name: str) -> str:
+    """The name, its middle replaced by a hash where a data set's name may not be so long."""
+    if len(name) <= LONGEST_NAME:
+        return name
+    mark = digest(name)[:12]
+    return f"{name[: LONGEST_NAME - len(mark) - 1]}-{mark}"
 
 
 def _slug(text: str) -> str:
@@ -123,7 +134,7 @@ def _needed(cell: Factors) -> Factors:
     if not arm.trained:
         stratum = replace(stratum, augmentation="")
     seed = cell.seed if arm.trained else 0
-    generation = cell.generation_seed if arm.needs_edits else None
+    generation = cell.generation_seed if arm.needs_edits else 0
     return Factors(stratum, cell.arm, generation, seed)
 
 

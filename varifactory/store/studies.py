@@ -18,7 +18,7 @@ class StudyCell(BaseModel):
     per_source: int = 0
     schedule: str = ""
     arm: str
-    generation_seed: int | None = None
+    generation_seed: int = 0
     seed: int
     name: str
     """Data set and version that its images are of."""
