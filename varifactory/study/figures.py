@@ -65,7 +65,7 @@ class Comparison:
     """Of the plan's confidence, for this comparison alone."""
     p_value: float
     p_holm: float
-    """Adjusted over the family: all comparisons of the study."""
+    """Adjusted over the family: all inferential comparisons of the study; 1 of the others."""
     verdict: Verdict
     winner: str
     """``above``, ``below`` or ``no winner``."""
@@ -80,6 +80,12 @@ class Comparison:
     """Test images that would, with the seeds there are; None where seeds suffice."""
     primary: bool = False
     """Whether the verdict's sentence rests on it."""
+    values: tuple[str, str] = ("", "")
+    """Of ``schedule``, ``augmentation`` and ``trainee``: the factor's two values, first minus
+    second; the stratum then leaves that factor empty, and ``arm`` is ``other``."""
+    inferential: bool = True
+    """Whether it is of the family that Holm's correction covers. One that is not describes: it
+    names no winner and is never ``different``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +116,21 @@ class Scaling:
     """k of error = a n^-k; None with fewer than three sizes or an error of zero."""
     classes: Mapping[str, str]
     """Class name -> easy, scaling or poor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """One combination of a sweep, best first: where the next edits should come from."""
+
+    stratum: Stratum
+    """Its ``sweep`` is the combination; ``per_source`` 0."""
+    arm: str
+    edits: int
+    """Trained on at the largest size."""
+    top1: Interval
+    """At that size."""
+    exponent: Interval | None
+    """As of ``Scaling``; None where the sizes are too few to fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +192,9 @@ class Study:
     comparisons: tuple[Comparison, ...]
     classes: tuple[ClassChange, ...] = ()
     scaling: tuple[Scaling, ...] = ()
+    ranking: tuple[Ranked, ...] = ()
+    """Combinations of a sweep within their stratum and arm, by accuracy at the largest size, then
+    by exponent; empty without a sweep."""
     checks: tuple[Check, ...] = ()
     confounds: tuple[Confound, ...] = ()
     cells: int = 0
