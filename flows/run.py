@@ -230,7 +230,8 @@ class FactoryRun(Tally):
     def _rows(self, plan: Plan) -> list[Row]:
         kept = self._table(plan)
         self.savings.add(kept)
-        unread = [name for name in records.PROVENANCE if name in kept.column_names]
+        unread = [name for name in (*records.PROVENANCE, *records.LARGE)
+                  if name in kept.column_names]  # fmt: skip
         rows: list[Row] = kept.drop_columns(unread).to_pylist()
         return rows
 

@@ -18,6 +18,7 @@ from flows.runners import shard_results
 from flows.runners.letters import EVERY, Chunk, Ended, ended, keep_ends, read_chunk, result_of
 from tasks.adapters import adapter_shard
 from tasks.edits import edit_shard
+from tasks.embeddings import embedding_shard
 from tasks.leakage import leakage_shard
 from tasks.masks import mask_shard
 from tasks.prompts import prompt_shard
@@ -38,6 +39,7 @@ STAGES: dict[str, Task[..., Any]] = {
     "adapters": adapter_shard,
     "edits": edit_shard,
     "verdicts": verdict_shard,
+    "embeddings": embedding_shard,
     "training": training_shard,
 }
 """What a chunk may ask for; nothing is imported by a name that a store holds."""

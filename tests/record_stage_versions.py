@@ -40,6 +40,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "training": ("varifactory.training", "varifactory.models.clip.*"),
     "checkpoints": ("varifactory.training", "varifactory.models.clip.*"),
     "predictions": ("varifactory.training", "varifactory.models.clip.*"),
+    "embeddings": ("varifactory.embeddings", "varifactory.models.clip.*"),
     "items": ("varifactory.items",),
 }
 """Stage -> what makes it: its module, and the models it may be given; ``.*`` is a whole folder."""

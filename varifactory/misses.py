@@ -23,6 +23,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "edits": ("source_key", "attribute", "feasibility", "index", "attempt", "editor"),
     "verdicts": ("edit_key",),
     "training": ("arm", "seed"),
+    "embeddings": ("pixel_sha256",),
 }
 """Stage -> columns that say which item a row is, whatever it was made with."""
 COMPARED: dict[str, dict[str, str]] = {
@@ -46,6 +47,7 @@ COUNTING: dict[str, tuple[str, ...]] = {
     "edits": ("edits", "prompts.attributes", "sources"),
     "verdicts": ("verdicts", "edits", "prompts", "masks"),
     "training": ("training",),
+    "embeddings": ("sources", "edits", "prompts"),
 }
 """Stage -> parts of a recipe that say how many items there are."""
 WHOLE_KEY = {"seed": "seed"}

@@ -31,6 +31,9 @@ COMMON: list[tuple[str, pa.DataType, str]] = [
 PROVENANCE = ("made_at", "first_part", "run", "seconds", "device", "versions")
 """Columns of ``COMMON`` about how a row came to be, which no later stage reads."""
 
+LARGE = ("vector",)
+"""Columns of long lists, read as arrays by who needs them and never as rows."""
+
 STAGES: dict[str, list[tuple[str, pa.DataType, str]]] = {
     "sources": [
         ("uri", TEXT, "where the user's file was found"),

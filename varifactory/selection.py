@@ -18,7 +18,8 @@ from varifactory.standing import standing
 from varifactory.store import Store
 from varifactory.where import matching
 
-STAGES = ("sources", "leakage", "prompts", "masks", "adapters", "edits", "verdicts", "training")
+STAGES = ("sources", "leakage", "prompts", "masks", "adapters", "edits", "verdicts", "training",
+          "embeddings")  # fmt: skip
 """Stages whose rows can be made again; what the others hold follows from these."""
 SHORTEST_KEY = 8
 """Digits of an id that are enough where one alone begins so."""

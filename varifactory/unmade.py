@@ -21,6 +21,7 @@ PARENTS: dict[str, tuple[str, ...]] = {
     "adapters": ("shots",),
     "edits": ("source_pixels", "mask_sha256", "prompt", "adapter_blob"),
     "verdicts": ("pixel_sha256", "mask_sha256"),
+    "embeddings": ("pixel_sha256",),
 }
 """Stage -> columns of a planned row that name what it is made of."""
 PARENT_STAGES = {

@@ -14,7 +14,8 @@ SHOWN = 16
 """Digits of a key in a title."""
 NAMES = {"sources": "source", "prompts": "prompt", "masks": "mask", "edits": "edit",
          "verdicts": "verdict", "training": "training cell", "adapters": "adapter",
-         "leakage": "leakage check", "decisions": "decision", "items": "item"}  # fmt: skip
+         "leakage": "leakage check", "embeddings": "embedding",
+         "decisions": "decision", "items": "item"}  # fmt: skip
 """Stage -> what one of its items is called."""
 ABOUT = {
     "sources": ("uri", "bytes_sha256", "split", "width", "height", "truth"),
@@ -27,6 +28,7 @@ ABOUT = {
                  "validation_top1", "test_top1"),
     "adapters": ("scope", "steps", "first_loss", "last_loss"),
     "decisions": ("decision", "who", "note"),
+    "embeddings": ("pixel_sha256", "encoder"),
 }  # fmt: skip
 """Stage -> columns that are told as they are."""
 AS_JSON = {"edits": ("settings",), "verdicts": ("value_scores", "class_scores", "raw"),

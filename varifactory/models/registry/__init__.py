@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from varifactory.models import Identity, accelerator
 from varifactory.models.registry.adapters import tuner
-from varifactory.models.registry.clips import clip, trainee
+from varifactory.models.registry.clips import clip, encoder, trainee
 from varifactory.models.registry.costs import PAID, expected_costs, known_spent, paid
 from varifactory.models.registry.editors import EDITORS, inpainter
 from varifactory.models.registry.judges import JUDGES, Exemplar, judge
@@ -16,9 +16,9 @@ from varifactory.models.registry.writers import writer
 from varifactory.recipe import Recipe
 
 __all__ = [
-    "EDITORS", "JUDGES", "PAID", "SEGMENTERS", "Exemplar", "cards", "clip", "expected_costs",
-    "find_all", "inpainter", "judge", "known_spent", "on_card", "paid", "segmenter", "trainee",
-    "tuner", "where", "writer",
+    "EDITORS", "JUDGES", "PAID", "SEGMENTERS", "Exemplar", "cards", "clip", "encoder",
+    "expected_costs", "find_all", "inpainter", "judge", "known_spent", "on_card", "paid",
+    "segmenter", "trainee", "tuner", "where", "writer",
 ]  # fmt: skip
 
 

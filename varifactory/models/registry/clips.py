@@ -55,6 +55,19 @@ def training_clip(recipe: Recipe) -> ClipModel:
     )  # fmt: skip
 
 
+def encoder(recipe: Recipe) -> ClipModel:
+    """The CLIP that a study embeds pictures with.
+
+    Raises:
+        ModelError: no such checkpoint; the message says what to give.
+    """
+    if not recipe.study.encoder:
+        return training_clip(recipe)
+    return clip(
+        recipe.study.encoder, recipe.run.threads, device=recipe.run.device, key="study.encoder"
+    )
+
+
 def trainee(recipe: Recipe) -> Trainee:
     """A fresh classifier to train: every cell gets its own, so cells may run side by side.
 
