@@ -118,12 +118,12 @@ def factors(recipe: Recipe, variant: Variant) -> list[Factors]:
             variant.dataset, variant.sweep, trainee, augmentation, attribute, count, schedule
         )
         if ARMS[arm].trained or trainee == ZERO_SHOT:
-            found[_needed(Factors(stratum, arm, variant.generation_seed, seed))] = None
+            found[needed(Factors(stratum, arm, variant.generation_seed, seed))] = None
     return list(found)
 
 
-def _needed(cell: Factors) -> Factors:
-    """Without the factors that its arm does not depend on."""
+def needed(cell: Factors) -> Factors:
+    """The cell without the factors that its arm does not depend on."""
     arm, stratum = ARMS[cell.arm], cell.stratum
     if not arm.needs_edits:
         stratum = replace(stratum, sweep="", attribute="", per_source=0)
@@ -138,4 +138,6 @@ def _needed(cell: Factors) -> Factors:
     return Factors(stratum, cell.arm, generation, seed)
 
 
-__all__ = ["BRIDGED", "EVERY", "MIXED", "Factors", "Stratum", "Variant", "factors", "variants"]
+__all__ = [
+    "BRIDGED", "EVERY", "MIXED", "Factors", "Stratum", "Variant", "factors", "needed", "variants",
+]  # fmt: skip
