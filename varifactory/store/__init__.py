@@ -5,7 +5,10 @@
     stages/<stage>/<spec>/part-<64 hex>.parquet  rows, named by content, never changed
     runs/<id>.json, runs/<id>/<name>           what a run was asked and what it learned
     datasets/<name>/<version>.json             created once, written last
-    exports/<name>/<version>/...               galleries, reports, copies in other forms
+    studies/<name>/plan-<64 hex>.json          what was settled before anything was trained
+    studies/<name>/<version>.json              which cells were compared, created once
+    studies/<name>/<version>/...               its report and the data behind it
+    exports/<name>/<version>/...               galleries, cards, copies in other forms
     pins/<name>.json                           what people want to be kept
     gc/                                        lists of marks, and who collected what
     trash/<path>                               what was moved away and can still be put back
@@ -30,6 +33,7 @@ from varifactory.store.errors import (
 from varifactory.store.manifest import Manifest, ManifestPart, dataset_hash
 from varifactory.store.parts import PartRef
 from varifactory.store.probe import Capabilities, Prepared
+from varifactory.store.studies import StudyCell, StudyManifest, study_hash
 from varifactory.store.usage import Usage, Used, Using
 from varifactory.store.verify import Finding, Verified, VerifyReport
 
@@ -51,11 +55,14 @@ __all__ = [
     "StoreMissing",
     "StoreUnreachable",
     "StoreUnsafe",
+    "StudyCell",
+    "StudyManifest",
     "Usage",
     "Used",
     "VerifyReport",
     "VersionTaken",
     "dataset_hash",
+    "study_hash",
 ]
 
 

@@ -21,6 +21,7 @@ BLOBS = "blobs/sha256"
 STAGES = "stages"
 RUNS = "runs"
 DATASETS = "datasets"
+STUDIES = "studies"
 EXPORTS = "exports"
 PINS = "pins"
 TRASH = "trash"
@@ -105,10 +106,30 @@ def version_number(version: str | int) -> int:
     return int(text)
 
 
+def study(name: str, version: int) -> str:
+    """Path of a study version's manifest."""
+    return f"{STUDIES}/{plain('study', name)}/{version}.json"
+
+
+def study_file(name: str, version: str | int, path: str = "") -> str:
+    """Path of something that lies beside a study version; ``path`` may have folders in it."""
+    folder = f"{STUDIES}/{plain('study', name)}/{version_number(version)}"
+    return _below(folder, "study file", path)
+
+
+def study_plan(name: str, plan_hash: str) -> str:
+    """Path of a plan that was registered for a study."""
+    return f"{STUDIES}/{plain('study', name)}/plan-{plain('plan', plan_hash)}.json"
+
+
 def export(name: str, version: str | int, path: str = "") -> str:
     """Path of an export's file; ``path`` may have folders in it."""
     folder = f"{EXPORTS}/{plain('data set', name)}/{version_number(version)}"
-    steps = [plain("export path", step) for step in path.split("/")] if path else []
+    return _below(folder, "export path", path)
+
+
+def _below(folder: str, what: str, path: str) -> str:
+    steps = [plain(what, step) for step in path.split("/")] if path else []
     return "/".join([folder, *steps])
 
 

@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from varifactory.store import names
 from varifactory.store.errors import StoreError, StoreMissing, VersionTaken
-from varifactory.store.versions import Versions
+from varifactory.store.studied import Studied
 
 _LIMIT = 2**20
 """Bytes; a pin names a few things."""
@@ -46,7 +46,7 @@ class Pin(BaseModel):
         return tuple(names.plain("run", run) for run in value)
 
 
-class Pinned(Versions):
+class Pinned(Studied):
     """A store's pins."""
 
     def pin(

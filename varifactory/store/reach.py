@@ -21,13 +21,12 @@ from varifactory.store.backend import Entry
 from varifactory.store.errors import PartDamaged, StoreError
 from varifactory.store.parts import BLOB_COLUMNS, Wanted
 from varifactory.store.pins import Pinned
-from varifactory.store.reading import Reading
 from varifactory.store.rows import TOMBSTONE, blob_columns, unique, visible
 from varifactory.store.versions import ENDED
 
 MADE_AGAIN = frozenset(
     {"sources", "leakage", "prompts", "masks", "adapters", "edits", "verdicts", "training",
-     "checkpoints", "predictions", "items"}
+     "checkpoints", "predictions", "embeddings", "items"}
 )  # fmt: skip
 """Stages whose rows a run makes again. What people said is in none of them, and is never taken."""
 _SCRATCH = re.compile(r"plan-.+\.parquet|chunk-.+\.json|(album|answers|cells|pictures)\.json")
@@ -95,7 +94,7 @@ class Since(NamedTuple):
         return latest >= (self.ended if has_ended else min(self.ended, self.under_way))
 
 
-class Reaching(Reading, Pinned):
+class Reaching(Pinned):
     """What a store needs, found by listings and rows; no blob is read."""
 
     def unreachable(self, since: Since) -> Unreachable:

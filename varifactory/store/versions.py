@@ -212,7 +212,11 @@ class Versions(Opened):
         return self.backend.show(names.export(name, version, path))
 
     def _version_numbers(self, name: str, ending: str = ".json") -> list[int]:
-        entries = self.backend.entries(f"{names.DATASETS}/{names.plain('data set', name)}")
+        return self._numbers(f"{names.DATASETS}/{names.plain('data set', name)}", ending)
+
+    def _numbers(self, folder: str, ending: str) -> list[int]:
+        """Of the versions directly in a folder, ascending."""
+        entries = self.backend.entries(folder)
         stems = [e.name.removesuffix(ending) for e in entries if e.name.endswith(ending)]
         return sorted(int(stem) for stem in stems if stem.isascii() and stem.isdigit())
 

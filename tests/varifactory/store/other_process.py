@@ -1,6 +1,7 @@
 """Another process at the same store: ``other_process.py WHAT URL NAME``.
 
 race     make the same 12 items as everyone else, and publish version 1 as NAME
+studies  register a plan and put studies of the one data set, some NAME's own, until killed
 read     read the winners again and again until standard input closes
 write    write blobs and parts without end, to be killed
 churn    for NAME seconds make, hide and make again the same few items, folding now and then
@@ -18,7 +19,17 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from varifactory.store import Manifest, ManifestPart, Store, StoreFull, VersionTaken, backend, parts
+from varifactory.store import (
+    Manifest,
+    ManifestPart,
+    Store,
+    StoreFull,
+    StudyCell,
+    StudyManifest,
+    VersionTaken,
+    backend,
+    parts,
+)
 
 
 def race(store: Store, name: str) -> None:
@@ -55,6 +66,44 @@ def manifest(store: Store, dataset: str, who: str, content: str) -> Manifest:
         ),
         run_id=who,
     )
+
+
+def studies(store: Store, name: str) -> None:
+    """One study that everyone puts, then ever more of this process's own."""
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for index in range(10**6):
+        who = name if index else "everyone"
+        plan = store.register_plan("pets", {"margin": 0.005, "of": who, "index": index})
+        held = store.put_study(study(store, plan, name))
+        store.put_study_file("pets", held.version, f"{name}.txt", b"beside")
+        if index < 4:
+            print(json.dumps({"version": held.version, "actor": held.actor}), flush=True)
+
+
+def study(store: Store, plan: dict[str, object], who: str) -> StudyManifest:
+    held = store.dataset("cats", 1)
+    cells = store.rows("training", "s").to_pylist()
+    return StudyManifest(
+        name="pets",
+        version=1,
+        created_at=datetime.now(UTC),
+        actor=who,
+        run_id="r1",
+        recipe={},
+        plan=plan,
+        datasets=({"name": "cats", "version": 1, "dataset_hash": held.dataset_hash},),
+        cells=tuple(
+            StudyCell(
+                trainee="clip-lora", arm=row["arm"], seed=row["seed"], name="cats", version=1,
+                spec="s", key=row["key"],
+            )
+            for row in cells
+        ),
+        specs={"training/s": {}},
+        provenance={},
+        study_hash="",
+    )  # fmt: skip
 
 
 def read(store: Store, name: str) -> None:
@@ -118,6 +167,7 @@ def fill(store: Store, name: str) -> None:
 
 WORK: dict[str, Callable[[Store, str], None]] = {
     "race": race,
+    "studies": studies,
     "read": read,
     "write": write,
     "churn": churn,
