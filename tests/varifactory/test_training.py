@@ -66,12 +66,20 @@ def items(sources, pictures) -> list[dict]:
     for source, index in itertools.product(train, range(2)):
         lost = source is train[-1] and index == 1
         for side in ("feasible", "infeasible"):
+            first = next(rest[source["label"]])
             rows.append({
                 "key": f"item {len(rows)}", "kind": "edit", "split": "train",
                 "status": "rejected" if lost and side == "feasible" else "ok",
                 "label": source["label"], "source_key": source["key"], "attribute": "background",
                 "feasibility": side, "editor": "compositor", "index": index, "attempt": 0,
-                "paired": not lost, "pixel_sha256": next(rest[source["label"]]),
+                "paired": not lost, "pixel_sha256": first, "first_sha256": first,
+                "image_blob": f"{first}.png", "first_blob": f"{first}.png",
+            })  # fmt: skip
+        if not lost:
+            rows.append(rows[-1] | {
+                "key": f"item {len(rows)}", "feasibility": "unchanged", "paired": False,
+                "pixel_sha256": next(rest[source["label"]]),
+                "first_sha256": None, "first_blob": None,
             })  # fmt: skip
     return rows
 
@@ -183,7 +191,7 @@ def test_only_accepted_edits_of_training_sources_by_the_editor_count(sources, it
 def test_cells_are_planned_an_arm_and_seed_with_one_key_each(sources, items):
     rows = planned(sources, items, seeds=[1, 2])
     assert [(row["arm"], row["seed"]) for row in rows] == list(itertools.product(ARM_NAMES, (1, 2)))
-    assert len({row["key"] for row in rows}) == 20
+    assert len({row["key"] for row in rows}) == 28
     assert {row["steps"] for row in rows if row["arm"] != "zero-shot"} == {6}
     assert planned(sources[::-1], items[::-1], seeds=[1, 2]) == rows
     records.table("training", rows)

@@ -14,6 +14,8 @@ from varifactory.errors import RecipeError
 BUILT_IN = Path(__file__).parent / "taxonomies"
 Feasibility = Literal["feasible", "infeasible"]
 FEASIBILITIES: tuple[Feasibility, Feasibility] = ("feasible", "infeasible")
+UNCHANGED = "unchanged"
+"""Third side of a pair: the edit to the value that the source has already; of no pool."""
 
 
 class Pools(BaseModel):
