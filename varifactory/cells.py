@@ -3,18 +3,21 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from varifactory.errors import TrainingError
-from varifactory.models import LoraSettings, Pixels
+from varifactory.models import LoraSettings, Shown
+from varifactory.recipe.study import EVERY
 
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Images with their class names; ``keys`` are source keys where predictions are stored."""
+    """Images, or their vectors, with class names; ``keys`` are source keys where predictions are
+    stored."""
 
-    images: Sequence[Pixels] = ()
+    images: Sequence[Shown] = ()
     labels: Sequence[str] = ()
     keys: Sequence[str] = ()
 
@@ -38,6 +41,23 @@ class CellSettings:
     validate_every: int
     real_weight: float
     class_names: tuple[str, ...]
+    trainee: str = "clip-lora"
+    schedule: str = "mixed"
+    attribute: str = EVERY
+    """Whose edits; empty of a cell without any."""
+    per_source: int = 0
+    editor: str = ""
+    """Whose edits; empty for all."""
+
+    @property
+    def chosen_edits(self) -> dict[str, Any]:
+        """Arguments of ``mixture`` that choose among the edits; empty where all are taken."""
+        found: dict[str, Any] = {}
+        if self.attribute not in ("", EVERY):
+            found["attribute"] = self.attribute
+        if self.per_source:
+            found["per_source"] = self.per_source
+        return found
 
     @classmethod
     def read(cls, text: str) -> "CellSettings":

@@ -6,20 +6,18 @@ seed; the weights kept are chosen on validation alone, and the test split is loo
 
 import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from varifactory import keys
 from varifactory.arms import ARMS, Mixture, held_out, mixture, source_key
+from varifactory.cell_planning import plan_cells, training_spec
 from varifactory.cells import CellData, CellSettings, Examples, Progress
-from varifactory.errors import TrainingError
-from varifactory.models import LoraSettings, Pixels, Trainee
-from varifactory.recipe import Recipe, Training
+from varifactory.models import Pixels, Trainee
 from varifactory.stages import Made, Row
 
 __all__ = [
@@ -35,107 +33,6 @@ __all__ = [
     "train_cell",
     "training_spec",
 ]
-
-NOT_SETTINGS = {
-    "arms", "seeds", "clip", "clip_revision", "clip_sha256", "encoders", "precision", "compile",
-    "recompute", "trainee", "classifier", "classifier_weights", "classifier_sha256",
-}  # fmt: skip
-"""Keys of ``training`` that no spec holds as they are: of the cells, or told by the trainee's
-identity, but for ``recompute``, which changes no number."""
-
-
-def training_spec(recipe: Recipe, trainee: Trainee) -> dict[str, Any]:
-    """What all cells share: the trainee and its settings; arms and seeds are the cells' own."""
-    settings = recipe.training.model_dump(mode="json", exclude=NOT_SETTINGS)
-    return {"trainee": dict(trainee.identity), "settings": settings}
-
-
-def plan_cells(
-    spec: str, recipe: Recipe, sources: Iterable[Row], items: Iterable[Row]
-) -> list[Row]:
-    """One planned row an arm and seed; its key holds every image's pixels and label.
-
-    Raises:
-        TrainingError: fewer than two classes, a class without training images, a split without
-            images, or an arm without the edits it needs.
-    """
-    sources, items = list(sources), list(items)
-    class_names = _class_names(sources)
-    return [
-        _planned(spec, recipe, arm, seed, class_names, sources, items)
-        for arm in recipe.training.arms
-        for seed in recipe.training.seeds
-    ]
-
-
-def _class_names(sources: Sequence[Row]) -> tuple[str, ...]:
-    splits = {split: {row["label"] for row in held_out(sources, split)}
-              for split in ("train", "validation", "test")}  # fmt: skip
-    every = sorted(set().union(*splits.values()))
-    if len(every) < 2:
-        raise TrainingError(
-            f"a classifier needs at least 2 classes, the sources have {len(every)} ({every}): add "
-            "class folders, or widen sources.classes"
-        )
-    if missing := sorted(set(every) - splits["train"]):
-        raise TrainingError(
-            f"no training images of {', '.join(map(repr, missing))}: add images, lower "
-            "sources.split, or leave these out by sources.classes"
-        )
-    for split in ("validation", "test"):
-        if not splits[split]:
-            raise TrainingError(
-                f"no {split} images: weights are chosen on validation and scored on test; raise "
-                f"sources.split.{split}, or add images"
-            )
-    return tuple(every)
-
-
-def _planned(
-    spec: str, recipe: Recipe, arm: str, seed: int, class_names: tuple[str, ...],
-    sources: Sequence[Row], items: Sequence[Row],
-) -> Row:  # fmt: skip
-    found = mixture(arm, sources, items, seed, editor=recipe.edits.editor)
-    parts = {"real": found.real, "edits": found.edits}
-    parts |= {split: tuple(held_out(sources, split)) for split in ("validation", "test")}
-    content = {
-        name: [[row["pixel_sha256"], row["label"]] for row in rows] for name, rows in parts.items()
-    }
-    settings = _settings(recipe.training, arm, seed, class_names)
-    return {
-        "key": keys.item_key(spec, arm=arm, seed=seed, classes=list(class_names), **content),
-        "label": "",
-        "arm": arm,
-        "seed": seed,
-        "steps": settings.lora.steps,
-        "train_real": len(found.real),
-        "train_edits": len(found.edits),
-        "settings": json.dumps(asdict(settings), sort_keys=True),
-    }
-
-
-def _settings(
-    training: Training, arm: str, seed: int, class_names: tuple[str, ...]
-) -> CellSettings:
-    kind = ARMS[arm]
-    return CellSettings(
-        lora=LoraSettings(
-            rank=training.rank,
-            alpha=training.alpha,
-            dropout=training.dropout,
-            learning_rate=training.learning_rate,
-            weight_decay=training.weight_decay,
-            steps=training.steps if kind.trained else 0,
-            warmup_share=training.warmup_share,
-            augmentation=kind.augmentation or training.augmentation,
-            seed=keys.seed_from(seed, "adapter"),
-            image_rate=training.image_rate,
-        ),
-        batch_size=training.batch_size,
-        validate_every=training.validate_every,
-        real_weight=training.real_weight,
-        class_names=class_names,
-    )
 
 
 def train_cell(

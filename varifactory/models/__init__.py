@@ -6,7 +6,7 @@ loads its weights at first use, so that a fully cached run never imports torch.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ from varifactory.errors import ModelError
 
 Pixels = NDArray[np.uint8]
 """An image, (height, width, 3), sRGB, 0 to 255."""
+Shown = NDArray[Any]
+"""What a trainee learns from: ``Pixels``, or the vector (width,) that was stored of them."""
 Region = NDArray[np.bool_]
 """A mask, (height, width); True where it holds."""
 Identity = Mapping[str, str | int | float | bool | None]
@@ -238,7 +240,10 @@ class ClipModel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LoraSettings:
-    """How an adapter is trained; defaults and units stand in the recipe (``training``)."""
+    """How a cell is trained; defaults and units stand in the recipe (``training``).
+
+    ``rank``, ``alpha``, ``dropout`` and ``image_rate`` are of CLIP with LoRA alone.
+    """
 
     rank: int
     alpha: float
@@ -253,18 +258,33 @@ class LoraSettings:
 
 
 class Trainee(Protocol):
-    """A classifier under training: CLIP with LoRA, driven step by step by the training stage."""
+    """A classifier under training, driven step by step by the training stage."""
 
     @property
     def identity(self) -> Identity: ...
 
-    def begin(self, settings: LoraSettings, class_names: Sequence[str]) -> None:
-        """Fresh adapter, optimiser and random state for ``settings.seed``."""
+    @property
+    def kind(self) -> str:
+        """Its name in the recipe (``recipe.study.TRAINEES``)."""
+        ...
+
+    @property
+    def takes(self) -> Literal["pixels", "vectors"]:
+        """What its images are: decoded ones, or their stored embeddings."""
+        ...
+
+    def begin(
+        self, settings: LoraSettings, class_names: Sequence[str], adapter: bytes = b""
+    ) -> None:
+        """Fresh weights, optimiser and random state for ``settings.seed``.
+
+        With an ``adapter`` of the same trainee its weights in place of fresh ones.
+        """
         ...
 
     def step(
-        self, images: Sequence[Pixels], labels: Sequence[int], weights: Sequence[float],
-        following: Sequence[Pixels] = (),
+        self, images: Sequence[Shown], labels: Sequence[int], weights: Sequence[float],
+        following: Sequence[Shown] = (),
     ) -> float:  # fmt: skip
         """One optimiser step on the weighted cross-entropy; returns the loss before the step.
 
@@ -272,12 +292,12 @@ class Trainee(Protocol):
         """
         ...
 
-    def logits(self, images: Sequence[Pixels]) -> NDArray[np.float32]:
+    def logits(self, images: Sequence[Shown]) -> NDArray[np.float32]:
         """(n, classes) logits of the present weights, without augmentation."""
         ...
 
     def checkpoint(self) -> bytes:
-        """Adapter, optimiser, schedule, random state (safetensors): enough to resume exactly."""
+        """Weights, optimiser, schedule, random state (safetensors): enough to resume exactly."""
         ...
 
     def resume(self, checkpoint: bytes) -> None:
@@ -285,7 +305,8 @@ class Trainee(Protocol):
         ...
 
     def adapter(self) -> bytes:
-        """The adapter alone (safetensors, with its manifest in the header's metadata)."""
+        """What was learned (safetensors, with its manifest in the header's metadata): an adapter
+        alone, or all weights where all are trained."""
         ...
 
     def load_adapter(self, adapter: bytes) -> None:

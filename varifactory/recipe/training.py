@@ -42,6 +42,18 @@ class Training(Part):
         description="linear-probe: one layer on stored embeddings; classifier: a plain image "
         "classifier of timm",
     )
+    probe_rate: Annotated[float, Field(gt=0, lt=10)] = Field(
+        0.1, description="learning rate of the trainee linear-probe"
+    )
+    probe_decay: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="weight decay of the trainee linear-probe"
+    )
+    classifier_rate: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.003, description="learning rate of the trainee classifier"
+    )
+    classifier_decay: Annotated[float, Field(ge=0)] = Field(
+        0.05, description="weight decay of the trainee classifier"
+    )
     classifier: str = Field(
         "test_resnet", description="architecture as timm names it, for the trainee classifier"
     )

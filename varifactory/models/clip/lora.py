@@ -7,7 +7,7 @@ at each step, since the text side learns too; with one, once.
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,9 @@ ENCODERS = ("both", "image")
 
 class LoraClip:
     """A ``Trainee``: one CLIP classifier with one adapter. Not shared between threads."""
+
+    kind = "clip-lora"
+    takes: Literal["pixels"] = "pixels"
 
     def __init__(
         self,
@@ -87,13 +90,22 @@ class LoraClip:
             **further,
         }
 
-    def begin(self, settings: LoraSettings, class_names: Sequence[str]) -> None:
+    def begin(
+        self, settings: LoraSettings, class_names: Sequence[str], adapter: bytes = b""
+    ) -> None:
         """Fresh adapter, optimiser and random state for ``settings.seed``.
 
+        With an ``adapter`` its weights in place of fresh ones; all else begins anew.
+
         Raises:
-            ModelError: the base cannot be loaded or trained, or the device lacks the numbers.
+            ModelError: the base cannot be loaded or trained, the device lacks the numbers, or the
+                adapter is another base's.
         """
         self._begin(settings, class_names, self._encoders, self._template)
+        if adapter:
+            packed, manifest = unpack(adapter, "adapter")
+            refuse_other_base(manifest, self.base, self._ways.device)
+            self._put_adapter(packed)
 
     def _begin(
         self, settings: LoraSettings, class_names: Sequence[str], encoders: str, template: str
@@ -208,6 +220,9 @@ class LoraClip:
             LoraSettings(**manifest["settings"]), manifest["class_names"],
             manifest.get("encoders", "both"), manifest["template"],
         )  # fmt: skip
+        self._put_adapter(packed)
+
+    def _put_adapter(self, packed: Mapping[str, "torch.Tensor"]) -> None:
         tensors = {own_tensor(name): each for name, each in packed.items()}
         if tensors.keys() != dict(self._trained).keys():
             raise ModelError(
