@@ -163,6 +163,11 @@ class Check:
     """Share taken although refused."""
     rejected: float | None
     """Share of the edits asked for, of this arm's feasibilities, that were refused."""
+    prompts: float | None = None
+    """Different prompts of a class, mean over classes."""
+    effective: float | None = None
+    """How many wholly different edits those of a class are worth (Vendi score), mean over classes;
+    of 200 edits a class at most."""
 
 
 @dataclass(frozen=True, slots=True)
