@@ -22,3 +22,7 @@ class ModelError(FactoryError):
 
 class TrainingError(FactoryError):
     """An arm that cannot be trained from the images there are."""
+
+
+class StudyError(FactoryError):
+    """A study whose cells cannot be compared as its manifest says."""

@@ -59,7 +59,7 @@ class Reading(Trash):
         there = ["key", *(n for n in chosen or () if n != "key" and n in table.column_names)]
         held = [table]
         del table  # it is let go of column by column, which halves the memory of a large one
-        return _filled(winners(held.pop(), None if chosen is None else there), chosen)
+        return filled(winners(held.pop(), None if chosen is None else there), chosen)
 
     def rows_of(
         self,
@@ -80,7 +80,7 @@ class Reading(Trash):
         held = [together(tables, stage)]
         chosen = _chosen(held[0], columns)
         there = None if chosen is None else [n for n in chosen if n in held[0].column_names]
-        return _filled(winners(held.pop(), there), chosen)
+        return filled(winners(held.pop(), there), chosen)
 
     def columns_of(self, stage: str, spec: str, parts: Iterable[str]) -> list[str]:
         """The columns that ``rows_of`` gives; no row is read for it."""
@@ -98,7 +98,7 @@ class Reading(Trash):
     ) -> pa.Table:
         """Every row that was not replaced, tombstones among them, ``first_part`` filled in."""
         table = self._history(stage, spec, Wanted.asked(columns, keys))
-        return _filled(table, _chosen(table, columns))
+        return filled(table, _chosen(table, columns))
 
     def _history(self, stage: str, spec: str, wanted: Wanted) -> pa.Table:
         live = self._live(stage, spec, wanted)
@@ -245,7 +245,7 @@ def _chosen(table: pa.Table, columns: Sequence[str] | None) -> list[str] | None:
     return plain + (blob_columns(table) if BLOB_COLUMNS in columns else [])
 
 
-def _filled(table: pa.Table, columns: Sequence[str] | None) -> pa.Table:
+def filled(table: pa.Table, columns: Sequence[str] | None) -> pa.Table:
     """These columns; one that nobody wrote is null."""
     if columns is None:
         return table

@@ -8,12 +8,12 @@ import pyarrow.compute as pc
 
 from varifactory.store import names
 from varifactory.store.errors import PartDamaged, StoreError
+from varifactory.store.grouping import Grouping
 from varifactory.store.parts import Part, PartRef, encode
-from varifactory.store.reading import Reading
 from varifactory.store.rows import TOMBSTONE, distinct, prepared, together, tombstones
 
 
-class Tables(Reading):
+class Tables(Grouping):
     """Rows by stage and spec, written."""
 
     def append(
