@@ -24,6 +24,7 @@ from varifactory.commands.invalidate import invalidate
 from varifactory.commands.pin import pin
 from varifactory.commands.reproduce import reproduce
 from varifactory.commands.status import status
+from varifactory.commands.studies import studies
 from varifactory.commands.verify import verify
 from varifactory.commands.why import why
 
@@ -68,7 +69,7 @@ def main() -> None:
 
 for command in (
     calibrate, decide, diff, doctor, du, export, export_adapter, gallery, gc,
-    invalidate, pin, reproduce, status, verify, why,
+    invalidate, pin, reproduce, status, studies, verify, why,
 ):  # fmt: skip
     main.add_command(command)
 

@@ -4,7 +4,7 @@ import click
 
 from varifactory.answering import Answer, Say, answering
 
-WAYS = ("stage", "spec", "run", "person", "data set")
+WAYS = ("stage", "spec", "run", "person", "data set", "study")
 
 
 @answering("du")

@@ -25,9 +25,12 @@ AT_ONCE = 6
               "grace period, and a day if it has not ended.")  # fmt: skip
 @click.option("--drop", multiple=True, metavar="NAME@VERSION",
               help="Retire a data set version first, which nothing else ever does.")  # fmt: skip
+@click.option("--drop-study", multiple=True, metavar="NAME@VERSION",
+              help="Retire a study's version and its report first: then the data sets it rests "
+              "on can be dropped.")  # fmt: skip
 @click.option("--who", default=getpass.getuser, envvar="VARIFACTORY_ACTOR", show_envvar=True,
               help="Your name: kept with the marks.  [default: login name]")  # fmt: skip
-@click.option("--note", default="", help="Why a version is dropped.")
+@click.option("--note", default="", help="Why a version or study is dropped.")
 def gc(
     store: str,
     say: Say,
@@ -35,30 +38,37 @@ def gc(
     grace: float,
     keep_runs: float,
     drop: tuple[str, ...],
+    drop_study: tuple[str, ...],
     who: str,
     note: str,
 ) -> Answer:
-    """Say what no data set, pin or recent run needs; with --delete remove it, after a grace period.
+    """Say what no data set, study, pin or recent run needs; with --delete remove it, some days on.
 
     What is not needed is marked; marked for the grace period it moves to trash/, from where it is
     put back if it comes to be needed; after another one it is gone. Blobs follow the rows that
-    name them. Published data sets stay whole.
+    name them. Published data sets and studies stay whole.
     """
     from varifactory.store import Store
 
     place = Store(store)
-    for dropped in drop:
-        name, version = exact_version(dropped)
-        if delete:
-            place.drop(name, version, who, note)
-        else:
-            place.dataset(name, version)
-        say(f"{name}@{version}: {'dropped' if delete else 'would be dropped, by --delete'}")
+    for texts, retire, look in (
+        (drop_study, place.drop_study, place.study),  # first: a study holds its data sets
+        (drop, place.drop, place.dataset),
+    ):
+        for name, version in map(exact_version, texts):
+            if delete:
+                retire(name, version, who, note)
+            else:
+                look(name, version)
+            say(f"{name}@{version}: {'dropped' if delete else 'would be dropped, by --delete'}")
     found, *more = collected(place, delete, grace * DAY, keep_runs * DAY, who)
     rounds = [found, *more]
     told = _told(found, rounds)
     _say(say, found, told, grace)
-    return {**found.model_dump(mode="json"), **told, "dropped": list(drop) if delete else []}, 0
+    gone = {"dropped": list(drop), "dropped_studies": list(drop_study)} if delete else {
+        "dropped": [], "dropped_studies": [],
+    }  # fmt: skip
+    return {**found.model_dump(mode="json"), **told, **gone}, 0
 
 
 def exact_version(text: str) -> tuple[str, int]:
@@ -100,7 +110,7 @@ def _say(say: Say, found: Any, told: dict[str, int], grace: float) -> None:
         where = f" of {tally.where}" if tally.where else ""
         say(f"  {tally.kind}{where}: {tally.count:,}, {quantities.size(tally.bytes)}")
     for path in found.strange[:STRANGE]:
-        say(f"  {path} is of no data set version: left alone")
+        say(f"  {path} is of no version: left alone")
     if len(found.strange) > STRANGE:
         say(f"  and {len(found.strange) - STRANGE:,} more (--json)")
     say(f"not needed: {found.count:,} objects, {quantities.size(found.bytes)}")

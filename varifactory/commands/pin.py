@@ -13,6 +13,8 @@ from varifactory.commands.gc import exact_version
 @click.argument("name", required=False)
 @click.option("--version", "versions", multiple=True, metavar="NAME@VERSION",
               help="A data set version, which then cannot be dropped.")  # fmt: skip
+@click.option("--study", "studies", multiple=True, metavar="NAME@VERSION",
+              help="A study's version, which then cannot be dropped.")  # fmt: skip
 @click.option("--spec", "specs", multiple=True, metavar="SPEC",
               help="A spec, or its first 8 digits or more: all its rows and images.")  # fmt: skip
 @click.option("--run", "runs", multiple=True, metavar="RUN",
@@ -26,6 +28,7 @@ def pin(
     say: Say,
     name: str | None,
     versions: tuple[str, ...],
+    studies: tuple[str, ...],
     specs: tuple[str, ...],
     runs: tuple[str, ...],
     note: str,
@@ -34,14 +37,14 @@ def pin(
 ) -> Answer:
     """Keep things from garbage collection under a NAME, or list what is kept.
 
-    A name is given once; published data sets are kept without a pin.
+    A name is given once; published data sets and studies are kept without a pin.
     """
     from varifactory.errors import FactoryError
     from varifactory.store import Store
 
     place = Store(store)
     if name is None:
-        if versions or specs or runs or out:
+        if versions or studies or specs or runs or out:
             raise FactoryError("a pin needs a name: varifactory pin NAME --spec ...")
         found = place.pins()
         for one in found:
@@ -55,6 +58,7 @@ def pin(
     held = place.pin(
         name, who, specs=tuple(_spec(place, spec) for spec in specs),
         versions=tuple(exact_version(text) for text in versions), runs=runs, note=note,
+        studies=tuple(exact_version(text) for text in studies),
     )  # fmt: skip
     say(_line(held))
     return {"pin": held.model_dump(mode="json")}, 0
@@ -62,6 +66,7 @@ def pin(
 
 def _line(pin: Any) -> str:
     kept = [f"{name}@{version}" for name, version in pin.versions]
+    kept += [f"study {name}@{version}" for name, version in pin.studies]
     kept += [f"spec {spec[:16]}" for spec in pin.specs] + [f"run {run}" for run in pin.runs]
     note = f": {pin.note}" if pin.note else ""
     return f"{pin.name}  {', '.join(kept)}  by {pin.who}, {pin.when:%Y-%m-%d}{note}"

@@ -30,12 +30,13 @@ from varifactory.store.errors import (
     StoreUnsafe,
     VersionTaken,
 )
+from varifactory.store.findings import Finding, VerifyReport
 from varifactory.store.manifest import Manifest, ManifestPart, dataset_hash
 from varifactory.store.parts import PartRef
 from varifactory.store.probe import Capabilities, Prepared
 from varifactory.store.studies import StudyCell, StudyManifest, study_hash
 from varifactory.store.usage import Usage, Used, Using
-from varifactory.store.verify import Finding, Verified, VerifyReport
+from varifactory.store.verify import Verified
 
 __all__ = [
     "BlobCorrupt",

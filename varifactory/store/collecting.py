@@ -18,7 +18,6 @@ import math
 import secrets
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict
@@ -28,7 +27,7 @@ from varifactory.store.backend import Entry
 from varifactory.store.errors import StoreDenied, StoreError
 from varifactory.store.marks import Marking
 from varifactory.store.reach import Reaching, Since, Unneeded, Unreachable
-from varifactory.store.versions import DROPPED
+from varifactory.store.retiring import Retiring
 
 DAY = 24 * 3600.0
 GRACE = 7 * DAY
@@ -60,7 +59,7 @@ class Collected(BaseModel):
     looked_at: dict[str, int]
     unneeded: tuple[Tally, ...]
     strange: tuple[str, ...] = ()
-    """What lies among the exports and is of no version: left alone."""
+    """What lies among exports and studies and is of no version: left alone."""
     follows: Tally
     """Blobs that only unneeded rows name: their turn comes when the rows are gone."""
     marked: int = 0
@@ -87,7 +86,7 @@ class Collected(BaseModel):
         return sum(tally.bytes for tally in self.unneeded)
 
 
-class Collecting(Reaching, Marking):
+class Collecting(Reaching, Retiring, Marking):
     """A store's garbage collection."""
 
     def collect(
@@ -153,29 +152,6 @@ class Collecting(Reaching, Marking):
         )  # fmt: skip
         self._write_down(report, who)
         return report
-
-    def drop(self, name: str, version: int, who: str, note: str = "") -> None:
-        """Retire a data set version, so that collection may take what it alone needed.
-
-        Its number is never given again. Until the trash is emptied its manifest lies there.
-
-        Raises:
-            StoreMissing: no such version.
-            StoreError: it is pinned.
-        """
-        self.known_format()
-        held = [pin.name for pin in self.pins() if (name, version) in pin.versions]
-        if held:
-            raise StoreError(f"{name}@{version} is pinned by {held}: take the pin out first")
-        path = names.dataset(name, version)
-        if self.backend.modified(path) is None:
-            self.dataset(name, version)  # says which there are
-        said = {"who": who, "when": datetime.now(UTC).isoformat(), "note": note}
-        with suppress(StoreError):  # one that cannot be read may be dropped too
-            said["dataset_hash"] = self.dataset(name, version).dataset_hash
-        left = path.removesuffix(".json") + DROPPED
-        self.backend.put_once(left, json.dumps(said, indent=1).encode())
-        self.backend.move(path, names.trash(path), math.inf)
 
     def _clock(self) -> float:
         """What time it is for the storage."""

@@ -29,6 +29,8 @@ class Pin(BaseModel):
     """Data set versions, which then cannot be dropped."""
     runs: tuple[str, ...] = Field((), max_length=1000)
     """Runs: all specs they used, and what they left beside their records."""
+    studies: tuple[tuple[str, int], ...] = Field((), max_length=1000)
+    """Versions of studies, which then cannot be dropped, nor the data sets they rest on."""
 
     @field_validator("name")
     @classmethod
@@ -57,12 +59,13 @@ class Pinned(Studied):
         specs: tuple[str, ...] = (),
         versions: tuple[tuple[str, int], ...] = (),
         runs: tuple[str, ...] = (),
+        studies: tuple[tuple[str, int], ...] = (),
         note: str = "",
     ) -> Pin:
         """Keep things until the pin is taken out; equal pins of two people are one.
 
         Raises:
-            StoreMissing: a version, run or spec that is not there.
+            StoreMissing: a version, study, run or spec that is not there.
             VersionTaken: the name pins something else.
             StoreError: nothing to pin, or a name that cannot be used.
         """
@@ -70,10 +73,12 @@ class Pinned(Studied):
         pin = self._pin({
             "name": name, "who": who, "when": datetime.now(UTC), "note": note,
             "specs": tuple(sorted(set(specs))), "versions": tuple(sorted(set(versions))),
-            "runs": tuple(sorted(set(runs))),
+            "runs": tuple(sorted(set(runs))), "studies": tuple(sorted(set(studies))),
         })  # fmt: skip
         self._require(pin)
-        data = pin.model_dump_json(indent=1).encode()
+        # Left out where there are none: who knows of no studies yet reads all other pins.
+        unsaid = None if pin.studies else {"studies"}
+        data = pin.model_dump_json(indent=1, exclude=unsaid).encode()
         held = self._read_pin(name, self._hold(names.pin(name), data))
         if _content(held) != _content(pin):
             raise VersionTaken(
@@ -118,10 +123,14 @@ class Pinned(Studied):
         return sorted(found, key=lambda pin: pin.name)
 
     def _require(self, pin: Pin) -> None:
-        if not (pin.specs or pin.versions or pin.runs):
-            raise StoreError(f"pin {pin.name!r} keeps nothing: name a spec, a version or a run")
+        if not (pin.specs or pin.versions or pin.runs or pin.studies):
+            raise StoreError(
+                f"pin {pin.name!r} keeps nothing: name a spec, a version, a study or a run"
+            )
         for name, version in pin.versions:
             self.dataset(name, version)
+        for name, version in pin.studies:
+            self.study(name, version)
         for run in pin.runs:
             self.read_run(run)
         if pin.specs:
@@ -149,4 +158,4 @@ class Pinned(Studied):
 
 
 def _content(pin: Pin) -> tuple[Any, ...]:
-    return pin.specs, pin.versions, pin.runs
+    return pin.specs, pin.versions, pin.runs, pin.studies

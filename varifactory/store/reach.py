@@ -1,10 +1,10 @@
-"""What is needed, and so what is not: reachability from data set versions, pins and recent runs.
+"""What is needed, and so what is not: reachability from data set versions, studies, pins and runs.
 
-What a store holds is needed if a data set version lists it, a pin names it, or a run of the last
-``keep_runs`` seconds (or the run that made a version, or one that may be under way) worked with its
-spec; and every blob that a row needs. Rows go before the blobs they name: a blob is not needed only
-once no row that counts, needed or not, names it. So whoever has read a row has a grace period to
-use what it names.
+What a store holds is needed if a data set version lists it, a pin names it, or a study, a run of
+the last ``keep_runs`` seconds (or the run that made a version or a study, or one that may be under
+way) worked with its spec; and every blob that a row needs. Rows go before the blobs they name: a
+blob is not needed only once no row that counts, needed or not, names it. So whoever has read a row
+has a grace period to use what it names.
 """
 
 import re
@@ -33,6 +33,7 @@ _SCRATCH = re.compile(r"plan-.+\.parquet|chunk-.+\.json|(album|answers|cells|pic
 """What a run leaves for its own tasks alone: of no use once it ended."""
 _PLAN = re.compile(r"plan-.+-([0-9a-f]{12})-[0-9]+-[0-9]{5}\.parquet")
 _VERSION = re.compile(r"([^/]+)/([1-9][0-9]{0,9})/.")
+_STUDY = re.compile(r"[^/]+/(plan-[0-9a-f]{64}|[1-9][0-9]{0,9}(\.dropped)?)\.json")
 
 
 class Unneeded(NamedTuple):
@@ -43,7 +44,7 @@ class Unneeded(NamedTuple):
     modified: float
     """By the clock of the storage."""
     kind: str
-    """replaced rows, unused rows, blobs, plans of runs, exports, left by probes."""
+    """replaced rows, unused rows, blobs, plans of runs, exports, study files, left by probes."""
     where: str = ""
     """The stage or run it belongs to."""
     together: str = ""
@@ -61,6 +62,7 @@ class Needed:
     """First 12 digits of specs, as a run that died left them in its plans' names."""
     parts: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
     versions: set[tuple[str, int]] = field(default_factory=set)
+    studies: set[tuple[str, int]] = field(default_factory=set)
     runs: set[str] = field(default_factory=set)
 
     def has_spec(self, spec: str) -> bool:
@@ -79,7 +81,7 @@ class Unreachable:
     """Blobs that rows name and that are not in their place."""
     looked_at: dict[str, int]
     strange: tuple[str, ...]
-    """What lies where exports are and is none of ours: left alone."""
+    """What lies where exports and studies are and is none of ours: left alone."""
 
 
 class Since(NamedTuple):
@@ -117,17 +119,19 @@ class Reaching(Pinned):
                 found += gone
                 kept.append(by_needed)
                 named.append(by_all)
-        exports, strange = self._exports(needed)
-        found += self._scratch(runs, needed) + exports + self._left()
+        exports, strange = self._beside(names.EXPORTS, "exports", needed.versions)
+        files, odd = self._beside(names.STUDIES, "study files", needed.studies)
+        found += self._scratch(runs, needed) + exports + files + self._left()
         every = unique(named)
         orphans, follows = _orphans(blobs, unique(kept), every)
-        looked = {"blobs": len(blobs), "runs": len(needed.runs), "versions": len(needed.versions)}
-        return Unreachable(found + orphans, follows, _missing(blobs, every), looked, strange)
+        looked = {"blobs": len(blobs), "runs": len(needed.runs), "versions": len(needed.versions),
+                  "studies": len(needed.studies)}  # fmt: skip
+        return Unreachable(found + orphans, follows, _missing(blobs, every), looked, strange + odd)
 
     def _refuse_links(self) -> None:
         """Stop where a link stands for a folder of rows, runs or versions: it is not followed, so
         what lies behind it would seem to need nothing."""
-        folders = [names.DATASETS, names.RUNS, names.STAGES]
+        folders = [names.DATASETS, names.STUDIES, names.RUNS, names.STAGES]
         for folder in (*folders, *(f"{names.STAGES}/{stage}" for stage in self.stages())):
             for name in self.backend.linked(folder):
                 raise StoreError(
@@ -154,6 +158,10 @@ class Reaching(Pinned):
                 makers.add(manifest.run_id)
                 for part in manifest.parts:
                     needed.parts[part.stage, part.spec].add(part.name)
+        for study in self.every_study():
+            needed.studies.add((study.name, study.version))
+            needed.specs |= study.needed_specs()
+            makers.add(study.run_id)
         for pin in self.pins():
             needed.specs.update(pin.specs)
             needed.runs.update(pin.runs)
@@ -217,16 +225,20 @@ class Reaching(Pinned):
             if _SCRATCH.fullmatch(name) and run not in needed.runs
         ]
 
-    def _exports(self, needed: Needed) -> tuple[list[Unneeded], tuple[str, ...]]:
+    def _beside(
+        self, folder: str, kind: str, versions: set[tuple[str, int]]
+    ) -> tuple[list[Unneeded], tuple[str, ...]]:
         """Files of versions that are not there any more; and what is no version's at all."""
         found, strange = [], []
-        for entry in self.backend.walk(names.EXPORTS):
-            path = f"{names.EXPORTS}/{entry.name}"
+        for entry in self.backend.walk(folder):
+            path = f"{folder}/{entry.name}"
             place = _VERSION.match(entry.name)
+            if place is None and folder == names.STUDIES and _STUDY.fullmatch(entry.name):
+                continue
             if place is None:
                 strange.append(path)
-            elif (place[1], int(place[2])) not in needed.versions:
-                found.append(_unneeded(entry, path, "exports", f"{place[1]}@{place[2]}"))
+            elif (place[1], int(place[2])) not in versions:
+                found.append(_unneeded(entry, path, kind, f"{place[1]}@{place[2]}"))
         return found, tuple(strange)
 
     def _left(self) -> list[Unneeded]:

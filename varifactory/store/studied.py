@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -114,6 +114,16 @@ class Studied(Reading, Versions):
         found = ((name, self._study_numbers(name)) for name in self.backend.folders(names.STUDIES))
         return [(name, numbers) for name, numbers in found if numbers]
 
+    def every_study(self) -> Iterator[StudyManifest]:
+        """The manifest of every version of every study.
+
+        Raises:
+            StoreError: one that cannot be read, for nobody knows what it needs.
+        """
+        for name, numbers in self.studies():
+            for number in numbers:
+                yield self.study(name, number)
+
     def put_study_file(self, name: str, version: str | int, path: str, data: bytes) -> str:
         """Store a file beside a study's version, replacing one of that path; where to find it."""
         full = names.study_file(name, version, path)
@@ -155,6 +165,15 @@ class Studied(Reading, Versions):
                 told = json.dumps([row["status"], *(row[name] for name in _RESULT)])
                 found[row["key"]] = hashlib.sha256(told.encode()).hexdigest()
         return found
+
+    def trained_since(self, manifest: StudyManifest) -> list[StudyCell]:
+        """Cells that were trained again and came out otherwise than when they were compared."""
+        now = self.results_of(manifest.cells)
+        return [
+            cell
+            for cell in manifest.cells
+            if cell.result and now.get(cell.key, cell.result) != cell.result
+        ]
 
     def _require_versions(self, manifest: StudyManifest) -> None:
         for name, version in sorted(manifest.dataset_versions()):

@@ -87,6 +87,10 @@ class StudyManifest(BaseModel):
         told = {(str(one["name"]), int(one["version"])) for one in self.datasets}
         return told | {(cell.name, cell.version) for cell in self.cells}
 
+    def needed_specs(self) -> set[str]:
+        """The specs whose rows its figures rest on."""
+        return {cell.spec for cell in self.cells} | {name.rpartition("/")[2] for name in self.specs}
+
 
 def study_hash(
     datasets: Iterable[Mapping[str, Any]], cells: Iterable[StudyCell], plan: Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""Who uses how much: bytes by stage, spec, run, person and data set; listings and rows alone.
+"""Who uses how much: bytes by stage, spec, run, person, data set and study, by listings and rows.
 
 A blob that rows of one group name is its own; one that rows of several groups name is shared, and
 its bytes are told for each of them apart from their own. In the sum each blob counts once.
@@ -18,12 +18,12 @@ from pydantic import BaseModel, ConfigDict
 from varifactory.store import names
 from varifactory.store.errors import StoreError
 from varifactory.store.parts import BLOB_COLUMNS, Wanted
-from varifactory.store.reading import Reading
 from varifactory.store.rows import blob_columns
-from varifactory.store.versions import Versions
+from varifactory.store.studied import Studied
 
-BY = ("stage", "spec", "run", "person", "data set")
-_OTHERS = (names.RUNS, names.DATASETS, names.EXPORTS, names.PINS, names.GC, names.TRASH)
+BY = ("stage", "spec", "run", "person", "data set", "study")
+_OTHERS = (names.RUNS, names.DATASETS, names.STUDIES, names.EXPORTS, names.PINS, names.GC,
+           names.TRASH)  # fmt: skip
 _NOBODY = "not known"
 
 Numbers = NDArray[np.int64]
@@ -68,7 +68,7 @@ class _Named(NamedTuple):
     runs: Numbers
 
 
-class Using(Reading, Versions):
+class Using(Studied):
     """A store's account."""
 
     def usage(self) -> Usage:
@@ -89,6 +89,7 @@ class Using(Reading, Versions):
             "run": _account(_by_run(named, list(runs)), sizes),
             "person": _account(_by_run(named, self._people(list(runs))), sizes),
             "data set": _account(self._of_versions(there), sizes),
+            "study": _account(self._of_studies(there), sizes),
         }
         every = np.zeros(len(sizes), bool)
         for one in named:
@@ -127,6 +128,20 @@ class Using(Reading, Versions):
                         read = self._read_strictly(part.stage, part.spec, part.name, wanted)
                         columns = blob_columns(read.table)
                         places += [_places(read.table[c], there)[0] for c in columns]
+                yield f"{name}@{number}", _joined(places)
+
+    def _of_studies(self, there: pa.Array) -> Iterable[tuple[str, Numbers]]:
+        """What the trained cells of each study name: adapters."""
+        for name, numbers in self.studies():
+            for number in numbers:
+                places = []
+                with suppress(StoreError):  # `verify` tells what is wrong with a study
+                    of_spec: dict[str, list[str]] = defaultdict(list)
+                    for cell in self.study(name, number).cells:
+                        of_spec[cell.spec].append(cell.key)
+                    for spec, keys in of_spec.items():
+                        table = self.rows("training", spec, [BLOB_COLUMNS], keys=keys)
+                        places += [_places(table[c], there)[0] for c in blob_columns(table)]
                 yield f"{name}@{number}", _joined(places)
 
     def _people(self, runs: Sequence[str]) -> list[str]:

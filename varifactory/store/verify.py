@@ -12,7 +12,6 @@ from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import BaseModel, ConfigDict
 
 from varifactory.store import names
 from varifactory.store.backend import Entry
@@ -24,11 +23,12 @@ from varifactory.store.errors import (
     StoreDenied,
     StoreError,
 )
+from varifactory.store.findings import Finding, VerifyReport
 from varifactory.store.manifest import HASHED, Manifest, dataset_hash
 from varifactory.store.parts import BLOB_COLUMNS, LARGEST, Wanted, decode
 from varifactory.store.rows import BLOB_PATTERN, blob_columns, unique
+from varifactory.store.study_findings import StudiesVerified
 from varifactory.store.tables import Tables
-from varifactory.store.versions import Versions
 
 ABANDONED_AFTER = 24 * 3600.0
 """Seconds after which a temporary file belongs to no living writer."""
@@ -37,44 +37,11 @@ _WINDOW = 4096
 _Place = TypeVar("_Place")
 
 
-class Finding(BaseModel):
-    """One thing that is not as it was written."""
-
-    model_config = ConfigDict(frozen=True)
-
-    kind: str
-    """part damaged, blob lost, blob corrupt, manifest unreadable, data set damaged."""
-    where: str
-    detail: str
-    healed: bool = False
-    """True where the next run makes it again; a published version is only told."""
-
-
-class VerifyReport(BaseModel):
-    """What was looked at, how much, and what was found."""
-
-    model_config = ConfigDict(frozen=True)
-
-    checked: dict[str, int]
-    findings: tuple[Finding, ...]
-    swept: int
-
-    @property
-    def whole(self) -> bool:
-        """Whether nothing was found."""
-        return not self.findings
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Findings by kind."""
-        return dict(Counter(finding.kind for finding in self.findings))
-
-
-class Verified(Tables, Blobs, Versions):
+class Verified(Tables, StudiesVerified, Blobs):
     """A store's check of itself."""
 
     def verify(self, sample: float | None = None, heal: bool = True) -> VerifyReport:
-        """Read all parts, the blobs that counting rows name, and the data set versions.
+        """Read all parts, the blobs that counting rows name, the data set versions and studies.
 
         ``sample`` is the share of blobs, 0 to 1, that are hashed; the others must only be there.
         With ``heal`` rows that name a lost or corrupt blob are hidden, and damage is cleared away.
@@ -93,7 +60,7 @@ class Verified(Tables, Blobs, Versions):
                 findings += self._verify_parts(stage, spec, heal, checked)
                 users[stage, spec] = _named_blobs(self.rows(stage, spec, [BLOB_COLUMNS]))
         published, told = self._verify_versions(checked)
-        findings += told
+        findings += told + self._verify_studies(checked)
         bad = self._bad_blobs([*users.values(), *published.values()], sample, checked)
         findings += self._blob_findings(bad, _users(bad, published), heal)
         if heal:

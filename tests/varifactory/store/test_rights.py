@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from varifactory.store import Manifest, Store, StoreDenied, names
+from varifactory.store import Manifest, Store, StoreDenied, StudyManifest, names
 
 Rows = Callable[..., pa.Table]
 SPEC = "a" * 64
@@ -40,6 +40,20 @@ def test_all_that_a_run_writes_needs_no_right_to_delete(worker: Store, rows: Row
     )  # fmt: skip
     worker.put_export("cats", 1, "card.md", b"card")
     worker.pin("paper", "ann", specs=(SPEC,))
+    worker.append("training", SPEC, rows("t"))
+    worker.append("predictions", SPEC, rows("p", training_key="t"))
+    plan = worker.register_plan("pets", {"margin": 0.005})
+    cell = {"trainee": "clip-lora", "arm": "real", "seed": 1, "name": "cats", "version": 1,
+            "spec": SPEC, "key": "t"}  # fmt: skip
+    worker.put_study(
+        StudyManifest.model_validate({
+            "name": "pets", "version": 1, "created_at": datetime.now(UTC), "actor": "ann",
+            "run_id": "r", "recipe": {}, "plan": plan, "cells": [cell], "specs": {},
+            "datasets": [{"name": "cats", "version": 1, "dataset_hash": "a" * 64}],
+            "provenance": {}, "study_hash": "",
+        })
+    )  # fmt: skip
+    worker.put_study_file("pets", 1, "report.html", b"page")
     assert worker.verify().whole
 
 
