@@ -79,24 +79,34 @@ class Progress:
     best: bytes = b""
     """The adapter with the best validation accuracy so far, the earliest of equals."""
     trainee: bytes = b""
+    """Its checkpoint; empty where a phase has not begun."""
+    bridge: bytes = b""
+    """The adapter that the last phase began from; empty where there is one phase."""
 
     def stepped(self, loss: float) -> None:
         self.step += 1
         self.losses.append(loss)
 
-    def validated(self, top1: float, adapter: bytes) -> None:
+    def validated(self, top1: float, adapter: bytes, *, chosen: bool) -> None:
+        """A point of the curve; ``chosen`` where these weights may be the ones that are kept."""
         loss = {"loss": float(np.mean(self.losses))} if self.losses else {}
         self.curve.append({"step": self.step, **loss, "validation_top1": top1})
         self.losses = []
-        if top1 > self.chosen_top1:
+        if chosen and top1 > self.chosen_top1:
             self.chosen_step, self.chosen_top1, self.best = self.step, top1, adapter
 
+    def crossed(self, adapter: bytes) -> None:
+        """A phase ended with this adapter: the next begins from it, all else anew."""
+        self.bridge, self.trainee = adapter, b""
+
     def pack(self) -> bytes:
-        """One line of JSON, then the best adapter and the trainee's checkpoint."""
+        """One line of JSON, then the best adapter, the bridge's and the trainee's checkpoint."""
         plain = {name: getattr(self, name) for name in ("step", "losses", "curve", "chosen_step",
                                                         "chosen_top1")}  # fmt: skip
-        head = json.dumps(plain | {"best_bytes": len(self.best)})
-        return head.encode() + b"\n" + self.best + self.trainee
+        sizes = {"best_bytes": len(self.best)}
+        if self.bridge:
+            sizes["bridge_bytes"] = len(self.bridge)
+        return json.dumps(plain | sizes).encode() + b"\n" + self.best + self.bridge + self.trainee
 
     @classmethod
     def unpack(cls, data: bytes) -> "Progress":
@@ -108,8 +118,13 @@ class Progress:
         head, _, blobs = data.partition(b"\n")
         try:
             plain = json.loads(head)
-            size = plain.pop("best_bytes")
-            found = cls(**plain, best=blobs[:size], trainee=blobs[size:])
+            best, bridge = plain.pop("best_bytes"), plain.pop("bridge_bytes", 0)
+            found = cls(
+                **plain,
+                best=blobs[:best],
+                bridge=blobs[best : best + bridge],
+                trainee=blobs[best + bridge :],
+            )
         except (ValueError, KeyError, TypeError) as error:
             raise TrainingError(
                 f"the saved progress of a training cannot be read ({error!r}): remove it to start "

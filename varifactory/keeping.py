@@ -12,7 +12,7 @@ from varifactory.stages import Made
 from varifactory.store import Store
 
 LIBRARIES = ("varifactory", "torch", "diffusers", "transformers", "segment-anything",
-             "open_clip_torch", "peft", "numpy", "pillow")  # fmt: skip
+             "open_clip_torch", "peft", "timm", "numpy", "pillow")  # fmt: skip
 """Whose versions are kept with every row."""
 
 
@@ -56,7 +56,7 @@ def _put_blobs(store: Store, batch: Sequence[Made]) -> list[dict[str, str]]:
 
 
 def _extension(column: str) -> str:
-    return "safetensors" if column.startswith(("adapter", "checkpoint")) else "png"
+    return "safetensors" if column.startswith(("adapter", "bridge", "checkpoint")) else "png"
 
 
 @cache

@@ -4,20 +4,17 @@ Every arm takes the same number of optimiser steps with batches of the same size
 seed; the weights kept are chosen on validation alone, and the test split is looked at once.
 """
 
-import itertools
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from varifactory import keys
 from varifactory.arms import ARMS, Mixture, held_out, mixture, source_key
 from varifactory.cell_planning import plan_cells, training_spec
 from varifactory.cells import CellData, CellSettings, Examples, Progress
-from varifactory.models import Pixels, Trainee
+from varifactory.models import Trainee
+from varifactory.schedules import Phase, batches, phases, with_next
 from varifactory.stages import Made, Row
 
 __all__ = [
@@ -53,85 +50,45 @@ def train_cell(
         save: called with the step and the progress after every validation.
     """
     settings = CellSettings.read(row["settings"])
-    _check(row, data)
-    trainee.begin(settings.lora, settings.class_names)
+    _check(row, data, trainee, settings)
     progress = Progress() if resume is None else Progress.unpack(resume)
-    if resume is not None:
-        trainee.resume(progress.trainee)
-    if settings.lora.steps == 0:
-        progress.validated(_top1(trainee, data.validation, settings), b"")
-    for batch, following in _with_next(_batches(row["seed"], data, settings, start=progress.step)):
-        progress.stepped(trainee.step(batch.images, batch.labels, batch.weights, following))
-        if progress.step % settings.validate_every == 0 or progress.step == settings.lora.steps:
-            progress.validated(_top1(trainee, data.validation, settings), trainee.adapter())
-            progress.trainee = trainee.checkpoint()
-            save(progress.step, progress.pack())
+    for phase in phases(settings):
+        if progress.step < phase.end or phase.last:
+            _train_phase(row["seed"], phase, data, settings, trainee, progress, save)
     if progress.best:
         trainee.load_adapter(progress.best)
     predictions = _predictions(row, data.test, trainee, settings)
-    return _made(row, data, progress, predictions), predictions
+    return _made(row, settings, progress, predictions), predictions
 
 
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    images: list[Pixels]
-    labels: list[int]
-    weights: list[float]
+def _train_phase(
+    seed: int, phase: Phase, data: CellData, settings: CellSettings, trainee: Trainee,
+    progress: Progress, save: Callable[[int, bytes], None],
+) -> None:  # fmt: skip
+    """The steps of a phase that are missing; after any but the last its weights cross over."""
+    trainee.begin(phase.settings, settings.class_names, progress.bridge)
+    if progress.trainee:
+        trainee.resume(progress.trainee)
+    if not phase.settings.steps:
+        progress.validated(_top1(trainee, data.validation, settings), b"", chosen=True)
+    left = batches(seed, data, settings, phase, start=progress.step)
+    for batch, following in with_next(left):
+        progress.stepped(trainee.step(batch.images, batch.labels, batch.weights, following))
+        if progress.step % settings.validate_every == 0 or progress.step == phase.end:
+            top1, weights = _top1(trainee, data.validation, settings), trainee.adapter()
+            progress.validated(top1, weights, chosen=phase.last)
+            if progress.step == phase.end and not phase.last:
+                progress.crossed(weights)
+            else:
+                progress.trainee = trainee.checkpoint()
+            save(progress.step, progress.pack())
 
 
-def _batches(seed: int, data: CellData, settings: CellSettings, start: int) -> Iterator[_Batch]:
-    """Batches from step ``start`` on, the same whatever was resumed.
-
-    With two sources half of each batch is real, and weights make the loss ``real_weight`` times
-    the mean over the real half plus the rest times the mean over the edits.
-    """
-    number = {name: at for at, name in enumerate(settings.class_names)}
-    edits = settings.batch_size * bool(data.edits.labels)
-    real = settings.batch_size - edits
-    if data.real.labels and data.edits.labels:
-        edits = settings.batch_size // 2
-        real = settings.batch_size - edits
-    shares = {"real": settings.real_weight, "edits": 1 - settings.real_weight}
-    halves = [(name, examples, count) for name, examples, count in
-              (("real", data.real, real), ("edits", data.edits, edits)) if count]  # fmt: skip
-    for step in range(start, settings.lora.steps):
-        images: list[Pixels] = []
-        labels: list[int] = []
-        weights: list[float] = []
-        for name, examples, count in halves:
-            chosen = _drawn(seed, name, len(examples.labels), count, step)
-            images += [examples.images[at] for at in chosen]
-            labels += [number[examples.labels[at]] for at in chosen]
-            weights += [(shares[name] if len(halves) == 2 else 1.0) / count] * count
-        yield _Batch(images, labels, weights)
-
-
-def _with_next(batches: Iterator[_Batch]) -> Iterator[tuple[_Batch, list[Pixels]]]:
-    """Every batch with the images of the one after it."""
-    for batch, after in itertools.pairwise(itertools.chain(batches, (None,))):
-        if batch is not None:
-            yield batch, after.images if after is not None else []
-
-
-def _drawn(seed: int, half: str, pool: int, count: int, step: int) -> list[int]:
-    """Which images step ``step`` takes: shuffled passes, each image once a pass.
-
-    The order knows the seed and the half alone: the n-th edit of one arm and the n-th of another
-    are sides of one pair and are met at the same steps.
-    """
-    found = []
-    for place in range(step * count, (step + 1) * count):
-        shuffled = _shuffled(keys.seed_from(seed, "order", half, place // pool), pool)
-        found.append(int(shuffled[place % pool]))
-    return found
-
-
-@cache
-def _shuffled(seed: int, count: int) -> NDArray[np.int64]:
-    return np.random.default_rng(seed).permutation(count)
-
-
-def _check(row: Row, data: CellData) -> None:
+def _check(row: Row, data: CellData, trainee: Trainee, settings: CellSettings) -> None:
+    if settings.trainee != trainee.kind:
+        raise ValueError(
+            f"cell {row['key']} was planned for {settings.trainee!r}, not {trainee.kind!r}"
+        )
     given = (len(data.real.labels), len(data.edits.labels))
     if given != (row["train_real"], row["train_edits"]):
         raise ValueError(
@@ -169,7 +126,7 @@ def _predictions(row: Row, test: Examples, trainee: Trainee, settings: CellSetti
     ]
 
 
-def _made(row: Row, data: CellData, progress: Progress, predictions: Sequence[Row]) -> Made:
+def _made(row: Row, settings: CellSettings, progress: Progress, predictions: Sequence[Row]) -> Made:
     right = [prediction["predicted"] == prediction["truth"] for prediction in predictions]
     measures = {
         "status": "ok",
@@ -180,4 +137,7 @@ def _made(row: Row, data: CellData, progress: Progress, predictions: Sequence[Ro
         "curve": json.dumps(progress.curve),
     }
     blobs = {"adapter_blob": progress.best} if progress.best else {}
+    if progress.bridge:
+        blobs["bridge_blob"] = progress.bridge
+        measures["bridge_step"] = phases(settings)[0].end
     return Made({**row, **measures}, blobs)

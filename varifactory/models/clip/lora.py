@@ -5,6 +5,7 @@ else, the temperature included, stays as it was. With both, the text of every cl
 at each step, since the text side learns too; with one, once.
 """
 
+import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -106,6 +107,7 @@ class LoraClip:
             packed, manifest = unpack(adapter, "adapter")
             refuse_other_base(manifest, self.base, self._ways.device)
             self._put_adapter(packed)
+            self._told["begun_from"] = hashlib.sha256(adapter).hexdigest()
 
     def _begin(
         self, settings: LoraSettings, class_names: Sequence[str], encoders: str, template: str
