@@ -6,12 +6,13 @@ diversity), a class is.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 
 import numpy as np
 import yaml
+from numpy.typing import NDArray
 
 from varifactory.grid import Stratum
 from varifactory.stages import Row
@@ -75,8 +76,10 @@ def _tested(sides: Sides) -> Iterable[_Tested]:
     for name in PAIRED:
         first, second = sides.ours.numbers[name][at], sides.theirs.numbers[name][partner]
         known = ~(np.isnan(first) | np.isnan(second))
-        first, second = (_means(side[known], sources[known]) for side in (first, second))
-        yield from _compared(name, first, second)
+        of = sources[known]
+        for found in _compared(name, _means(first[known], of), _means(second[known], of)):
+            # Told as the checks tell it, over edits; a source with more edits weighs more there.
+            yield replace(found, value=float(first[known].mean()), other=float(second[known].mean()))
     for name, of_class in (("diversity", diversity), ("prompts", prompts)):
         yield from _compared(name, *_shared(of_class(sides.ours), of_class(sides.theirs)))
     yield from _compared("rejected", *_shared(*_refused(sides.asked)))
@@ -93,7 +96,7 @@ def _pair(row: Row) -> tuple[object, ...]:
     return tuple(row.get(name) for name in ("dataset", "source_key", "attribute", "index"))
 
 
-def _means(numbers: Numbers, groups: np.ndarray) -> Numbers:
+def _means(numbers: Numbers, groups: NDArray[np.int64]) -> Numbers:
     """The mean of each group, groups ascending."""
     if not len(numbers):
         return numbers
