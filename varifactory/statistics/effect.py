@@ -1,9 +1,30 @@
 """A paired difference with its standard error and freedom, and what follows from them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from math import sqrt
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
+from varifactory.statistics.hits import Hits, drawn, paired
+from varifactory.statistics.intervals import Interval
+from varifactory.statistics.variance import (
+    GENERATIONS,
+    IMAGES,
+    SEEDS,
+    Axes,
+    Shape,
+    components,
+    expected,
+    mean_squares,
+    spread,
+)
+
 Verdict = Literal["equivalent", "different", "inconclusive"]
+MOST = {"seeds": 10_000, "images": 1_000_000_000}
+"""Beyond these a design is not called possible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +35,7 @@ class Effect:
     error: float
     """Standard error."""
     freedom: float
-    """Degrees of freedom of the error, by Satterthwaite; infinite with one seed."""
+    """Degrees of freedom of the error, by Satterthwaite (1946) with ``variance.MORE`` as power."""
     covers: str
     """What another draw of would move the estimate."""
     generation_seeds: int
@@ -25,3 +46,222 @@ class Effect:
     between_seeds: float = 0.0
     between_images: float = 0.0
     residual: float = 0.0
+    """What is left of one cell pair and image, beyond every other component."""
+    between_cells: float = 0.0
+    """Of a generation seed and a training seed together, beyond each alone."""
+    images_by_generations: float = 0.0
+    images_by_seeds: float = 0.0
+    unseen: float = 0.0
+    """Part of the squared error for images that might have differed and did not."""
+
+    def interval(self, confidence: float = 0.95) -> Interval:
+        """Bounds by Student's t; simulated coverages are told by ``paired_effect``."""
+        half = self.error * _quantile((1 + confidence) / 2, self.freedom)
+        low, high = max(-1.0, self.estimate - half), min(1.0, self.estimate + half)
+        return Interval(self.estimate, low, high, confidence, self.covers)
+
+    @property
+    def p_value(self) -> float:
+        """Two-sided, of no difference: below 1 - confidence where the interval excludes zero."""
+        from scipy.stats import t
+
+        if not self.error:
+            return 1.0 if not self.estimate else 0.0
+        return float(2 * t.sf(abs(self.estimate) / self.error, self.freedom))
+
+    def verdict(
+        self, margin: float, confidence: float = 0.95, p_adjusted: float | None = None
+    ) -> Verdict:
+        """Whether two arms are as good as each other, differ, or cannot be told apart.
+
+        ``equivalent``: the whole interval lies inside -margin to margin. That is two one-sided
+        tests (Schuirmann, 1987), each at (1 - confidence) / 2 and so stricter than the usual
+        1 - confidence: a reader sees the verdict in the interval that is shown. A difference that
+        is there but certainly smaller than the margin is equivalent, too: the margin says what
+        matters. ``different``: otherwise, if the interval excludes zero and ``p_adjusted`` (Holm's,
+        of a family of comparisons; without one the own p-value) is below 1 - confidence. Whatever
+        is left is ``inconclusive``. The margin must be fixed before anything is seen.
+
+        Raises:
+            ValueError: for a margin that is not above zero.
+        """
+        if not margin > 0:
+            raise ValueError(f"margin {margin}: give the largest difference that does not matter")
+        found = self.interval(confidence)
+        if -margin < found.low and found.high < margin:
+            return "equivalent"
+        p_value = self.p_value if p_adjusted is None else p_adjusted
+        if p_value < 1 - confidence and not found.spans_zero:
+            return "different"
+        return "inconclusive"
+
+    def detectable(self, power: float = 0.8, confidence: float = 0.95) -> float:
+        """Smallest true difference that this design finds with the chance ``power``.
+
+        Found means that the interval excludes zero (Bloom, 1995, with the noncentral t). Of one
+        comparison alone: correction for a family asks for more. It rests on the error as it was
+        estimated, which few seeds know only roughly.
+        """
+        return _detectable(self.error, self.freedom, power, confidence)
+
+    def seeds_for(self, effect: float, power: float = 0.8, confidence: float = 0.95) -> int | None:
+        """Training seeds that would find ``effect``, on as many images and generation seeds.
+
+        Never fewer than there are. None where no number of seeds does, since images or generation
+        seeds alone hide so small an effect, and with one seed, which says nothing of their spread.
+        """
+        if self.seeds == 1:
+            return None
+        return self._least("seeds", lambda n: (self.generation_seeds, n, self.images),
+                           (effect, power, confidence))  # fmt: skip
+
+    def images_for(
+        self,
+        effect: float,
+        power: float = 0.8,
+        confidence: float = 0.95,
+        seeds: int | None = None,
+    ) -> int | None:
+        """Test images that would find ``effect``, with ``seeds`` seeds or those that there are.
+
+        Never fewer than there are. None where no number of images does, since seeds alone hide so
+        small an effect.
+        """
+        known = self.seeds if seeds is None or self.seeds == 1 else seeds
+        return self._least("images", lambda n: (self.generation_seeds, known, n),
+                           (effect, power, confidence))  # fmt: skip
+
+    def _least(
+        self,
+        what: Literal["seeds", "images"],
+        design: Callable[[int], Shape],
+        asked: tuple[float, float, float],
+    ) -> int | None:
+        """The smallest number of seeds or images, not below those there are, that does."""
+        effect, power, confidence = abs(asked[0]), asked[1], asked[2]
+        there = self._shape
+        start = self.seeds if what == "seeds" else self.images
+        if design(start) == there and _power(effect, self.error, self.freedom, confidence) >= power:
+            return start
+
+        def does(count: int) -> bool:
+            error, freedom = self._planned(design(count))
+            return _power(effect, error, freedom, confidence) >= power
+
+        low, high = start - (design(start) != there), start + 1
+        while not does(high):
+            if high >= MOST[what]:
+                return None
+            low, high = high, min(2 * high, MOST[what])
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if does(middle) else (middle, high)
+        return high
+
+    @property
+    def _shape(self) -> Shape:
+        return self.generation_seeds, self.seeds, self.images
+
+    def _planned(self, shape: Shape) -> tuple[float, float]:
+        """Error and freedom that the same components make in a design of another shape."""
+        counts = dict(zip((GENERATIONS, SEEDS, IMAGES), self._shape, strict=True))
+        parts = {
+            axes: getattr(self, name)
+            for axes, name in _COMPONENTS.items()
+            if all(counts[axis] > 1 for axis in axes)
+        }
+        # The residual of a design with fewer factors is that of all the factors it has.
+        every = tuple(axis for axis, count in counts.items() if count > 1)
+        if len(every) == 2:
+            parts[every] = self.residual
+        unseen = self.unseen * (self.images / shape[IMAGES]) ** 2
+        variance, freedom = spread(expected(parts, shape), shape, unseen)
+        return sqrt(variance), freedom
+
+
+_COMPONENTS: dict[Axes, str] = {
+    (GENERATIONS,): "between_generations",
+    (SEEDS,): "between_seeds",
+    (IMAGES,): "between_images",
+    (GENERATIONS, SEEDS): "between_cells",
+    (GENERATIONS, IMAGES): "images_by_generations",
+    (SEEDS, IMAGES): "images_by_seeds",
+    (GENERATIONS, SEEDS, IMAGES): "residual",
+}
+
+
+def paired_effect(arm: Hits, other: Hits) -> Effect:
+    """Accuracy of ``arm`` minus that of ``other``, with what its interval and verdict rest on.
+
+    Raises:
+        ValueError: if the two differ in shape, or hold nothing.
+    """
+    arm, other = paired(arm, other)
+    values = arm.astype(np.float64) - other
+    shape: Shape = values.shape
+    squares = mean_squares(values)
+    unseen = _unseen(values)
+    variance, freedom = spread(squares, shape, unseen)
+    parts = components(squares, shape)
+    every = max(parts, key=len, default=())
+    named = {_COMPONENTS[axes]: part for axes, part in parts.items()}
+    if len(every) == 2:
+        named["residual"] = named.pop(_COMPONENTS[every])
+    return Effect(
+        estimate=float(values.mean()),
+        error=sqrt(variance),
+        freedom=freedom,
+        covers=drawn(shape),
+        generation_seeds=shape[0],
+        seeds=shape[1],
+        images=shape[2],
+        unseen=unseen,
+        **named,
+    )
+
+
+def _unseen(values: NDArray[np.float64]) -> float:
+    """Variance that stays when no image, or hardly any, was answered differently.
+
+    One discordant image more on each side, as Bonett and Price (2012) add them, lest arms that
+    agree on every image be known to be exactly equal. Cells that agree with each other on which
+    images differ count as one cell (Kish's design effect, 1965), so that many seeds of the same
+    answers are not many observations.
+    """
+    cells = values.shape[0] * values.shape[1]
+    by_image = values.reshape(cells, -1).sum(axis=0)
+    alike = (float((by_image**2).sum()) + 2 * cells**2) / (float((values**2).sum()) + 2 * cells)
+    return float(2 * (max(1.0, alike) / values.size) ** 2)
+
+
+def _quantile(share: float, freedom: float) -> float:
+    from scipy.stats import t
+
+    return float(t.ppf(share, freedom))
+
+
+def _power(effect: float, error: float, freedom: float, confidence: float) -> float:
+    """Chance that an interval around a true difference of ``effect`` excludes zero."""
+    from scipy.stats import nct
+
+    if not error:
+        return float(effect > 0)
+    bound = _quantile((1 + confidence) / 2, freedom)
+    away = effect / error
+    if away > bound + 30:  # where the noncentral t is 1 up to rounding, if it can be computed
+        return 1.0
+    return float(nct.sf(bound, freedom, away) + nct.cdf(-bound, freedom, away))
+
+
+def _detectable(error: float, freedom: float, power: float, confidence: float) -> float:
+    if not error:
+        return 0.0
+    low, high = 0.0, 1.0  # in standard errors
+    while _power(high, 1.0, freedom, confidence) < power:
+        low, high = high, 2 * high
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (
+            (low, middle) if _power(middle, 1.0, freedom, confidence) >= power else (middle, high)
+        )
+    return high * error

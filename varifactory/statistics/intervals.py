@@ -11,11 +11,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Hits = NDArray[np.bool_]
-"""(seeds, images): whether an image was classified right by the training of a seed."""
+from varifactory.statistics.hits import IMAGES_AND_SEEDS, IMAGES_ONLY, Hits
 
-IMAGES_ONLY = "test images only, not training noise"
-IMAGES_AND_SEEDS = "test images and training seeds"
 CELLS = 8_000_000
 """Random numbers held at a time by the bootstrap (64 MB of float64)."""
 

@@ -90,7 +90,7 @@ def test_the_same_seed_gives_the_same_bounds_however_it_is_cut(
     arm, other = random.random((2, 500)) < 0.6, random.random((2, 500)) < 0.5
     whole = paired_difference(arm, other, seed=5)
     assert whole == paired_difference(arm, other, seed=5)
-    monkeypatch.setattr("varifactory.statistics.CELLS", 500 * 700)
+    monkeypatch.setattr("varifactory.statistics.intervals.CELLS", 500 * 700)
     cut = paired_difference(arm, other, seed=5)
     assert (cut.low, cut.high) == pytest.approx((whole.low, whole.high), abs=0.01)
 
