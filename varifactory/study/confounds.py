@@ -79,7 +79,9 @@ def _tested(sides: Sides) -> Iterable[_Tested]:
         of = sources[known]
         for found in _compared(name, _means(first[known], of), _means(second[known], of)):
             # Told as the checks tell it, over edits; a source with more edits weighs more there.
-            yield replace(found, value=float(first[known].mean()), other=float(second[known].mean()))
+            yield replace(
+                found, value=float(first[known].mean()), other=float(second[known].mean())
+            )
     for name, of_class in (("diversity", diversity), ("prompts", prompts)):
         yield from _compared(name, *_shared(of_class(sides.ours), of_class(sides.theirs)))
     yield from _compared("rejected", *_shared(*_refused(sides.asked)))

@@ -47,12 +47,14 @@ def made_rows(world: World, seed: int) -> tuple[list[Row], dict[str, np.ndarray]
         for number in range(world.sources):
             source = name_of(label, number)
             vector = center + 0.3 * dice.normal(size=WIDTH)
-            vectors[f"p{source}"] = vector / np.linalg.norm(vector)
-            rows.append(_row("source", label, source, pixel_sha256=f"p{source}"))
+            vectors[f"{world.dataset}:{source}"] = vector / np.linalg.norm(vector)
+            rows.append(_row("source", label, source, pixel_sha256=f"{world.dataset}:{source}"))
             own = dice.normal(0, 5)  # what the edits of one source share
             for attribute in world.attributes:
                 for index in range(world.per_source):
-                    rows += _pair(world, dice, label, source, attribute, index, own, vector, vectors)
+                    rows += _pair(
+                        world, dice, label, source, attribute, index, own, vector, vectors
+                    )
     return rows, vectors
 
 
@@ -65,7 +67,7 @@ def _row(kind: str, label: str, source: str, **more: Any) -> Row:
     return {
         **empty, "kind": kind, "label": label, "source_key": source, "status": "ok", "reason": "",
         "split": "train", "paired": False, "forced": False, "key": name_of(kind, source),
-        "image_blob": "x.png", **more,
+        "image_blob": f"{name_of(source)}.png", **more,
     }  # fmt: skip
 
 
@@ -75,11 +77,12 @@ def _pair(world, dice, label, source, attribute, index, own, vector, vectors):  
     for side, feasibility in enumerate(SIDES):
         key = name_of(source, attribute, index, feasibility)
         moved = vector + world.strength[side] * 0.3 * dice.normal(size=WIDTH)
-        vectors[f"p{key}"] = moved / np.linalg.norm(moved)
+        vectors[f"{world.dataset}:{key}"] = moved / np.linalg.norm(moved)
         value = f"{attribute} {feasibility} {dice.integers(world.pool[side])}"
         refused = bool(dice.random() < world.refused[side])
         pair.append(_row(
-            "edit", label, source, key=key, pixel_sha256=f"p{key}", attribute=attribute,
+            "edit", label, source, key=key, pixel_sha256=f"{world.dataset}:{key}",
+            attribute=attribute,
             feasibility=feasibility, value=value, prompt=f"a {label}, {value}", editor="compositor",
             index=index, attempt=0, status="rejected" if refused else "ok",
             measured_value=value if dice.random() < world.seen[side] else "other",

@@ -24,8 +24,7 @@ def found(world: World, seed: int) -> list[Confound]:
     rows, vectors = made_rows(world, seed)
     pixels = {row["source_key"]: row["pixel_sha256"] for row in rows if row["kind"] == "source"}
     sides = [
-        measured(mixture(side, rows, rows, 0).edits, embedded_of(vectors), pixels)
-        for side in SIDES
+        measured(mixture(side, rows, rows, 0).edits, embedded_of(vectors), pixels) for side in SIDES
     ]
     return of_sides(*sides, asked=[row for row in rows if row["kind"] == "edit"])
 

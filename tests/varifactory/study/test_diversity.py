@@ -21,7 +21,9 @@ def test_the_mean_over_all_pairs_is_that_of_a_double_loop() -> None:
     found = diversity(some)
     assert set(found) == {"a", "b"}
     for label, at in (("a", range(9)), ("b", range(9, 14))):
-        pairs = [1 - some.vectors[one] @ some.vectors[two] for one in at for two in at if one != two]
+        pairs = [
+            1 - some.vectors[one] @ some.vectors[two] for one in at for two in at if one != two
+        ]
         assert found[label] == pytest.approx(np.mean(pairs), abs=1e-6)
 
 
