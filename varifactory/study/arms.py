@@ -1,0 +1,86 @@
+"""Each arm of a study on its own: how often it is right, where it is worst, how sure it is."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from varifactory.arms import ARMS
+from varifactory.statistics import Hits, Interval, paired_effect, proportion, worst_classes
+from varifactory.study.figures import Arm
+from varifactory.study.predictions import Answers, curve_of
+from varifactory.study.questions import Cells, Place, own, rank
+
+ByClass = dict[str, tuple[int, int]]
+
+
+def arms(
+    cells: Cells,
+    truth: Mapping[str, NDArray[np.str_]],
+    order: Mapping[str, Sequence[Any]],
+    confidence: float,
+) -> tuple[Arm, ...]:
+    """Every arm in every stratum, in the order of the recipe."""
+    known = list(ARMS)
+    places = sorted(cells, key=lambda one: (rank(one.stratum, order), known.index(one.arm)))
+    return tuple(_arm(cells, place, truth[place.stratum.dataset], confidence) for place in places)
+
+
+def _arm(cells: Cells, place: Place, truth: NDArray[np.str_], confidence: float) -> Arm:
+    pair, kind = own(cells, place), ARMS[place.arm]
+    counted = [cells[place][seeds] for seeds in pair.seeds]
+    by_class = class_counts(pair.arm, truth)
+    worst, names = worst_classes(by_class)
+    errors = [one.calibration_error for one in counted if one.calibration_error is not None]
+    validated = [one.training["validation_top1"] for one in counted
+                 if one.training["validation_top1"] is not None]  # fmt: skip
+    return Arm(
+        stratum=place.stratum,
+        arm=place.arm,
+        generation_seeds=tuple(sorted({one for one, _ in pair.seeds})) if kind.needs_edits else (),
+        seeds=tuple(sorted({one for _, one in pair.seeds})),
+        top1=top1(pair.arm, confidence),
+        macro_top1=float(np.mean([right / total for right, total in by_class.values()])),
+        worst_top1=worst,
+        worst_classes=tuple(names),
+        calibration_error=float(np.mean(errors)) if errors else None,
+        by_class=by_class,
+        train_real=_largest(counted, "train_real"),
+        train_edits=_largest(counted, "train_edits"),
+        steps=_largest(counted, "steps"),
+        chosen_steps=tuple(int(one.training["chosen_step"]) for one in counted
+                           if one.training["chosen_step"] is not None),
+        validation_top1=float(np.mean(validated)) if validated else None,
+        curves=tuple(curve for one in counted if (curve := curve_of(one.training))),
+    )  # fmt: skip
+
+
+def top1(hits: Hits, confidence: float) -> Interval:
+    """Share right over all seeds and images; (generation seeds, training seeds, images).
+
+    With one cell Wilson's interval over images; with more the interval of the arm's effect against
+    an arm that is never right, cut off at 0 and 1.
+    """
+    if hits.shape[:2] == (1, 1):
+        return proportion(int(hits.sum()), hits.shape[-1], confidence)
+    found = paired_effect(hits, np.zeros_like(hits)).interval(confidence)
+    low, high = max(0.0, found.low), min(1.0, found.high)
+    return Interval(found.estimate, low, high, found.confidence, found.covers)
+
+
+def class_counts(hits: Hits, truth: NDArray[np.str_]) -> ByClass:
+    """Class name -> right answers and answers, over all seeds."""
+    names, places = np.unique(truth, return_inverse=True)
+    cells = int(np.prod(hits.shape[:-1]))
+    right = np.bincount(places, weights=hits.reshape(cells, -1).sum(axis=0))
+    total = np.bincount(places) * cells
+    return {
+        str(name): (round(one), int(of)) for name, one, of in zip(names, right, total, strict=True)
+    }
+
+
+def _largest(answers: Sequence[Answers], column: str) -> int | None:
+    """The value that all seeds share; the largest where they differ."""
+    return max((one.training[column] for one in answers if one.training[column] is not None),
+               default=None)  # fmt: skip

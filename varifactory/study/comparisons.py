@@ -1,0 +1,118 @@
+"""Comparisons of a study: paired effects, one family for Holm, verdicts, and no false winners."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from varifactory.statistics import (
+    Effect,
+    McNemar,
+    bootstrap_difference,
+    holm,
+    mcnemar,
+    paired_effect,
+    winner,
+)
+from varifactory.study.figures import Comparison, Plan
+from varifactory.study.questions import (
+    DESCRIBED,
+    Asked,
+    Cells,
+    Paired,
+    asked,
+    paired,
+    primary,
+)
+
+RESAMPLES = 2000
+"""Of the bootstrap that stands beside the primary comparisons, to be looked at: the interval that
+a verdict rests on is the effect's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A comparison before the family is known."""
+
+    asked: Asked
+    pair: Paired
+    effect: Effect
+    mcnemar: tuple[McNemar, ...]
+
+    @property
+    def p_value(self) -> float:
+        """Of one pair of cells the exact test's: it needs no normal approximation."""
+        if len(self.mcnemar) == 1:
+            return max(self.mcnemar[0].p_value, self.effect.p_value)
+        return self.effect.p_value
+
+
+def measured(cells: Cells, order: Mapping[str, Sequence[Any]]) -> list[Measured]:
+    """Every comparison that the cells give and that shares a pair of seeds."""
+    found = []
+    for one in asked(cells, order):
+        pair = paired(cells, one.first, one.second)
+        if pair is not None:
+            effect = paired_effect(pair.arm, pair.other)
+            found.append(Measured(one, pair, effect, _by_pair(pair)))
+    return found
+
+
+def _by_pair(pair: Paired) -> tuple[McNemar, ...]:
+    images = pair.arm.shape[-1]
+    both = zip(pair.arm.reshape(-1, images), pair.other.reshape(-1, images), strict=True)
+    return tuple(mcnemar(arm, other) for arm, other in both)
+
+
+def comparisons(found: Sequence[Measured], plan: Plan) -> tuple[Comparison, ...]:
+    """What each comparison says, judged as one of its family."""
+    family = [at for at, one in enumerate(found) if one.asked.question not in DESCRIBED]
+    adjusted = dict(zip(family, holm([found[at].p_value for at in family]), strict=True))
+    first = primary([one.asked for one in found])
+    return tuple(
+        _comparison(one, plan, adjusted.get(at), primary=at in first)
+        for at, one in enumerate(found)
+    )
+
+
+def _comparison(one: Measured, plan: Plan, p_holm: float | None, *, primary: bool) -> Comparison:
+    effect, interval = one.effect, one.effect.interval(plan.confidence)
+    p_adjusted = 1.0 if p_holm is None else float(p_holm)
+    above = winner(interval) if p_adjusted < 1 - plan.confidence else "no winner"
+    seeds = effect.seeds_for(plan.resolve, plan.power, plan.confidence)
+    return Comparison(
+        stratum=one.asked.stratum,
+        arm=one.asked.first.arm,
+        other=one.asked.second.arm,
+        question=one.asked.question,
+        effect=effect,
+        interval=interval,
+        p_value=one.p_value,
+        p_holm=p_adjusted,
+        verdict=effect.verdict(plan.margin, plan.confidence, p_adjusted),
+        winner=above,
+        mcnemar=one.mcnemar,
+        bootstrap=_bootstrap(one.pair, plan.confidence) if primary else None,
+        detectable=effect.detectable(plan.power, plan.confidence),
+        seeds_needed=seeds,
+        images_needed=effect.images_for(plan.resolve, plan.power, plan.confidence)
+        if seeds is None
+        else None,
+        primary=primary,
+        values=one.asked.values,
+        inferential=p_holm is not None,
+    )
+
+
+def _bootstrap(pair: Paired, confidence: float) -> Any:
+    return bootstrap_difference(pair.arm, pair.other, confidence, RESAMPLES, 0)
+
+
+def notes(found: Sequence[Measured]) -> Iterator[str]:
+    """Pairs of cells that are there and could not be used."""
+    for one in found:
+        if one.pair.left_out:
+            yield (
+                f"{one.asked.first.arm} minus {one.asked.second.arm}: {one.pair.left_out} pairs of "
+                f"cells are left out, for not every generation seed has all training seeds; "
+                f"{len(one.pair.seeds)} are counted."
+            )
