@@ -4,17 +4,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from varifactory.arms import held_out, mixture
-from varifactory.errors import FactoryError
 from varifactory.history.ledger import Found, Ledger
 from varifactory.history.lineage import SHOWN, Teller
+from varifactory.history.of_studies import studies_of
 from varifactory.history.story import Story
+from varifactory.history.trained_on import cells_that_saw
 from varifactory.history.versions import title
 from varifactory.loading import items_table
-from varifactory.recipe import Recipe
 from varifactory.stages import Row
 from varifactory.store import Manifest, StoreError
-from varifactory.training import plan_cells
 from varifactory.wording import status_word
 
 HANGING = {
@@ -37,12 +35,14 @@ DECIDING = ("min_presence", "min_class", "min_possible", "feasibility", "decisio
 
 
 def consequences(teller: Teller, found: Found) -> list[Story]:
-    """Verdicts, versions, other attempts, training cells: whatever there is of them."""
+    """Verdicts, versions, other attempts, training cells, studies: whatever there is of them."""
     told = _judged(teller, found)
     told += _siblings(teller, found)
     holders = list(_holders(teller.ledger, found))
     told += [_version(manifest, row) for manifest, row in holders]
-    told += _cells(teller.ledger, found, holders)
+    usable = [manifest for manifest, row in holders if row["status"] == "ok"]
+    told += cells_that_saw(teller.ledger, found, usable)
+    told += studies_of(teller.ledger, found)
     return told + _hanging(teller.ledger, found)
 
 
@@ -128,49 +128,6 @@ def limits(recipe: Mapping[str, Any], stage: str) -> dict[str, Any]:
             if len(path) > 1 or name in DECIDING:
                 found[".".join((*path, name))] = value
     return found
-
-
-def _cells(ledger: Ledger, found: Found, holders: list[tuple[Manifest, Row]]) -> list[Story]:
-    """Training cells that saw the item, as the runs that trained planned them."""
-    usable = [manifest for manifest, row in holders if row["status"] == "ok"]
-    if found.stage not in ("edits", "sources") or "training" not in ledger.stages():
-        return []
-    told: dict[str, Story] = {}
-    for manifest in usable:
-        for run in ledger.runs:
-            record = ledger.run(run)
-            specs = [name.split("/")[1] for name in record.get("specs") or {}
-                     if name.startswith("training/")]  # fmt: skip
-            if specs and (record.get("recipe") or {}).get("name") == manifest.name:
-                told |= _cells_of(ledger, found, manifest, record["recipe"], specs[0])
-    return list(told.values())
-
-
-def _cells_of(
-    ledger: Ledger, found: Found, manifest: Manifest, recipe: Mapping[str, Any], spec: str
-) -> dict[str, Story]:
-    items: list[Row] = items_table(ledger.store, manifest).to_pylist()
-    try:
-        read = Recipe.parse(recipe)
-        planned = plan_cells(spec, read, items, items)
-    except FactoryError:
-        return {}  # another version of the recipe's keys, or a data set that it cannot train on
-    trained = ledger.of_keys("training", [cell["key"] for cell in planned])
-    return {
-        key: Story("training cell", key, f"trained on in cell {key[:SHOWN]}: {cell.row['arm']}, "
-                   f"seed {cell.row['seed']}, {cell.row['status']}",
-                   {"test_top1": cell.row.get("test_top1"), "run": cell.row.get("run"),
-                    "data set": title(manifest)})
-        for key, cell in trained.items()
-        if found.key in _seen(read, cell.row, items)
-    }  # fmt: skip
-
-
-def _seen(recipe: Recipe, cell: Row, items: list[Row]) -> set[str]:
-    """Keys of the edits and source images that a cell trained on or was scored on."""
-    images = mixture(cell["arm"], items, items, cell["seed"], editor=recipe.edits.editor)
-    rows = [*images.real, *images.edits, *held_out(items, "validation"), *held_out(items, "test")]
-    return {str(row["edit_key"] or row["source_key"]) for row in rows}
 
 
 def _hanging(ledger: Ledger, found: Found) -> list[Story]:

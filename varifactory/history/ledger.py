@@ -1,6 +1,7 @@
 """What the store holds about single items: their rows, specs and runs, wherever they lie."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,7 +11,7 @@ import pyarrow.compute as pc
 
 from varifactory.sources.settling import key_of
 from varifactory.stages import Row
-from varifactory.store import Store, StoreError, StoreMissing
+from varifactory.store import Store, StoreError, StoreMissing, StudyManifest
 from varifactory.store.rows import TOMBSTONE
 
 READ_KEY = "read_key"
@@ -115,6 +116,16 @@ class Ledger:
     def runs(self) -> list[str]:
         """Ids of all runs."""
         return self.store.runs()
+
+    @cached_property
+    def studies(self) -> list[StudyManifest]:
+        """Every version of every study that can be read, the newest of each first."""
+        found = []
+        for name, numbers in self.store.studies():
+            for number in reversed(numbers):
+                with suppress(StoreError):  # `verify` tells of a damaged one
+                    found.append(self.store.study(name, number))
+        return found
 
     def spec_fields(self, stage: str, spec: str, first: str = "") -> Mapping[str, Any]:
         """What a spec was made of, as the run ``first`` or any other wrote it down.
