@@ -3,12 +3,13 @@
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from flows.adapting import generator_adapters
 from flows.judging import edit_verdicts
 from flows.run import FactoryRun
 from tasks.edits import edit_shard
-from varifactory import agreement, decisions, edits, items, quotas
+from varifactory import agreement, decisions, edits, items, quotas, unchanged
 from varifactory.catalog import load_catalog, load_taxonomy
 from varifactory.catalog.taxonomy import FEASIBILITIES
 from varifactory.edits import Wish
@@ -22,6 +23,7 @@ class Judged:
     """All attempts of all editors, with what the gates and the judge made of them."""
 
     edits: list[Row]
+    """The unchanged ones last, which no judge was asked of."""
     outcomes: Mapping[str, items.Outcome]
     controls: list[Row]
     """Unedited pictures whose values are known, asked like edits; of a drawn world alone."""
@@ -50,22 +52,29 @@ def judged_edits(
     work.attempts(0, None)
     found = _topped_up(work) if recipe.edits.exact and only is None else work.found
     run.notices += _left_undone(work.made)
+    beside = work.unchanged(found) if recipe.edits.unchanged else []
+    run.notices += _left_undone(beside, "unchanged edits")
     run.decided("edits", items.refused(work.made, work.gates))
     for stage in ("verdicts", "decisions"):
         said_so = [{"status": o.status} for o in work.found.values() if o.stage == stage]
         if said_so or stage == "verdicts":
             run.decided(stage, said_so)
-    return Judged(work.made, found, controls, items.outcomes(controls, {}, said, recipe, taxonomy))
+    return Judged(
+        [*work.made, *beside],
+        {**found, **unchanged.outcomes(beside, work.gates, work.words)},
+        controls,
+        items.outcomes(controls, {}, said, recipe, taxonomy),
+    )
 
 
-def _left_undone(made: Sequence[Row]) -> list[str]:
+def _left_undone(made: Sequence[Row], what: str = "edits") -> list[str]:
     """How many edits were skipped, and mostly why: an editor that cannot do them fails nothing."""
     reasons = Counter(row["reason"] for row in made if row["status"] == "skipped")
     if not reasons:
         return []
     (reason, times), *others = reasons.most_common(2)
     more = f"; {len(reasons)} reasons in all" if others else ""
-    return [f"{reasons.total()} of {len(made)} edits were skipped, {times} times: {reason}{more}"]
+    return [f"{reasons.total()} of {len(made)} {what} were skipped, {times} times: {reason}{more}"]
 
 
 def _topped_up(work: "_Work") -> Mapping[str, items.Outcome]:
@@ -126,11 +135,34 @@ class _Work:
             if not wanted:
                 break
 
-    def _judge(self, fresh: list[Row], number: int) -> None:
+    def unchanged(self, found: Mapping[str, items.Outcome]) -> list[Row]:
+        """One more edit beside every complete pair, to the values that are there; gated."""
+        recipe = self.run.recipe
+        inpainter = registry.inpainter(recipe, recipe.edits.editor)
+        fields = edits.edit_spec(recipe, inpainter)
+        planned = edits.plan_unchanged(
+            spec_of("edits", fields),
+            unchanged.beside(self.made, found, recipe, self.run.open_pairs()),
+            self._masks(),
+            self.written,
+            unchanged.truths(self.chosen),
+            recipe,
+            load_catalog(recipe.prompts.catalog),
+            inpainter,
+            self.adapters,
+        )
+        after_all = recipe.edits.attempts * (1 + recipe.edits.rounds)
+        made = self._made(recipe.edits.editor, fields, planned, after_all)
+        self._gate(made)
+        return made
+
+    def _gate(self, fresh: Sequence[Row]) -> None:
         near = edits.perceptual_hashes([row for row in self.chosen if row["split"] == "test"])
-        gate = self.run.recipe.edits.gate
+        self.gates |= edits.gates(accepted(fresh), self.run.recipe.edits.gate, near)
+
+    def _judge(self, fresh: list[Row], number: int) -> None:
         self.made += fresh
-        self.gates |= edits.gates(accepted(fresh), gate, near)
+        self._gate(fresh)
         worth = [row for row in accepted(fresh) if not self.gates[row["key"]]]
         self.said |= edit_verdicts(self.run, worth, self.found_masks, self.written, number)
 
@@ -154,6 +186,11 @@ class _Work:
             _indexes(wanted),
             self.adapters if editor == recipe.edits.editor else {},
         )
+        return self._made(editor, fields, planned, number)
+
+    def _made(
+        self, editor: str, fields: Mapping[str, Any], planned: Sequence[Row], number: int
+    ) -> list[Row]:
         # An adapter is put on once where the edits of a class follow each other.
         together = ("label",) if self.adapters else ()
         return self.run.stage(

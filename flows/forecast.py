@@ -21,6 +21,7 @@ from tasks.training import training_shard
 from tasks.verdicts import CHOICES, EXEMPLARS
 from varifactory import items, prompts, records
 from varifactory.catalog import load_catalog
+from varifactory.catalog.taxonomy import UNCHANGED
 from varifactory.estimating import guesses, pace
 from varifactory.items import Outcome
 from varifactory.keys import spec_of
@@ -118,6 +119,10 @@ class DryRun(FactoryRun):
                 self.doubted.add(_tried(row))
         return {**found, **doubted} if doubted else found
 
+    def open_pairs(self) -> Collection[Tried]:
+        """Those of which a side is not made or not judged yet."""
+        return self.doubted
+
     def stage(
         self,
         work: Task[..., Any],
@@ -180,8 +185,8 @@ class DryRun(FactoryRun):
         for row in absent:
             key = str(row["key"])
             waits = unsure or self._waits(tally.name, row, round)
-            if waits:
-                tally.may_be(waits, round)
+            if waits:  # an unchanged edit follows no refusal
+                tally.may_be(waits, 0 if row.get("feasibility") == UNCHANGED else round)
             elif key in tried:  # also where an earlier row was hidden: it was tried since
                 tally.must(_again(tried[key]))
             elif key in self.hidden or key in stones:
@@ -207,6 +212,8 @@ class DryRun(FactoryRun):
             return f"its {parent} is not made yet"
         if stage != "edits" or not self.doubted:
             return ""
+        if row["feasibility"] == UNCHANGED:
+            return "only if its pair is accepted" if _tried(row) in self.doubted else ""
         if row["attempt"] and _tried(row) in self.doubted:
             return "only if the attempt before is refused"
         if round >= self.recipe.edits.attempts:

@@ -36,6 +36,7 @@ from varifactory.shards import Plan, ShardRef, plan_shards, stopping
 from varifactory.stages import Row
 from varifactory.store import Manifest, Store, StoreError, VersionTaken
 from varifactory.store.versions import ENDED
+from varifactory.unchanged import Place
 
 REMEMBERED = 64 * 2**20
 """Bytes of a stage's rows that a run keeps at hand between two looks at it."""
@@ -250,6 +251,10 @@ class FactoryRun(Tally):
         """What became of edits. A plan, which knows less, takes here what may become of them."""
         del made, said
         return found
+
+    def open_pairs(self) -> Collection[Place]:
+        """Pairs of edits that may yet be complete; of a run none, a plan cannot know them all."""
+        return ()
 
     def seconds(self) -> float:
         """Wall time of the run so far, s."""

@@ -23,7 +23,7 @@ from varifactory.quantities import duration
 from varifactory.report import said, verdict
 from varifactory.store import Manifest
 from varifactory.study import StudyFigures
-from varifactory.yields import edits_of, judge_words, pairs, yields
+from varifactory.yields import edits_of, judge_words, pairs, unchanged_of, yields
 
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 """Size words that data set hubs read."""
@@ -96,6 +96,7 @@ def _figures(manifest: Manifest, items: pa.Table, confidence: float) -> dict[str
         "splits": Counter(str(row["split"]) for row in sources if row["status"] == "ok"),
         "unusable": sum(row["status"] != "ok" for row in sources),
         "edits": Counter(row["status"] for row in edits),
+        "unchanged": Counter(row["status"] for row in unchanged_of(items)),
         "forced": sum(bool(row["forced"]) for row in edits),
         "yields": yields(edits, confidence),
         "pairs": pairs(edits),

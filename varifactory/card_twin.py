@@ -1,6 +1,7 @@
 """The card of a data set for programs: ``card.json`` beside ``card.md``, and how it is read."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +18,7 @@ from varifactory.history.rates import Rate, passed, refused
 from varifactory.history.versions import title
 from varifactory.statistics import Interval
 from varifactory.store import Manifest
-from varifactory.yields import edits_of, yields
+from varifactory.yields import edits_of, unchanged_of, yields
 
 FORMAT = 1
 LARGEST = 16 * 2**20
@@ -77,6 +78,7 @@ def twin(
         "counts": manifest.counts,
         "yields": [_yield(row) for row in yields(edits, confidence)],
         "filters": [_rate(rate) for rate in passed(manifest.counts, confidence)],
+        "unchanged": dict(Counter(row["status"] for row in unchanged_of(items))),
         "refused": [_rate(rate) for rate in refused(edits, confidence)],
         "models": [asdict(model) | {"pinned": model.pinned} for model in models],
         "costs": [asdict(cost) for cost in costs],

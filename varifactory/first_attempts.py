@@ -9,8 +9,8 @@ from varifactory.catalog.taxonomy import FEASIBILITIES
 from varifactory.errors import TrainingError
 from varifactory.stages import Row
 
-KEPT_ALONE = ("verdict_key", "measured_value", "measured_class", "presence", "judged_feasibility",
-              "class_score", "judgements", "change_inside")  # fmt: skip
+KEPT_ALONE = ("edit_key", "verdict_key", "measured_value", "measured_class", "presence",
+              "judged_feasibility", "class_score", "judgements", "change_inside")  # fmt: skip
 """What an item tells of the attempt that was kept, and of no earlier one."""
 
 Place = tuple[str, str, int, str]

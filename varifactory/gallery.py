@@ -1,21 +1,23 @@
 """The gallery: what was made and what was said of it, as pages that need no server.
 
 What stands together is one source, attribute and index: the source with its mask's outline, the
-feasible and the infeasible edit beside it, and the same two by every other editor.
+feasible and the infeasible edit beside it, and the same two by every other editor. An unchanged
+edit, where there is one, stands below them.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import zip_longest
 from typing import Any
 from urllib.parse import urlencode
 
 import pyarrow as pa
 
-from varifactory.catalog.taxonomy import FEASIBILITIES
+from varifactory.catalog.taxonomy import FEASIBILITIES, UNCHANGED
 from varifactory.errors import FactoryError
-from varifactory.items import surplus
+from varifactory.items import is_unchanged, surplus
 from varifactory.pages import render_page
 from varifactory.pictures import Pictures, Read
 from varifactory.records import STATUSES
@@ -36,6 +38,13 @@ class Lane:
 
     editor: str
     sides: tuple[Row | None, Row | None]
+    unchanged: Row | None = None
+    """The edit to what is there already."""
+
+    @property
+    def edits(self) -> list[Row]:
+        """Those that were asked for."""
+        return [row for row in (*self.sides, self.unchanged) if row is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +61,7 @@ class Card:
     @property
     def edits(self) -> list[Row]:
         """The edits on the card."""
-        return [row for lane in self.lanes for row in lane.sides if row is not None]
+        return [row for lane in self.lanes for row in lane.edits]
 
     @property
     def accepted(self) -> bool:
@@ -91,6 +100,7 @@ def gallery_pages(
     """
     rows = items.to_pylist()
     edits = [row for row in rows if row["kind"] == "edit"]
+    asked = [row for row in edits if not is_unchanged(row)]
     sources = {row["source_key"]: row for row in rows if row["kind"] == "source"}
     cards = _cards(edits, sources)
     pages = list(_paged(cards, page_size)) or [[]]
@@ -110,8 +120,10 @@ def gallery_pages(
                 "gallery.js",
                 title=title,
                 facts=facts or {},
-                yields=_yields(edits) if first else [],
-                classes=_classes(edits) if first else [],
+                yields=_yields(asked) if first else [],
+                classes=_classes(asked) if first else [],
+                asked=len(asked),
+                unchanged=len(edits) - len(asked),
                 href=partial(_href, index),
                 glimpses=[(card, index["files"][_page_of(card, pages)]) for card in glimpses],
                 cards=page,
@@ -119,7 +131,6 @@ def gallery_pages(
                 unused_more=max(0, len(unused) - SHOWN_UNUSED),
                 index={**index, "page": number},
                 number=number,
-                total=len(edits),
                 shown=sum(len(card.edits) for card in page),
                 facet_of=lambda row: [
                     index["names"][facet].index(_value(row, facet)) for facet in FACETS
@@ -155,11 +166,11 @@ def _lanes(rows: Sequence[Row], weight: Mapping[str, int]) -> Iterator[Lane]:
     for editor in editors:
         sides = [
             [row for row in rows if row["editor"] == editor and row["feasibility"] == side]
-            for side in FEASIBILITIES
+            for side in (*FEASIBILITIES, UNCHANGED)
         ]
-        for at in range(max(map(len, sides))):
-            feasible, infeasible = (side[at] if at < len(side) else None for side in sides)
-            yield Lane(str(editor), (feasible, infeasible))
+        for there in zip_longest(*sides):
+            feasible, infeasible, unchanged = there
+            yield Lane(str(editor), (feasible, infeasible), unchanged)
 
 
 def _paged(cards: Sequence[Card], page_size: int) -> Iterator[list[Card]]:
@@ -187,7 +198,7 @@ def _value(row: Row, facet: str) -> str:
 
 def _index(edits: Sequence[Row], pages: Sequence[Sequence[Card]]) -> dict[str, Any]:
     """What the filters need to know of every page: how many edits of which facets it holds."""
-    orders = {"feasibility": FEASIBILITIES, "status": STATUSES}
+    orders = {"feasibility": (*FEASIBILITIES, UNCHANGED), "status": STATUSES}
     names = {}
     for facet in FACETS:
         there = sorted({_value(row, facet) for row in edits})

@@ -3,6 +3,8 @@
 Of the attempts at one edit exactly one counts. The feasible and the infeasible edit of one source
 and index are a pair: the smallest attempt at which both were accepted wins, so that both arms hold
 edits made with the same noise. What never was accepted stays, with its last attempt's reason.
+Beside a complete pair may stand an unchanged edit (``varifactory.unchanged``), which is no side of
+it: no figure of the filter counts it.
 """
 
 from collections import defaultdict
@@ -12,6 +14,7 @@ from typing import Any
 
 from varifactory import keys, panel, records
 from varifactory.catalog import Taxonomy
+from varifactory.catalog.taxonomy import UNCHANGED
 from varifactory.decisions import Word
 from varifactory.panel import Judgement
 from varifactory.recipe import Recipe
@@ -100,9 +103,12 @@ def outcomes(
         )
         for edit in edits
     }
-    return found | {
-        key: _decided(found[key], word) for key, word in (words or {}).items() if key in found
-    }
+    return found | decided(found, words or {})
+
+
+def decided(found: Mapping[str, Outcome], words: Mapping[str, Word]) -> dict[str, Outcome]:
+    """The outcomes of those edits that a person spoke of."""
+    return {key: _decided(found[key], word) for key, word in words.items() if key in found}
 
 
 def _decided(outcome: Outcome, word: Word) -> Outcome:
@@ -184,20 +190,49 @@ def assemble(
         at = complete(sides, found)
         source, mask = source_of.get(pair.source_key), mask_of.get(pair.source_key)
         for feasibility in sorted(sides):
-            edit = sides[feasibility][_kept(sides[feasibility], found) if at is None else at]
-            rows.append(_edit_item(
+            attempts = sides[feasibility]
+            edit = attempts[_kept(attempts, found) if at is None else at]
+            item = _edit_item(
                 spec, edit, found[edit["key"]], source, mask, at is not None and len(sides) > 1,
-                forced=recipe.edits.preset == "faithful"))  # fmt: skip
+                forced=recipe.edits.preset == "faithful")  # fmt: skip
+            rows.append(item | _first(attempts, found))
+    for edit in sorted((row for row in edits if is_unchanged(row)), key=_pair):
+        source, mask = source_of.get(edit["source_key"]), mask_of.get(edit["source_key"])
+        rows.append(_edit_item(spec, edit, found[edit["key"]], source, mask, False, forced=False))
     return rows
 
 
+def is_unchanged(edit: Row) -> bool:
+    """Whether an edit was made to the value that its source has already."""
+    return bool(edit["feasibility"] == UNCHANGED)
+
+
+def _first(attempts: Mapping[int, Row], found: Mapping[str, Outcome]) -> Row:
+    """The pixels of the first attempt, whatever a judge or a person said of them.
+
+    None where it was not made, and where the gate refused it: then it is broken, or so near to a
+    test image that nobody may train on it.
+    """
+    row = attempts[min(attempts)]
+    outcome = found[row["key"]]
+    refused = outcome.stage == "edits" and outcome.status != "ok"
+    return {
+        "first_blob": None if refused else row.get("image_blob"),
+        "first_sha256": None if refused else row.get("pixel_sha256"),
+    }
+
+
 def pairs(edits: Iterable[Row]) -> dict[Pair, Sides]:
-    """All attempts at edits, by pair and side."""
+    """All attempts at edits, by pair and side; unchanged ones are no side."""
     found: dict[Pair, Sides] = defaultdict(lambda: defaultdict(dict))
     for row in edits:
-        pair = Pair(row["source_key"], row["attribute"], row["index"], row["editor"])
-        found[pair][row["feasibility"]][row["attempt"]] = row
+        if not is_unchanged(row):
+            found[_pair(row)][row["feasibility"]][row["attempt"]] = row
     return found
+
+
+def _pair(row: Row) -> Pair:
+    return Pair(row["source_key"], row["attribute"], row["index"], row["editor"])
 
 
 def complete(sides: Sides, found: Mapping[str, Outcome]) -> int | None:
@@ -247,8 +282,8 @@ def _unedited(mask: Row) -> str:
 
 
 FROM_EDIT = ("source_key", "pixel_sha256", "image_blob", "source_blob", "mask_blob", "attribute",
-             "feasibility", "value", "prompt", "editor", "index", "attempt",
-             "change_inside")  # fmt: skip
+             "feasibility", "value", "prompt", "editor", "index", "attempt", "change_inside",
+             "region_share")  # fmt: skip
 
 
 def _edit_item(

@@ -2,6 +2,7 @@
 
 import json
 
+from varifactory.catalog.taxonomy import UNCHANGED
 from varifactory.stages import Row
 
 LETTERS = 40
@@ -11,6 +12,8 @@ STATUS_WORDS = {"ok": "accepted", "rejected": "rejected", "failed": "failed", "s
 
 def status_word(row: Row) -> str:
     """What became of an edit, in a word or two."""
+    if row.get("feasibility") == UNCHANGED and row["status"] == "ok":
+        return "made"  # nobody was asked whether it is good
     if row.get("forced"):
         return "taken although rejected"
     if row["status"] == "skipped" and row.get("image_blob"):
@@ -24,6 +27,8 @@ def verdict_sentences(row: Row) -> list[str]:
     said = [reason[:1].upper() + reason[1:]] if reason else []
     if row["status"] in ("failed", "skipped"):
         return said or ["No reason was recorded."]
+    if row.get("feasibility") == UNCHANGED:
+        return [*said, "Not judged: it shows what editing alone does"]
     told = reason.partition(":")[0]
     if told != "attribute not seen":
         said += _presence(row)

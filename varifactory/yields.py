@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from varifactory.catalog.taxonomy import FEASIBILITIES
-from varifactory.items import surplus
+from varifactory.items import is_unchanged, surplus
 from varifactory.records import STATUSES
 from varifactory.statistics import Interval, proportion
 
@@ -162,8 +162,13 @@ def judge_words(edits: Iterable[Mapping[str, Any]], confidence: float = 0.95) ->
 
 
 def edits_of(items: pa.Table) -> list[dict[str, Any]]:
-    """The rows of edits."""
-    return [row for row in items.to_pylist() if row["kind"] == "edit"]
+    """The rows of edits that were to change something: unchanged ones went through no filter."""
+    return [row for row in items.to_pylist() if row["kind"] == "edit" and not is_unchanged(row)]
+
+
+def unchanged_of(items: pa.Table) -> list[dict[str, Any]]:
+    """The rows of unchanged edits."""
+    return [row for row in items.to_pylist() if row["kind"] == "edit" and is_unchanged(row)]
 
 
 def yields(edits: Iterable[dict[str, Any]], confidence: float = 0.95) -> list[Yield]:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from varifactory.catalog.taxonomy import UNCHANGED
 from varifactory.errors import RecipeError
 
 BUILT_IN = Path(__file__).parent / "attributes"
@@ -42,6 +43,9 @@ class Attribute(_Entry):
     templates: tuple[Words, ...]
     """Prompts with ``{class_name}`` and ``{phrase}``."""
     values: Mapping[Words, Value]
+    unchanged: Value | None = None
+    """How an edit is asked for that leaves the attribute as it is, where a source's value is not
+    known; its own words, so that no judge takes it for a value."""
 
     @field_validator("templates")
     @classmethod
@@ -55,6 +59,10 @@ class Attribute(_Entry):
         if not templates:
             raise ValueError("at least one template is needed")
         return templates
+
+    def value(self, name: str) -> Value | None:
+        """What is known of a value; None of one that is a model's own word."""
+        return self.values.get(name) or (self.unchanged if name == UNCHANGED else None)
 
     def template(self, index: int) -> str:
         """The template of a place in a pool: both feasibilities of one index share theirs."""

@@ -48,7 +48,7 @@ class Compositor:
                 f"the compositor has no operation {operation!r} (attribute {job.attribute.name!r});"
                 f" it has {', '.join(OPERATIONS)}"
             )
-        value = job.attribute.values.get(job.value)
+        value = job.attribute.value(job.value)
         if value is None or not value.paint:
             return (
                 f"the compositor has no paint for value {job.value!r} of attribute "
@@ -68,7 +68,9 @@ class Compositor:
         refusal = self.refusal(job)
         if refusal:
             raise ModelError(refusal)
-        paint = job.attribute.values[job.value].paint
+        value = job.attribute.value(job.value)
+        assert value is not None, "else it was refused"
+        paint = value.paint
         operation = OPERATIONS[job.attribute.editors[NAME]]
         try:
             return operation(job, paint, np.random.default_rng(job.seed))

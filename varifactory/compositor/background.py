@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from varifactory.compositor.color import Canvas, blurred, from_lab, to_lab
 from varifactory.compositor.noise import between
+from varifactory.compositor.own import own_place
 from varifactory.compositor.painters import PAINTERS
 from varifactory.models import InpaintingJob, Pixels, Region
 
-KEYS = ("horizon", "shadow", "above", "below", "over")
+KEYS = ("horizon", "shadow", "above", "below", "over", "own")
 LIGHT_MATCH = 0.3
 """Share of the difference in mean lightness to the source that the new place takes over."""
 LIGHT_LIMIT = 10.0
@@ -29,7 +30,8 @@ def replace_background(
     """Put the object into another place.
 
     Paint: ``horizon`` (range of its height, share of the picture from the top; absent: no ground),
-    layers ``above`` it, ``below`` it and ``over`` both, ``shadow`` (0 to 1 on the ground).
+    layers ``above`` it, ``below`` it and ``over`` both, ``shadow`` (0 to 1 on the ground). Or
+    ``own: true``: the old place's colours from top to bottom and its patches, without its things.
 
     Raises:
         ValueError: for an unknown key or painter.
@@ -38,7 +40,10 @@ def replace_background(
     if unknown:
         raise ValueError(f"unknown {unknown}; known are {', '.join(KEYS)}")
     horizon = _horizon(job.object_mask, paint.get("horizon"), rng)
-    place = _painted(job.image.shape[:2], horizon, paint, rng)
+    if paint.get("own"):
+        place = own_place(job.image, ~job.object_mask, rng)
+    else:
+        place = _painted(job.image.shape[:2], horizon, paint, rng)
     place = blurred(place, rng.uniform(0.3, 0.75) * job.image.shape[0] / 96)
     place = _lit_like(job.image, job.object_mask, place)
     if horizon is not None:

@@ -17,19 +17,21 @@ REACH = 22.0
 LEAST_SHARE = 0.7
 """Share of the object that is recoloured at least by half: an object of many colours gets a wider
 reach rather than a small patch of the new one."""
+OWN = "own"
+"""Written for a colour: the one that is measured in the object."""
 CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
 SHADE_RANGE = (0.55, 1.15)
 """How far the object's contrast may be squeezed or widened on a darker or lighter paint."""
 
 
 def recolor(job: InpaintingJob, paint: Mapping[str, Any], rng: np.random.Generator) -> Pixels:
-    """Give the object another colour. Paint: ``rgb`` (``#rrggbb``)."""
+    """Give the object another colour. Paint: ``rgb`` (``#rrggbb``, or ``own``: its own anew)."""
     if not job.object_mask.any():
         return job.image.copy()
-    target = _varied(lab_of(paint["rgb"]), rng)
     seen = to_lab(job.image)
     lab = without_rim(seen, job.object_mask)
     own = dominant(lab, job.object_mask)
+    target = _varied(own if paint["rgb"] == OWN else lab_of(paint["rgb"]), rng)
     weight = closeness(lab, job.object_mask, own)[..., None]
     painted = lab + weight * (_moved(lab, own, target) - lab)
     return from_lab(seen + float(job.settings.get("strength", 1.0)) * (painted - seen))

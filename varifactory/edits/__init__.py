@@ -10,11 +10,11 @@ from varifactory.edits.making import (
     finish_edits,
     make_edits,
 )
-from varifactory.edits.planning import SETTINGS, Wish, edit_spec, plan_edits
+from varifactory.edits.planning import SETTINGS, Wish, edit_spec, plan_edits, plan_unchanged
 from varifactory.pasting import feathered, measure, paste_back, region_of
 
 __all__ = [
     "SETTINGS", "Drawn", "Edge", "Selective", "Wish", "draw_edits", "edges_of", "edit_spec",
     "feathered", "finish_edits", "gate", "gates", "make_edits", "measure", "nearest", "paste_back",
-    "perceptual_hashes", "plan_edits", "region_of",
+    "perceptual_hashes", "plan_edits", "plan_unchanged", "region_of",
 ]  # fmt: skip

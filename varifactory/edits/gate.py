@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from varifactory.catalog.taxonomy import UNCHANGED
 from varifactory.recipe import EditGate
 
 
@@ -16,25 +17,31 @@ def gate(
 
     ``neighbours`` are the perceptual hashes (``perceptual_hashes``) of what an edit must not
     resemble: the test images, and sources other than its own, if wanted. Its own source always
-    resembles it; of that it is told apart by ``min_change``.
+    resembles it; of that it is told apart by ``min_change``, unless it was to stay as it is.
     """
     if row["change_outside"] > settings.max_outside:
         return (
             f"change_outside {row['change_outside']:g} is above edits.gate.max_outside "
             f"{settings.max_outside:g}"
         )
+    if row.get("feasibility") != UNCHANGED and (reason := _too_little(row, settings)):
+        return reason
+    distance = nearest(row["phash"], neighbours) if neighbours is not None else 64
+    if distance < settings.min_distance:
+        return (
+            f"near-duplicate of another image: {distance} perceptual-hash bits is below "
+            f"edits.gate.min_distance {settings.min_distance}"
+        )
+    return ""
+
+
+def _too_little(row: Mapping[str, Any], settings: EditGate) -> str:
     if row["pixel_sha256"] == row["source_pixels"]:
         return "the edit is its source image, pixel for pixel"
     if row["change_inside"] < settings.min_change:
         return (
             f"change_inside {row['change_inside']:.3g} is below edits.gate.min_change "
             f"{settings.min_change:g}"
-        )
-    distance = nearest(row["phash"], neighbours) if neighbours is not None else 64
-    if distance < settings.min_distance:
-        return (
-            f"near-duplicate of another image: {distance} perceptual-hash bits is below "
-            f"edits.gate.min_distance {settings.min_distance}"
         )
     return ""
 

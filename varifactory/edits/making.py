@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from varifactory.catalog import Catalog
+from varifactory.catalog.taxonomy import UNCHANGED
 from varifactory.errors import RecipeError
 from varifactory.images import encode_png, phash, pixel_hash
 from varifactory.models import Inpainter, InpaintingJob, Pixels, Region, Weights
@@ -148,6 +149,11 @@ def _prepare(
         return (
             f"editor {row['editor']!r} has no operation for attribute {attribute.name!r} (able are "
             f"{able}): name it under `editors` of the attribute, or set edits.editor to an able one"
+        )
+    if row["value"] == UNCHANGED and attribute.value(UNCHANGED) is None:
+        return (
+            f"attribute {attribute.name!r} has no words for an edit that leaves it unchanged: give "
+            "its file an `unchanged` with a phrase, or set edits.unchanged=false"
         )
     if mask.shape != image.shape[:2]:
         return (

@@ -1,7 +1,8 @@
 """Which change is asked of which image.
 
 The feasible and the infeasible edit of one source, attribute, index and attempt share their seed
-and their place in their pools, so that the two arms of a study are paired.
+and their place in their pools, so that the two arms of a study are paired. So does the unchanged
+edit beside a pair, which is asked for the value that its source has already.
 """
 
 import json
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from varifactory.catalog import Attribute, Catalog
-from varifactory.catalog.taxonomy import FEASIBILITIES
+from varifactory.catalog.taxonomy import FEASIBILITIES, UNCHANGED
 from varifactory.keys import Encoded, digest, edit_seed, encoded, seed_from
 from varifactory.models import Inpainter
 from varifactory.recipe import Recipe
@@ -96,6 +97,54 @@ def plan_edits(
     ]
 
 
+def plan_unchanged(
+    spec: str,
+    sides: Sequence[Row],
+    mask_rows: Sequence[Row],
+    prompt_rows: Sequence[Row],
+    truths: Mapping[str, Mapping[str, str]],
+    recipe: Recipe,
+    catalog: Catalog,
+    inpainter: Inpainter,
+    adapters: Mapping[str, str] = MappingProxyType({}),
+) -> list[Row]:
+    """An edit beside every pair that asks for the value which its source has already.
+
+    It has the pair's seed, region, template and settings; under ``edits.preset: faithful``, where
+    the sides of a pair differ in these, those of the feasible side. Where the value is not known,
+    the attribute's ``unchanged`` words ask for no change.
+
+    Args:
+        sides: one side of every pair, with the attempt that counts.
+        mask_rows: accepted masks.
+        prompt_rows: of which the sides were made.
+        truths: source key -> attribute -> value, of drawn sources.
+        adapters: as of ``plan_edits``.
+    """
+    mask_of = {mask["source_key"]: mask for mask in mask_rows}
+    template = {prompt["key"]: prompt["index"] for prompt in prompt_rows}
+    unchanged = {
+        name: _Side.of(spec, catalog.attribute(name), UNCHANGED, recipe, inpainter)
+        for name in {side["attribute"] for side in sides}
+    }
+    return [
+        _planned(mask_of[row["source_key"]], _as_it_is(row, attribute, known, template),
+                 unchanged[row["attribute"]], recipe, row["index"], row["attempt"], adapters)
+        for row in sides
+        for attribute in [catalog.attribute(row["attribute"])]
+        for known in [truths.get(row["source_key"], {}).get(attribute.name, "")]
+    ]  # fmt: skip
+
+
+def _as_it_is(row: Row, attribute: Attribute, known: str, template: Mapping[str, int]) -> Row:
+    """The prompt for a value that is there; of no pool, so without a key."""
+    value = known if known in attribute.values else UNCHANGED
+    told = attribute.value(value)
+    index = template.get(row["prompt_key"], 0)
+    text = attribute.render(index, row["label"], told.phrase) if told else ""
+    return {"key": None, "value": value, "text": text}
+
+
 Pool = tuple[str, str, str]
 
 
@@ -148,7 +197,8 @@ class _Side:
     ) -> "_Side":
         editor = str(inpainter.identity["name"])
         read = _settings_read(inpainter)
-        own = recipe.edits.settings_of(attribute.name, feasibility)
+        arm = FEASIBILITIES[0] if feasibility == UNCHANGED else feasibility
+        own = recipe.edits.settings_of(attribute.name, arm)
         settings = {name: own[name] for name in SETTINGS if name in read and name in own}
         shared = {
             "spec": spec,
@@ -159,6 +209,8 @@ class _Side:
         }
         reads_paint = PAINT in read
         paints = {name: encoded(value.paint) for name, value in attribute.values.items()}
+        if feasibility == UNCHANGED and attribute.unchanged:
+            paints.setdefault(UNCHANGED, encoded(attribute.unchanged.paint))
         return cls(
             attribute, feasibility, editor,
             {name: encoded(value) for name, value in shared.items()},
@@ -177,7 +229,8 @@ def _planned(
 ) -> Row:
     name = side.attribute.name
     seed = edit_seed(recipe.seed, mask["source_pixels"], name, index, attempt)
-    special: dict[str, Any] = {}
+    # A pair's side may ask for the value that is there as well, and is another item even so.
+    special: dict[str, Any] = {UNCHANGED: True} if side.feasibility == UNCHANGED else {}
     if side.reads_paint:
         special[PAINT] = side.paints.get(prompt["value"])
     if adapter := adapters.get(mask["label"]):
