@@ -21,11 +21,15 @@ FORMS = ("hf", "webdataset", "imagefolder", "coco", "fiftyone")
               help="The training mixture of an arm, such as real+feasible, and the images it is "
               "measured on.")  # fmt: skip
 @click.option("--arm-seed", type=int, help="Seed of a mixed arm; the recipe's first otherwise.")
+@click.option("--arm-attribute", default="all", show_default=True, metavar="ATTRIBUTE",
+              help="Only edits of this attribute, as a study's cell of it trains on.")  # fmt: skip
+@click.option("--arm-pairs", default=0, type=click.IntRange(0), metavar="N",
+              help="So many pairs of edits a real image and attribute; 0 takes all.")  # fmt: skip
 @click.option("--images", type=click.Choice(["jpeg", "png"]), default="jpeg", show_default=True,
               help="JPEG of quality 95 (4:4:4) or PNG, real images and edits alike.")  # fmt: skip
 def export(
     store: str, say: Say, dataset: str, form: str, out: Path | None, where: tuple[str, ...],
-    arm: str, arm_seed: int | None, images: str,
+    arm: str, arm_seed: int | None, arm_attribute: str, arm_pairs: int, images: str,
 ) -> Answer:  # fmt: skip
     """Copy a data set for other libraries.
 
@@ -37,7 +41,10 @@ def export(
     from varifactory.exports.request import Request
 
     data = open_dataset(*split_address(dataset, store))
-    request = Request(form, "png" if images == "png" else "jpeg", _pairs(where), arm, arm_seed)
+    request = Request(
+        form, "png" if images == "png" else "jpeg", _pairs(where), arm, arm_seed, arm_attribute,
+        arm_pairs,
+    )  # fmt: skip
     found = export_copy(data, request, out)
     rows = ", ".join(f"{split} {count:,}" for split, count in found["rows"].items())
     say(f"{'there already' if found['adopted'] else 'written'}: {rows} images, "

@@ -13,6 +13,7 @@ from varifactory.datasets import Dataset
 from varifactory.errors import FactoryError
 from varifactory.exports.encoding import Codec
 from varifactory.keys import digest
+from varifactory.recipe.study import EVERY
 
 FORMS = ("hf", "webdataset", "imagefolder", "coco", "fiftyone")
 VERSION = 1
@@ -26,7 +27,7 @@ COLUMNS = (
 """What is told of every image beside its pixels; ``kind`` tells real images from edits."""
 UNSPLIT = "train"
 """Where rows of a data set without splits go."""
-_DEFAULTS = {"status": ("ok",)}
+_DEFAULTS: Mapping[str, Sequence[str]] = {"status": ("ok",)}
 _BOOLS = {"true": True, "false": False}
 
 
@@ -39,6 +40,10 @@ class Request:
     where: tuple[tuple[str, str], ...] = ()
     arm: str = ""
     arm_seed: int | None = None
+    arm_attribute: str = EVERY
+    """Whose edits the arm takes, as a cell of a study does."""
+    arm_per_source: int = 0
+    """Pairs of edits a real image and attribute; 0 takes all."""
 
     def __post_init__(self) -> None:
         if self.form not in FORMS:
@@ -48,12 +53,24 @@ class Request:
             known = [name for name, arm in ARMS.items()
                      if arm.trained and arm.synthetic != "copies"]  # fmt: skip
             raise FactoryError(f"--arm {self.arm!r}: give one of {', '.join(known)}")
+        if (self.arm_attribute != EVERY or self.arm_per_source) and not (
+            self.arm and ARMS[self.arm].needs_edits
+        ):
+            raise FactoryError(
+                "--arm-attribute and --arm-pairs choose among edits: give an --arm that has any, "
+                "such as real+feasible"
+            )
 
     def digest_of(self, data: Dataset) -> str:
         """Name of what this request makes of a data set: 64 hexadecimal digits."""
         manifest = data.manifest
+        # What chooses among an arm's edits is left out where nothing is chosen: what was exported
+        # before one could is found again.
+        whole = {"arm_attribute": EVERY, "arm_per_source": 0}
+        asked = {name: value for name, value in asdict(self).items()
+                 if name not in whole or value != whole[name]}  # fmt: skip
         return digest({
-            "version": VERSION, "request": asdict(self), "dataset": manifest.dataset_hash,
+            "version": VERSION, "request": asked, "dataset": manifest.dataset_hash,
             "name": manifest.name, "of": manifest.version,
         })  # fmt: skip
 
@@ -65,10 +82,12 @@ def splits_of(data: Dataset, request: Request) -> dict[str, pa.Table]:
     Raises:
         FactoryError: a filter names an unknown column or value, or nothing is left.
     """
-    chosen = data.select(**_filters(data, request.where))
-    table = _as_told(chosen.table())
+    # An arm knows by itself what is good enough for it: unfiltered takes what was refused.
+    filters = _filters(data, request.where, {} if request.arm else _DEFAULTS)
+    table = data.select(**filters).table()
     if request.arm:
         table = _of_arm(table, data.manifest.recipe, request)
+    table = _as_told(table)
     table = table.filter(pc.is_valid(table["image_blob"]))
     if not len(table):
         raise FactoryError(
@@ -80,14 +99,16 @@ def splits_of(data: Dataset, request: Request) -> dict[str, pa.Table]:
     return {name: table.filter(pc.equal(names, name)).sort_by("key") for name in splits}
 
 
-def _filters(data: Dataset, where: Sequence[tuple[str, str]]) -> dict[str, list[Any]]:
+def _filters(
+    data: Dataset, where: Sequence[tuple[str, str]], usual: Mapping[str, Sequence[str]]
+) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
     schema = data.table().schema
     for column, text in where:
         if column not in schema.names:
             raise FactoryError(f"--where {column}={text}: there are the columns {schema.names}")
         found.setdefault(column, []).append(_value(column, text, schema.field(column).type))
-    return {**{k: list(v) for k, v in _DEFAULTS.items()}, **found}
+    return {**{k: list(v) for k, v in usual.items()}, **found}
 
 
 def _value(column: str, text: str, kind: pa.DataType) -> Any:
@@ -118,12 +139,18 @@ def _of_arm(table: pa.Table, recipe: Mapping[str, Any], request: Request) -> pa.
     training, edits = recipe.get("training") or {}, recipe.get("edits") or {}
     seeds = training.get("seeds") or [1]
     seed = seeds[0] if request.arm_seed is None else request.arm_seed
-    found = mixture(request.arm, rows, rows, seed, editor=edits.get("editor") or "")
+    found = mixture(
+        request.arm, rows, rows, seed, editor=edits.get("editor") or "",
+        attribute=request.arm_attribute, per_source=request.arm_per_source,
+    )  # fmt: skip
     tested = [row for split in ("validation", "test") for row in held_out(rows, split)]
-    wanted = {row["key"] for row in (*found.real, *found.edits, *tested)}
-    return table.filter(pc.is_in(table["key"], value_set=pa.array(sorted(wanted), pa.string())))
+    # The mixture's own rows: of an unfiltered arm they show first attempts, not what was kept.
+    return pa.Table.from_pylist([*found.real, *found.edits, *tested], schema=table.schema)
 
 
 def _said(request: Request) -> str:
     words = [f"--where {column}={value}" for column, value in request.where]
-    return " ".join(words + [f"--arm {request.arm}"] * bool(request.arm)) or "status ok"
+    words += [f"--arm {request.arm}"] * bool(request.arm)
+    words += [f"--arm-attribute {request.arm_attribute}"] * (request.arm_attribute != EVERY)
+    words += [f"--arm-pairs {request.arm_per_source}"] * bool(request.arm_per_source)
+    return " ".join(words) or "status ok"

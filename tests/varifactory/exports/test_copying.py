@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from tests.drawn_items import Drawn
-from tests.varifactory.exports.conftest import published
+from tests.varifactory.exports.conftest import published, split_items
 from varifactory.arms import mixture
 from varifactory.command import main
 from varifactory.commands.export import FORMS as OFFERED
@@ -115,6 +115,42 @@ def test_an_arm_is_what_training_takes(
     assert keys_of(found["path"]) == sorted(trained | tested)
     with pytest.raises(FactoryError, match="copy-real"):
         Request("hf", arm="copy-real")
+
+
+def test_a_cell_of_a_grid_is_what_training_takes(data: Dataset, tmp_path: Path) -> None:
+    rows = data.table().to_pylist()
+    whole = Request("hf", arm="feasible")
+    for at, chosen in enumerate(({"attribute": "color"}, {"per_source": 1})):
+        wanted = mixture("feasible", rows, rows, 3, editor="compositor", **chosen)
+        asked = Request("hf", arm="feasible", **{f"arm_{k}": v for k, v in chosen.items()})
+        found = export_copy(data, asked, tmp_path / f"{at}")
+        tested = {row["key"] for row in rows if row["split"] != "train"}
+        assert keys_of(found["path"]) == sorted({row["key"] for row in wanted.edits} | tested)
+        assert asked.digest_of(data) != whole.digest_of(data)
+    with pytest.raises(FactoryError, match="give an --arm that has any"):
+        Request("hf", arm="real", arm_per_source=1)
+    with pytest.raises(FactoryError, match="give an --arm that has any"):
+        Request("hf", arm_attribute="color")
+
+
+def test_an_unfiltered_arm_shows_first_attempts_whatever_was_said_of_them(tmp_path: Path) -> None:
+    drawn = split_items()
+    for number, row in enumerate(row for row in drawn.rows if row["kind"] == "edit"):
+        first = drawn.keep(encode_png(np.full((64, 64, 3), number, np.uint8)))
+        row |= {"first_blob": first, "first_sha256": first[:64], "attempt": 1}
+    data = published(str(tmp_path / "store"), drawn)
+    rows = data.table().to_pylist()
+    wanted = mixture("unfiltered", rows, rows, 3, editor="compositor").edits
+    assert {row["status"] for row in wanted} > {"ok"}
+    found = export_copy(data, Request("hf", arm="unfiltered", images="png"), tmp_path / "first")
+    table = pq.read_table(sorted(Path(found["path"]).glob("data/train-*.parquet"))[0])
+    shown = {row["key"]: np.asarray(Image.open(io.BytesIO(row["image"]["bytes"]))).flat[0]
+             for row in table.to_pylist()}  # fmt: skip
+    blobs = {row["key"]: row["first_blob"] for row in rows}
+    assert shown == {
+        row["key"]: np.asarray(Image.open(io.BytesIO(drawn.read(blobs[row["key"]])))).flat[0]
+        for row in wanted
+    }
 
 
 def test_shards_hold_whole_row_groups(data: Dataset, tmp_path: Path) -> None:
