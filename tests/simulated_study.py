@@ -46,7 +46,7 @@ def simulated(
     *,
     images: int = 400,
     classes: int = 4,
-    noise: Noise = Noise(),  # noqa: B008 (frozen)
+    noise: Noise = Noise(),
     seed: int = 0,
     plan: Mapping[str, Any] = SETTLED,
     logits: bool = True,
@@ -176,7 +176,8 @@ def predictions(
         "key": keys, "status": pa.repeat("ok", count), "reason": pa.repeat("", count),
         "training_key": pa.repeat(cell.key, count), "arm": pa.repeat(cell.arm, count),
         "seed": pa.repeat(cell.seed, count), "source_key": sources,
-        "truth": pa.array(np.array(names)[truth]), "predicted": pa.array(np.array(names)[predicted]),
+        "truth": pa.array(np.array(names)[truth]),
+        "predicted": pa.array(np.array(names)[predicted]),
         "class_names": pa.repeat(pa.scalar(names, pa.list_(pa.string())), count),
     }  # fmt: skip
     if logits:

@@ -22,6 +22,7 @@ from varifactory.commands.gallery import gallery
 from varifactory.commands.gc import gc
 from varifactory.commands.invalidate import invalidate
 from varifactory.commands.pin import pin
+from varifactory.commands.report import report
 from varifactory.commands.reproduce import reproduce
 from varifactory.commands.status import status
 from varifactory.commands.studies import studies
@@ -69,7 +70,7 @@ def main() -> None:
 
 for command in (
     calibrate, decide, diff, doctor, du, export, export_adapter, gallery, gc,
-    invalidate, pin, reproduce, status, studies, verify, why,
+    invalidate, pin, report, reproduce, status, studies, verify, why,
 ):  # fmt: skip
     main.add_command(command)
 

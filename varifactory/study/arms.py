@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from varifactory.arms import ARMS
-from varifactory.statistics import Hits, Interval, paired_effect, proportion, worst_classes
+from varifactory.statistics import Hits, accuracy, macro_accuracy, worst_classes
 from varifactory.study.figures import Arm
 from varifactory.study.predictions import Answers, curve_of
-from varifactory.study.questions import Cells, Place, own, rank
+from varifactory.study.questions import Cells, Place, rank, shared
 
 ByClass = dict[str, tuple[int, int]]
 
@@ -28,9 +28,11 @@ def arms(
 
 
 def _arm(cells: Cells, place: Place, truth: NDArray[np.str_], confidence: float) -> Arm:
-    pair, kind = own(cells, place), ARMS[place.arm]
-    counted = [cells[place][seeds] for seeds in pair.seeds]
-    by_class = class_counts(pair.arm, truth)
+    alone, kind = shared(cells, [place]), ARMS[place.arm]
+    assert alone is not None  # a place holds at least one cell
+    (hits,), seeds = alone.hits, alone.seeds
+    counted = [cells[place][both] for both in seeds]
+    by_class = class_counts(hits, truth)
     worst, names = worst_classes(by_class)
     errors = [one.calibration_error for one in counted if one.calibration_error is not None]
     validated = [one.training["validation_top1"] for one in counted
@@ -38,10 +40,10 @@ def _arm(cells: Cells, place: Place, truth: NDArray[np.str_], confidence: float)
     return Arm(
         stratum=place.stratum,
         arm=place.arm,
-        generation_seeds=tuple(sorted({one for one, _ in pair.seeds})) if kind.needs_edits else (),
-        seeds=tuple(sorted({one for _, one in pair.seeds})),
-        top1=top1(pair.arm, confidence),
-        macro_top1=float(np.mean([right / total for right, total in by_class.values()])),
+        generation_seeds=tuple(sorted({one for one, _ in seeds})) if kind.needs_edits else (),
+        seeds=tuple(sorted({one for _, one in seeds})),
+        top1=accuracy(hits, confidence),
+        macro_top1=macro_accuracy(by_class),
         worst_top1=worst,
         worst_classes=tuple(names),
         calibration_error=float(np.mean(errors)) if errors else None,
@@ -54,19 +56,6 @@ def _arm(cells: Cells, place: Place, truth: NDArray[np.str_], confidence: float)
         validation_top1=float(np.mean(validated)) if validated else None,
         curves=tuple(curve for one in counted if (curve := curve_of(one.training))),
     )  # fmt: skip
-
-
-def top1(hits: Hits, confidence: float) -> Interval:
-    """Share right over all seeds and images; (generation seeds, training seeds, images).
-
-    With one cell Wilson's interval over images; with more the interval of the arm's effect against
-    an arm that is never right, cut off at 0 and 1.
-    """
-    if hits.shape[:2] == (1, 1):
-        return proportion(int(hits.sum()), hits.shape[-1], confidence)
-    found = paired_effect(hits, np.zeros_like(hits)).interval(confidence)
-    low, high = max(0.0, found.low), min(1.0, found.high)
-    return Interval(found.estimate, low, high, found.confidence, found.covers)
 
 
 def class_counts(hits: Hits, truth: NDArray[np.str_]) -> ByClass:

@@ -9,8 +9,6 @@ from varifactory.statistics import false_discovery, paired_effect
 from varifactory.study.comparisons import Measured
 from varifactory.study.figures import ClassChange, Comparison
 
-ASKED = ("helps", "matters")
-
 
 def class_changes(
     found: Sequence[Measured],
@@ -30,8 +28,8 @@ def _changes(one: Measured, truth: NDArray[np.str_], confidence: float) -> list[
     names = np.unique(truth)
     effects = []
     for name in names:
-        own = truth == name
-        effects.append(paired_effect(one.pair.arm[..., own], one.pair.other[..., own]))
+        arm, other = (hits[..., truth == name] for hits in one.pair.hits)
+        effects.append(paired_effect(arm, other))
     adjusted = false_discovery([effect.p_value for effect in effects])
     return [
         ClassChange(

@@ -18,15 +18,11 @@ from varifactory.study.questions import (
     DESCRIBED,
     Asked,
     Cells,
-    Paired,
+    Shared,
     asked,
-    paired,
     primary,
+    shared,
 )
-
-RESAMPLES = 2000
-"""Of the bootstrap that stands beside the primary comparisons, to be looked at: the interval that
-a verdict rests on is the effect's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +30,8 @@ class Measured:
     """A comparison before the family is known."""
 
     asked: Asked
-    pair: Paired
+    pair: Shared
+    """The first place and the second."""
     effect: Effect
     mcnemar: tuple[McNemar, ...]
 
@@ -50,17 +47,17 @@ def measured(cells: Cells, order: Mapping[str, Sequence[Any]]) -> list[Measured]
     """Every comparison that the cells give and that shares a pair of seeds."""
     found = []
     for one in asked(cells, order):
-        pair = paired(cells, one.first, one.second)
+        pair = shared(cells, (one.first, one.second))
         if pair is not None:
-            effect = paired_effect(pair.arm, pair.other)
+            effect = paired_effect(*pair.hits)
             found.append(Measured(one, pair, effect, _by_pair(pair)))
     return found
 
 
-def _by_pair(pair: Paired) -> tuple[McNemar, ...]:
-    images = pair.arm.shape[-1]
-    both = zip(pair.arm.reshape(-1, images), pair.other.reshape(-1, images), strict=True)
-    return tuple(mcnemar(arm, other) for arm, other in both)
+def _by_pair(pair: Shared) -> tuple[McNemar, ...]:
+    images = pair.hits[0].shape[-1]
+    arm, other = (hits.reshape(-1, images) for hits in pair.hits)
+    return tuple(mcnemar(ours, theirs) for ours, theirs in zip(arm, other, strict=True))
 
 
 def comparisons(found: Sequence[Measured], plan: Plan) -> tuple[Comparison, ...]:
@@ -76,6 +73,7 @@ def comparisons(found: Sequence[Measured], plan: Plan) -> tuple[Comparison, ...]
 
 def _comparison(one: Measured, plan: Plan, p_holm: float | None, *, primary: bool) -> Comparison:
     effect, interval = one.effect, one.effect.interval(plan.confidence)
+    first, second = one.pair.hits
     p_adjusted = 1.0 if p_holm is None else float(p_holm)
     above = winner(interval) if p_adjusted < 1 - plan.confidence else "no winner"
     seeds = effect.seeds_for(plan.resolve, plan.power, plan.confidence)
@@ -91,7 +89,7 @@ def _comparison(one: Measured, plan: Plan, p_holm: float | None, *, primary: boo
         verdict=effect.verdict(plan.margin, plan.confidence, p_adjusted),
         winner=above,
         mcnemar=one.mcnemar,
-        bootstrap=_bootstrap(one.pair, plan.confidence) if primary else None,
+        bootstrap=bootstrap_difference(first, second, plan.confidence) if primary else None,
         detectable=effect.detectable(plan.power, plan.confidence),
         seeds_needed=seeds,
         images_needed=effect.images_for(plan.resolve, plan.power, plan.confidence)
@@ -101,10 +99,6 @@ def _comparison(one: Measured, plan: Plan, p_holm: float | None, *, primary: boo
         values=one.asked.values,
         inferential=p_holm is not None,
     )
-
-
-def _bootstrap(pair: Paired, confidence: float) -> Any:
-    return bootstrap_difference(pair.arm, pair.other, confidence, RESAMPLES, 0)
 
 
 def notes(found: Sequence[Measured]) -> Iterator[str]:

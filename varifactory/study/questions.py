@@ -131,10 +131,11 @@ def _at(stratum: Stratum, arm: str) -> Place:
 
 def _across(cells: Cells, order: Mapping[str, Sequence[Any]]) -> Iterator[Asked]:
     for factor in FACTORS:
+        blank: dict[str, Any] = {factor: ""}
         groups: dict[Place, list[Place]] = defaultdict(list)
         for place in cells:
             if getattr(place.stratum, factor):
-                without = Place(replace(place.stratum, **{factor: ""}), place.arm)
+                without = Place(replace(place.stratum, **blank), place.arm)
                 groups[without].append(place)
         for without, places in groups.items():
             first, *others = sorted(places, key=lambda one: _place_in(one, factor, order))
@@ -160,23 +161,22 @@ def primary(questions: Sequence[Asked]) -> set[int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Paired:
-    """Two arms on the same seeds and test images."""
+class Shared:
+    """Some places on the same seeds and test images."""
 
-    arm: Hits
-    """(generation seeds, training seeds, images)"""
-    other: Hits
+    hits: tuple[Hits, ...]
+    """A place each, (generation seeds, training seeds, images)."""
     seeds: tuple[Seeds, ...]
     left_out: int
-    """Pairs of cells that no rectangle of seeds could hold with these."""
+    """Sets of cells that no rectangle of seeds could hold with these."""
 
 
-def paired(cells: Cells, first: Place, second: Place) -> Paired | None:
-    """The largest rectangle of generation and training seeds that both sides have.
+def shared(cells: Cells, places: Sequence[Place]) -> Shared | None:
+    """The largest rectangle of generation and training seeds that all places have.
 
-    A side that a seed does not move stands beside every value of it. None where they share none.
+    A place that a seed does not move stands beside every value of it. None where they share none.
     """
-    sides = [_Side(cells[place], place) for place in (first, second)]
+    sides = [_Side(cells[place], place) for place in places]
     generations = sorted({seed for side in sides for seed in side.generations}) or [0]
     trainings = sorted({seed for side in sides for seed in side.trainings}) or [0]
     there = np.array([
@@ -186,17 +186,10 @@ def paired(cells: Cells, first: Place, second: Place) -> Paired | None:
     rows, columns = rectangle(there)
     if not rows or not columns:
         return None
-    seeds = [(generations[row], trainings[column]) for row in rows for column in columns]
+    seeds = tuple((generations[row], trainings[column]) for row in rows for column in columns)
     shape = (len(rows), len(columns), -1)
-    arm, other = (np.stack([side.right(*both) for both in seeds]).reshape(shape) for side in sides)
-    return Paired(arm, other, tuple(seeds), int(there.sum()) - len(seeds))
-
-
-def own(cells: Cells, place: Place) -> Paired:
-    """An arm alone, on the largest rectangle of its seeds."""
-    found = paired(cells, place, place)
-    assert found is not None  # a place holds at least one cell
-    return found
+    hits = tuple(np.stack([side.right(*both) for both in seeds]).reshape(shape) for side in sides)
+    return Shared(hits, seeds, int(there.sum()) - len(seeds))
 
 
 class _Side:

@@ -1,23 +1,35 @@
 """Accuracy over the number of edits: is there more to be had, and from which settings."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from varifactory.arms import ARMS
-from varifactory.statistics import Hits, Interval, power_law, scaling_verdict
-from varifactory.study.arms import class_counts, top1
+from varifactory.statistics import Hits, Interval, accuracy, scaling_law, scaling_verdict
 from varifactory.study.figures import Ranked, Scaling
-from varifactory.study.questions import Cells, Place, own, rank
+from varifactory.study.predictions import Answers
+from varifactory.study.questions import Cells, Place, rank, shared
 
 FITTED = 3
 """Sizes that a power law needs: two always lie on one."""
-Size = tuple[int, Hits]
-"""Edits trained on, and what was right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """One arm by the number of edits it was trained on, ascending, on the same seeds."""
+
+    edits: tuple[int, ...]
+    hits: tuple[Hits, ...]
+
+    def exponent(self, confidence: float) -> Interval | None:
+        """k of error = a n^-k; None where there are too few sizes, or one without an error."""
+        if len(self.edits) < FITTED or self.edits[0] < 1 or any(one.all() for one in self.hits):
+            return None
+        return scaling_law(self.edits, self.hits, confidence).exponent
 
 
 def scaling(
@@ -30,53 +42,53 @@ def scaling(
     return tuple(
         _curve(place, sizes, truth[place.stratum.dataset], confidence)
         for place, sizes in _sizes(cells, order).items()
-        if len(sizes) > 1
+        if len(sizes.edits) > 1
     )
 
 
-def _sizes(cells: Cells, order: Mapping[str, Sequence[Any]]) -> dict[Place, list[Size]]:
-    """The sizes of every arm with edits, ascending; of equal sizes the first in the recipe."""
-    found: dict[Place, dict[int, Hits]] = defaultdict(dict)
+def _sizes(cells: Cells, order: Mapping[str, Sequence[Any]]) -> dict[Place, Sizes]:
+    """The sizes of every arm with edits; of equal sizes the first in the recipe.
+
+    Numbers of edits that share no seed with the others make no curve: then there is none.
+    """
+    groups: dict[Place, dict[int, Place]] = defaultdict(dict)
     for place in sorted(cells, key=lambda one: (rank(one.stratum, order), one.arm)):
         if ARMS[place.arm].needs_edits:
             group = Place(replace(place.stratum, per_source=0), place.arm)
-            pair = own(cells, place)
-            size = max(cells[place][seeds].training["train_edits"] or 0 for seeds in pair.seeds)
-            found[group].setdefault(size, pair.arm)
-    return {place: sorted(sizes.items(), key=lambda one: one[0]) for place, sizes in found.items()}
-
-
-def _curve(
-    place: Place, sizes: Sequence[Size], truth: NDArray[np.str_], confidence: float
-) -> Scaling:
-    return Scaling(
-        stratum=place.stratum,
-        arm=place.arm,
-        points=tuple((size, top1(hits, confidence)) for size, hits in sizes),
-        exponent=_exponent(sizes, confidence),
-        classes=_verdicts(sizes, truth, confidence),
-    )
-
-
-def _exponent(sizes: Sequence[Size], confidence: float) -> Interval | None:
-    """k of error = a n^-k, fitted to the mean error at each size; None where there is no fit."""
-    errors = [1 - float(hits.mean()) for _, hits in sizes]
-    numbers = [size for size, _ in sizes]
-    if len(sizes) < FITTED or min(errors) <= 0 or min(numbers) < 1:
-        return None
-    found: Interval = power_law(numbers, errors, confidence).exponent
+            groups[group].setdefault(_edits(cells[place].values()), place)
+    found = {}
+    for group, places in groups.items():
+        ascending = sorted(places)
+        same = shared(cells, [places[size] for size in ascending])
+        if same is not None:
+            found[group] = Sizes(tuple(ascending), same.hits)
     return found
 
 
-def _verdicts(sizes: Sequence[Size], truth: NDArray[np.str_], confidence: float) -> dict[str, str]:
+def _edits(answers: Iterable[Answers]) -> int:
+    """Edits that a place's cells were trained on; the most where they differ."""
+    return max(one.training["train_edits"] or 0 for one in answers)
+
+
+def _curve(place: Place, sizes: Sizes, truth: NDArray[np.str_], confidence: float) -> Scaling:
+    both = zip(sizes.edits, sizes.hits, strict=True)
+    return Scaling(
+        stratum=place.stratum,
+        arm=place.arm,
+        points=tuple((edits, accuracy(hits, confidence)) for edits, hits in both),
+        exponent=sizes.exponent(confidence),
+        classes=_verdicts(sizes, truth, confidence) if sizes.edits[0] > 0 else {},
+    )
+
+
+def _verdicts(sizes: Sizes, truth: NDArray[np.str_], confidence: float) -> dict[str, str]:
     """Class name -> easy, scaling or poor."""
-    counted = [class_counts(hits, truth) for _, hits in sizes]
-    numbers = [size for size, _ in sizes]
     return {
-        name: scaling_verdict(numbers, [1 - right / total for right, total in
-                                        (one[name] for one in counted)], confidence)
-        for name in counted[0]
-    }  # fmt: skip
+        str(name): scaling_verdict(
+            sizes.edits, [hits[..., truth == name] for hits in sizes.hits], confidence=confidence
+        )
+        for name in np.unique(truth)
+    }
 
 
 def ranking(
@@ -85,13 +97,12 @@ def ranking(
     """The combinations of a sweep, best first within each stratum and arm."""
     groups: dict[Place, list[Ranked]] = defaultdict(list)
     for place, sizes in _sizes(cells, order).items():
-        edits, hits = sizes[-1]
         one = Ranked(
             stratum=place.stratum,
             arm=place.arm,
-            edits=edits,
-            top1=top1(hits, confidence),
-            exponent=_exponent(sizes, confidence),
+            edits=sizes.edits[-1],
+            top1=accuracy(sizes.hits[-1], confidence),
+            exponent=sizes.exponent(confidence),
         )
         groups[Place(replace(place.stratum, sweep=""), place.arm)].append(one)
     return tuple(
