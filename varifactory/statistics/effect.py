@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from varifactory.statistics.hits import Hits, drawn, paired
-from varifactory.statistics.intervals import Interval
+from varifactory.statistics.intervals import Interval, by_t, quantile
 from varifactory.statistics.variance import (
     GENERATIONS,
     IMAGES,
@@ -56,8 +56,8 @@ class Effect:
 
     def interval(self, confidence: float = 0.95) -> Interval:
         """Bounds by Student's t; simulated coverages are told by ``paired_effect``."""
-        half = self.error * _quantile((1 + confidence) / 2, self.freedom)
-        low, high = max(-1.0, self.estimate - half), min(1.0, self.estimate + half)
+        low, high = by_t(self.estimate, self.error, self.freedom, confidence)
+        low, high = max(-1.0, low), min(1.0, high)
         return Interval(self.estimate, low, high, confidence, self.covers)
 
     @property
@@ -220,6 +220,15 @@ def paired_effect(arm: Hits, other: Hits) -> Effect:
     )
 
 
+def paired_difference(arm: Hits, other: Hits, confidence: float = 0.95) -> Interval:
+    """The interval of ``paired_effect``.
+
+    Raises:
+        ValueError: if the two differ in shape, or hold nothing.
+    """
+    return paired_effect(arm, other).interval(confidence)
+
+
 def _unseen(values: NDArray[np.float64]) -> float:
     """Variance that stays when no image, or hardly any, was answered differently.
 
@@ -234,19 +243,13 @@ def _unseen(values: NDArray[np.float64]) -> float:
     return float(2 * (max(1.0, alike) / values.size) ** 2)
 
 
-def _quantile(share: float, freedom: float) -> float:
-    from scipy.stats import t
-
-    return float(t.ppf(share, freedom))
-
-
 def _power(effect: float, error: float, freedom: float, confidence: float) -> float:
     """Chance that an interval around a true difference of ``effect`` excludes zero."""
     from scipy.stats import nct
 
     if not error:
         return float(effect > 0)
-    bound = _quantile((1 + confidence) / 2, freedom)
+    bound = quantile((1 + confidence) / 2, freedom)
     away = effect / error
     if away > bound + 30:  # where the noncentral t is 1 up to rounding, if it can be computed
         return 1.0

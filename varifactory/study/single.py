@@ -162,7 +162,7 @@ def study_figures(
     images = sorted(truth)
     whole, notes = _whole(cells, images)
     training = tables.training.to_pylist() if tables.training is not None else []
-    options = {"confidence": confidence, "resamples": resamples, "seed": seed}
+    options = {"confidence": confidence}  # neither interval draws anything
     arms = tuple(
         _arm(arm, whole[arm], [truth[key] for key in images], training, options)
         for arm in _ordered(whole)
