@@ -13,7 +13,8 @@ from flows.parameters import StoreUrl, store_url
 from flows.rerunning.refreshing import FEW, count, refreshed
 from flows.rerunning.retelling import lines, retold, show
 from flows.rerunning.run import Rerun
-from flows.showing import show_dataset, show_study
+from flows.showing import show_dataset
+from flows.studying import compared, registered, study_datasets
 from flows.summary import announce, summary
 from flows.train import train_cells
 from varifactory.past_runs import PastRun, find_run
@@ -88,19 +89,19 @@ def _selected(store: Store, past: PastRun, asked: Asked) -> Selected:
 def _made(run: Rerun, past: PastRun, *, train: bool) -> dict[str, Any]:
     trains = past.flow != "generate" and (train or "training" in run.again.rows)
     found = refreshed(run, trains=trains)
-    gallery = report = ""
+    gallery, study = "", {}
     if found.made is not None and (trains or count(found.manifest) <= FEW):
         gallery = show_dataset(run, found.made)
-    if trains:
-        cells = train_cells(run, found.manifest)
-        if past.flow == "study" and found.made is not None:
-            report = show_study(run, found.made, cells)
+    if trains and past.flow == "study" and found.made is not None:
+        study = compared(run, registered(run), study_datasets(run, found.made, gallery))
+    elif trains:
+        train_cells(run, found.manifest)
     told = retold(run, past, found.manifest, found.why)
     said = lines(told, found.manifest)
     if not gallery:
         said.append(f"its pages: varifactory gallery {found.manifest.name}")
     show(told, said)
-    whole = summary(run, found.manifest, gallery=gallery, report=report)
+    whole = study or summary(run, found.manifest, gallery=gallery)
     counts = {**whole["counts"], **found.manifest.counts}
     return announce(run, whole | {
         "counts": counts, "failed": told["failed_again"], "rerun": told, "lines": said,

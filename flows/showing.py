@@ -1,25 +1,28 @@
 """The pages of a run, rendered by tasks; a page whose content is unchanged is not made again."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from flows.dataset import Dataset
 from flows.editing import Judged
 from flows.run import FactoryRun
-from tasks.report import ANSWERS, CELLS, JUDGES, write_gallery, write_report
+from tasks.report import write_gallery, write_report
 from varifactory import __version__, agreement
 from varifactory.calibration.kept import LATEST
 from varifactory.kappa import packed
 from varifactory.keys import digest
 from varifactory.panel import as_json
-from varifactory.stages import Row
-from varifactory.store import Manifest, StoreMissing
+from varifactory.store import Manifest, StoreMissing, StudyManifest
+from varifactory.study.datasets import ANSWERS, JUDGES
+
+REPORT = "report.html"
 
 
 def show_dataset(run: FactoryRun, made: Dataset) -> str:
     """The gallery and the card of a version; where the gallery's first page lies."""
     _keep_agreement(run, made)
+    _keep_answers(run, made)
     content = {
         "page": run.recipe.report.gallery_page,
         "hash": made.manifest.dataset_hash,
@@ -33,23 +36,22 @@ def show_dataset(run: FactoryRun, made: Dataset) -> str:
     return shown
 
 
-def show_study(run: FactoryRun, made: Dataset, cells: Sequence[Row]) -> str:
+def show_study(run: FactoryRun, study: StudyManifest) -> str:
     """The report of a study; where it lies."""
-    answers = _answers(made.judged)
-    keys = sorted(cell["key"] for cell in cells)
-    ended = sorted([cell["key"], cell["status"], str(cell["test_top1"])] for cell in cells)
-    report = run.recipe.report.model_dump(mode="json")
-    trust = _trust(run, made.manifest)
-    content = {"cells": ended, "answers": answers, "report": report, "trust": trust}
-    if not _is_new(run, made.manifest, "report.html", content):
-        return run.store.export_path(made.manifest.name, made.manifest.version, "report.html")
-    run.store.put_run_object(run.id, ANSWERS, json.dumps(answers).encode())
-    run.store.put_run_object(run.id, CELLS, json.dumps(keys).encode())
-    specs = {name.split("/")[0]: name.split("/")[1] for name in run.specs}
-    shown = write_report(
-        run.recipe, run.store.url, made.manifest.version, run.id, specs["training"], specs["masks"]
-    )
-    _remember(run, made.manifest, "report.html", content)
+    sets = [run.store.dataset(str(one["name"]), int(one["version"])) for one in study.datasets]
+    content = {
+        "study": study.study_hash,
+        "answers": [_trust(run, manifest) for manifest in sets],
+    }
+    mark = digest([__version__, content]).encode()
+    place = (study.name, study.version)
+    try:
+        if run.store.get_study_file(*place, _mark(REPORT)) == mark:
+            return run.store.study_path(*place, REPORT)
+    except StoreMissing:
+        pass
+    shown = write_report(run.store.url, *place)
+    run.store.put_study_file(*place, _mark(REPORT), mark)
     return shown
 
 
@@ -92,10 +94,19 @@ def _keep_agreement(run: FactoryRun, made: Dataset) -> None:
     _remember(run, made.manifest, JUDGES, content)
 
 
+def _keep_answers(run: FactoryRun, made: Dataset) -> None:
+    """How judge, editors and truth agree, beside the version: reports and people read it."""
+    answers = _answers(made.judged)
+    if _is_new(run, made.manifest, ANSWERS, answers):
+        data = json.dumps(answers).encode()
+        run.store.put_export(made.manifest.name, made.manifest.version, ANSWERS, data)
+        _remember(run, made.manifest, ANSWERS, answers)
+
+
 def _trust(run: FactoryRun, manifest: Manifest) -> list[str]:
     """What is known of the judges, as hashes: other labels make the pages anew."""
     found = []
-    for path in (JUDGES, LATEST):
+    for path in (JUDGES, LATEST, ANSWERS):
         try:
             data = run.store.get_export(manifest.name, manifest.version, path)
         except StoreMissing:

@@ -7,13 +7,11 @@ from typing import Any
 
 from prefect import flow
 
-from flows.dataset import make_dataset
 from flows.holding import held
 from flows.parameters import Preview, RecipeFile, Settings, StoreUrl, settled, store_url
 from flows.run import FactoryRun
-from flows.showing import show_dataset, show_study
-from flows.summary import announce, summary
-from flows.train import train_cells
+from flows.studying import compared, registered, study_datasets
+from flows.summary import announce
 from varifactory.recipe import Recipe
 
 
@@ -21,7 +19,7 @@ from varifactory.recipe import Recipe
 def study(
     recipe: RecipeFile, store: StoreUrl = "", settings: Settings = (), preview: Preview = 0
 ) -> dict[str, Any]:
-    """Make the data set, train every arm on every seed, and write the report.
+    """Make the data sets, train every cell of the grid, and write the report.
 
     Args:
         recipe: Path of a YAML file on the worker, such as deployments/recipes/quickstart.yaml.
@@ -35,11 +33,9 @@ def study(
 
 def _whole(recipe: Recipe, url: str) -> dict[str, Any]:
     with FactoryRun.begin("study", recipe, url) as run:
-        made = make_dataset(run, trains=True)
-        gallery = show_dataset(run, made)
-        cells = train_cells(run, made.manifest)
-        report = show_study(run, made, cells)
-        return announce(run, summary(run, made.manifest, gallery=gallery, report=report))
+        plan = registered(run)
+        studied = study_datasets(run)
+        return announce(run, compared(run, plan, studied))
 
 
 if __name__ == "__main__":

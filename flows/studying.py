@@ -1,0 +1,223 @@
+"""A study's data sets, its cells, and the version that it ends in."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any
+
+from flows.dataset import Dataset, make_dataset
+from flows.embedding import embedded
+from flows.run import FactoryRun, actor
+from flows.showing import show_dataset, show_study
+from flows.summary import summary
+from flows.tally import StageFailed
+from tasks.training import training_shard
+from varifactory.arms import ARMS
+from varifactory.card_writing import as_yaml
+from varifactory.grid import Factors, Variant, factors, variants
+from varifactory.keys import spec_of
+from varifactory.loading import items_of
+from varifactory.models import registry
+from varifactory.recipe import Recipe
+from varifactory.stages import Row
+from varifactory.store import StudyCell, StudyManifest, study_hash
+from varifactory.training import plan_cells, training_spec
+
+
+@dataclass(frozen=True, slots=True)
+class Studied:
+    """One data set of a study."""
+
+    variant: Variant
+    made: Dataset
+    gallery: str
+
+    def told(self) -> dict[str, Any]:
+        """What the study's manifest says of it."""
+        manifest, variant = self.made.manifest, self.variant
+        return {
+            "name": manifest.name,
+            "version": manifest.version,
+            "dataset_hash": manifest.dataset_hash,
+            "run_id": manifest.run_id,
+            "dataset": variant.dataset,
+            "sweep": variant.sweep,
+            "generation_seed": variant.generation_seed,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell of the grid, trained."""
+
+    of: Studied
+    factors: Factors
+    spec: str
+    row: Row
+
+
+def registered(run: FactoryRun) -> dict[str, Any]:
+    """The plan of the analysis, written down before anything is trained."""
+    recipe = run.recipe
+    study, report = recipe.study, recipe.report
+    plan = {
+        "margin": study.margin, "resolve": study.resolve, "power": study.power,
+        "confidence": report.confidence, "arms": list(recipe.training.arms),
+        "seeds": list(recipe.training.seeds),
+        "generation_seeds": list(study.generation_seeds or (recipe.seed,)),
+        "attributes": list(study.attributes), "per_source": list(study.per_source),
+        "schedules": list(study.schedules), "trainees": list(study.trainees),
+        "augmentations": list(study.augmentations or (recipe.training.augmentation,)),
+        "datasets": [one.name for one in study.datasets],
+        "sweep": [one.model_dump(mode="json") for one in study.sweep],
+    }  # fmt: skip
+    return run.store.register_plan(recipe.name, plan)
+
+
+def study_datasets(run: FactoryRun, own: Dataset | None = None, gallery: str = "") -> list[Studied]:
+    """Every data set of a study; one that is not the recipe's own has a run of its own.
+
+    ``own`` is the recipe's own, with its gallery, where it is made already.
+    """
+    return [
+        Studied(variant, own, gallery)
+        if own is not None and variant.recipe == run.recipe
+        else _studied(run, variant)
+        for variant in variants(run.recipe)
+    ]
+
+
+def _studied(run: FactoryRun, variant: Variant) -> Studied:
+    if variant.recipe == run.recipe:
+        made = make_dataset(run, trains=True)
+        return Studied(variant, made, show_dataset(run, made))
+    beside = variant.recipe.name
+    with FactoryRun.begin("generate", variant.recipe, run.store.url, beside=beside) as own:
+        made = make_dataset(own, trains=True)
+        run.notices += [f"{beside}: {notice}" for notice in own.notices]
+        return Studied(variant, made, show_dataset(own, made))
+
+
+def embed_all(run: FactoryRun, studied: Sequence[Studied]) -> None:
+    """Embeddings of every picture that a cell may train on or is tested with."""
+    first = any("unfiltered" in ARMS[arm].synthetic for arm in run.recipe.training.arms)
+    found: dict[str, Row] = {}
+    for one in studied:
+        for row in items_of(run.store, one.made.manifest.name, one.made.manifest.version):
+            for pixels, blob in _pictures(row, first=first):
+                found.setdefault(pixels, {"pixel_sha256": pixels, "image_blob": blob})
+    embedded(run, [found[pixels] for pixels in sorted(found)])
+
+
+def _pictures(row: Row, *, first: bool) -> Iterable[tuple[str, str]]:
+    if row["status"] == "ok":
+        yield row["pixel_sha256"], row["image_blob"]
+    if first and row.get("first_sha256"):
+        yield row["first_sha256"], row["first_blob"]
+
+
+def study_cells(run: FactoryRun, studied: Sequence[Studied]) -> list[Cell]:
+    """Every cell of the grid; each that the store lacks is a Prefect task of its own.
+
+    Raises:
+        StageFailed: no cell at all was trained.
+    """
+    cells = [cell for one in studied for cell in _cells_of(run, one)]
+    bad = {cell.row["key"]: cell.row for cell in cells if cell.row["status"] != "ok"}
+    run.notices += [
+        f"arm {row['arm']}, seed {row['seed']} {row['status']}: {row['reason']}"
+        for row in bad.values()
+    ]
+    if bad and all(cell.row["key"] in bad for cell in cells):
+        raise StageFailed(f"no cell was trained; the first said: {cells[0].row['reason']}")
+    return cells
+
+
+def _cells_of(run: FactoryRun, one: Studied) -> list[Cell]:
+    manifest = one.made.manifest
+    items = items_of(run.store, manifest.name, manifest.version)
+    extra = {"dataset": manifest.name, "version": manifest.version}
+    found = []
+    for recipe, wanted in trained_alike(one.variant.recipe, factors(run.recipe, one.variant)):
+        fields = training_spec(recipe, registry.trainee(recipe))
+        spec = spec_of("training", fields)
+        planned = plan_cells(spec, recipe, items, items, wanted)
+        once = list({row["key"]: row for row in planned}.values())
+        rows = run.stage(training_shard, "training", fields, once, size=1, extra=extra)
+        row_of = {row["key"]: row for row in rows}
+        found += [
+            Cell(one, factor, spec, row_of[row["key"]])
+            for factor, row in zip(wanted, planned, strict=True)
+        ]
+    return found
+
+
+def trained_alike(recipe: Recipe, cells: Sequence[Factors]) -> list[tuple[Recipe, list[Factors]]]:
+    """Cells of one spec together, each with the recipe of that trainee and augmentation."""
+
+    def way(cell: Factors) -> tuple[str, str]:
+        return cell.stratum.trainee, cell.stratum.augmentation or recipe.training.augmentation
+
+    return [
+        (
+            recipe.overlaid([f"training.trainee={trainee}", f"training.augmentation={augmented}"]),
+            list(group),
+        )
+        for (trainee, augmented), group in groupby(sorted(cells, key=way), way)
+    ]
+
+
+def publish_study(
+    run: FactoryRun, plan: dict[str, Any], studied: Sequence[Studied], cells: Sequence[Cell]
+) -> StudyManifest:
+    """The study's version; one that holds the same is taken as it is."""
+    # What knows no generation seed is a cell of every data set of that seed, and one of the study.
+    once = {cell.factors: cell for cell in reversed(cells) if cell.row["status"] == "ok"}
+    kept = [_kept(once[factor]) for factor in sorted(once)]
+    told = [one.told() for one in studied]
+    wanted = ("training/", "embeddings/", "masks/", "prompts/")
+    manifest = run.store.put_study(
+        StudyManifest(
+            name=run.recipe.name,
+            version=1,
+            created_at=datetime.now(UTC),
+            actor=actor(),
+            run_id=run.id,
+            recipe=run.recipe.model_dump(mode="json"),
+            plan=plan,
+            datasets=tuple(told),
+            cells=tuple(kept),
+            specs={name: fields for name, fields in run.specs.items() if name.startswith(wanted)},
+            provenance={"runs": sorted({run.id, *(one["run_id"] for one in told)})},
+            study_hash=study_hash(told, kept, plan),
+        )
+    )
+    recipe = as_yaml(manifest.recipe)
+    run.store.put_study_file(manifest.name, manifest.version, "recipe.yaml", recipe)
+    return manifest
+
+
+def compared(run: FactoryRun, plan: dict[str, Any], studied: Sequence[Studied]) -> dict[str, Any]:
+    """Every cell trained, the study's version and its report; what the run says of it."""
+    embed_all(run, studied)
+    cells = study_cells(run, studied)
+    study = publish_study(run, plan, studied, cells)
+    report = show_study(run, study)
+    first = studied[0]
+    said = summary(run, first.made.manifest, gallery=first.gallery, report=report)
+    return said | {
+        "study": {"name": study.name, "version": study.version, "cells": len(study.cells)},
+        "datasets": [one.told() | {"gallery": one.gallery} for one in studied],
+    }
+
+
+def _kept(cell: Cell) -> StudyCell:
+    stratum, manifest = cell.factors.stratum, cell.of.made.manifest
+    return StudyCell(
+        dataset=stratum.dataset, sweep=stratum.sweep, trainee=stratum.trainee,
+        augmentation=stratum.augmentation, attribute=stratum.attribute,
+        per_source=stratum.per_source, schedule=stratum.schedule, arm=cell.factors.arm,
+        generation_seed=cell.factors.generation_seed, seed=cell.factors.seed,
+        name=manifest.name, version=manifest.version, spec=cell.spec, key=cell.row["key"],
+    )  # fmt: skip
