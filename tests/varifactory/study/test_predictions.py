@@ -1,0 +1,173 @@
+"""Predictions of a study: read cell by cell, held against their logits, whole or not at all."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tests.simulated_study import SPEC, manifest_of, predictions, simulated, training_row
+from varifactory import records
+from varifactory.errors import StudyError
+from varifactory.recipe import Recipe
+from varifactory.statistics import calibration_error
+from varifactory.store import Store
+from varifactory.store.studies import StudyCell, StudyManifest
+from varifactory.study.predictions import read_predictions
+
+NAMES = ["owl", "kettle", "anchor"]
+TRUTH = np.array([0, 1, 2, 0, 1, 2])
+
+
+def cell(arm: str = "real", seed: int = 1, **more: object) -> StudyCell:
+    told = {"trainee": "clip-lora", "augmentation": "flip", "name": "d", "version": 1, "spec": SPEC}
+    key = f"{arm} {seed} {more}".encode().hex().ljust(64, "0")[-64:]
+    return StudyCell.model_validate({**told, "arm": arm, "seed": seed, "key": key, **more})
+
+
+def manifest(*cells: StudyCell) -> StudyManifest:
+    recipe = Recipe.parse({"name": "s", "sources": {"kind": "world"}})
+    return manifest_of(recipe, list(cells))
+
+
+def write(store: Store, one: StudyCell, predicted: np.ndarray, rows: int = 6) -> pa.Table:
+    """A cell's row and the first of its predictions; all of them are given back."""
+    row = training_row(one, predicted == TRUTH, NAMES)
+    store.append("training", SPEC, records.table("training", [row]))
+    table = predictions(one, TRUTH, predicted, NAMES, np.random.default_rng(1))
+    if rows:
+        store.append("predictions", SPEC, table.slice(0, rows))
+    return table
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(str(tmp_path))
+
+
+def test_answers_are_those_stored_in_the_order_of_the_images(store: Store) -> None:
+    predicted = np.array([0, 1, 1, 0, 2, 2])
+    one = cell()
+    table = write(store, one, predicted)
+    found = read_predictions(store, manifest(one))
+    (answers,) = found.cells
+    order = np.argsort(table["source_key"].to_pylist())
+    assert answers.right.tolist() == (predicted == TRUTH)[order].tolist()
+    assert found.truth[""].tolist() == [NAMES[at] for at in TRUTH[order]]
+    assert answers.training["steps"] == 60
+    assert found.notes == ()
+    logits = np.array(table["logits"].to_pylist())[order]
+    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    expected = calibration_error(shares.max(axis=1), answers.right)
+    assert answers.calibration_error == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_prediction_that_is_not_the_largest_logit_is_refused(store: Store) -> None:
+    one = cell()
+    table = write(store, one, TRUTH, 0)
+    column = table.schema.get_field_index("predicted")
+    wrong = ["anchor", *table["predicted"].to_pylist()[1:]]
+    store.append("predictions", SPEC, table.set_column(column, "predicted", [wrong]))
+    with pytest.raises(StudyError, match=r"cell real, seed 1, .* largest logits"):
+        read_predictions(store, manifest(one))
+
+
+def test_logits_of_another_number_of_classes_are_refused(store: Store) -> None:
+    one = cell()
+    table = write(store, one, TRUTH, 0)
+    short = pa.array([[1.0, 0.0]] * len(table), pa.list_(pa.float32()))
+    at = table.schema.get_field_index("logits")
+    store.append("predictions", SPEC, table.set_column(at, "logits", [short]))
+    with pytest.raises(StudyError, match=r"3 classes, but rows of \[2\] logits"):
+        read_predictions(store, manifest(one))
+
+
+def test_without_logits_nothing_is_said_of_calibration(store: Store) -> None:
+    found = simulated(store, {"training": {"arms": ["real"]}}, lambda _: 0.8, logits=False)
+    (answers,) = read_predictions(store, found).cells
+    assert answers.calibration_error is None
+    assert answers.right.sum() == pytest.approx(400 * answers.training["test_top1"])
+
+
+def test_an_image_that_is_answered_twice_is_refused(store: Store) -> None:
+    one = cell()
+    table = write(store, one, TRUTH)
+    keys = [key[::-1] for key in table["key"].to_pylist()]
+    store.append("predictions", SPEC, table.set_column(0, "key", [keys]))
+    with pytest.raises(StudyError, match=r"seed 1.* is predicted twice"):
+        read_predictions(store, manifest(one))
+
+
+def test_the_same_rows_twice_are_one_answer(store: Store) -> None:
+    """Two workers that trained one cell wrote every row twice, in parts of their own."""
+    one = cell()
+    table = write(store, one, TRUTH)
+    again = table.set_column(table.schema.get_field_index("reason"), "reason", [["again"] * 6])
+    store.append("predictions", SPEC, again)
+    (answers,) = read_predictions(store, manifest(one)).cells
+    assert len(answers.right) == 6
+
+
+def test_cells_that_did_not_answer_what_the_others_did_are_told_and_left_out(store: Store) -> None:
+    whole = [cell(seed=seed) for seed in (1, 2)]
+    for one in whole:
+        write(store, one, TRUTH)
+    part, none, failed, missing = (cell(seed=seed) for seed in (3, 4, 5, 6))
+    write(store, part, TRUTH, 4)
+    row = training_row(none, TRUTH == TRUTH, NAMES)
+    bad = {**training_row(failed, TRUTH == TRUTH, NAMES), "status": "failed", "reason": "no memory"}
+    store.append("training", SPEC, records.table("training", [row, bad]))
+    found = read_predictions(store, manifest(*whole, part, none, failed, missing))
+    assert [one.cell.seed for one in found.cells] == [1, 2]
+    said = [note.partition(") ")[2] for note in found.notes]
+    assert said == [
+        "answered 4 test images, not the 6 that the other cells answered, and is left out of "
+        "every figure.",
+        "has no predictions in the store and is left out of every figure.",
+        "failed: no memory and is left out of every figure.",
+        "was not trained and is left out of every figure.",
+    ]
+
+
+def test_data_sets_have_test_images_of_their_own(store: Store) -> None:
+    one, other = cell(dataset="pets"), cell(dataset="cars")
+    write(store, one, TRUTH)
+    write(store, other, TRUTH, 3)
+    found = read_predictions(store, manifest(one, other))
+    assert {name: len(truth) for name, truth in found.truth.items()} == {"pets": 6, "cars": 3}
+    assert len(found.cells) == 2
+
+
+def test_another_class_of_the_same_image_is_refused(store: Store) -> None:
+    write(store, cell(), TRUTH)
+    other = cell(seed=2)
+    row = training_row(other, TRUTH == TRUTH, NAMES)
+    store.append("training", SPEC, records.table("training", [row]))
+    moved = (TRUTH + 1) % 3
+    table = predictions(other, moved, moved, NAMES, np.random.default_rng(1))
+    store.append("predictions", SPEC, table)
+    with pytest.raises(StudyError, match="under other class names"):
+        read_predictions(store, manifest(cell(), other))
+
+
+def test_a_score_that_the_predictions_do_not_bear_out_is_told(store: Store) -> None:
+    one = cell()
+    row = {**training_row(one, TRUTH == TRUTH, NAMES), "test_top1": 0.5}
+    store.append("training", SPEC, records.table("training", [row]))
+    table = predictions(one, TRUTH, TRUTH, NAMES, np.random.default_rng(1))
+    store.append("predictions", SPEC, table)
+    (note,) = read_predictions(store, manifest(one)).notes
+    assert "was 0.5000 right when it was trained" in note
+    assert "1.0000 right" in note
+
+
+def test_classes_may_stand_in_another_order(store: Store) -> None:
+    write(store, cell(), TRUTH)
+    other, names = cell(seed=2), NAMES[::-1]
+    row = training_row(other, TRUTH == TRUTH, names)
+    assert json.loads(row["settings"])["class_names"] == names
+    store.append("training", SPEC, records.table("training", [row]))
+    table = predictions(other, 2 - TRUTH, 2 - TRUTH, names, np.random.default_rng(1))
+    store.append("predictions", SPEC, table)
+    assert all(one.right.all() for one in read_predictions(store, manifest(cell(), other)).cells)
