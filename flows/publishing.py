@@ -104,9 +104,10 @@ def _equal(run: FactoryRun, held: str) -> Manifest | None:
     """
     for known in (_newest(run), run.before):
         if known is not None and known.dataset_hash == held:
-            if _is_whole(run, known):
+            lack = _lack(run, known)
+            if not lack:
                 return known
-            run.notices.append(f"version {known.version} is damaged in the store: published anew")
+            run.notices.append(f"version {known.version} {lack}: published anew")
     return None
 
 
@@ -116,12 +117,15 @@ def _newest(run: FactoryRun) -> Manifest | None:
     return run.store.dataset(name, numbers[-1]) if numbers else None
 
 
-def _is_whole(run: FactoryRun, manifest: Manifest) -> bool:
+def _lack(run: FactoryRun, manifest: Manifest) -> str:
+    """Why a version cannot stand for what the run holds; empty where it can."""
     try:
-        items_table(run.store, manifest)
+        there = items_table(run.store, manifest).column_names
     except StoreError:
-        return False
-    return True
+        return "is damaged in the store"
+    # Columns that came later hold what no hash tells, such as the first attempts of all edits.
+    absent = [name for name in records.schema("items").names if name not in there]
+    return f"was made before items had {', '.join(absent)}" if absent else ""
 
 
 def _kept(run: FactoryRun, table: pa.Table) -> ManifestPart:

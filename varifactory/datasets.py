@@ -21,6 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from varifactory import records
 from varifactory.columns import Columns
 from varifactory.prefetch import AHEAD, THREADS, in_order
 from varifactory.samples import PICTURES, Samples, needed
@@ -289,12 +290,25 @@ def open_dataset(url: str, name: str | None = None, version: str | int | None = 
     if sum(part.bytes for part in manifest.parts) <= SMALL:
         rows = store.rows_of(ITEMS, specs[0], parts)
         _check_hash(rows, rows.column_names, manifest)
+        rows = _with_later_columns(rows, rows.column_names)
         return Dataset(store, manifest, Columns(rows.column_names, rows))
     there = store.columns_of(ITEMS, specs[0], parts)
     rows = store.rows_of(ITEMS, specs[0], parts, [name for name in HASHED if name in there])
     _check_hash(rows, there, manifest)
+    rows = _with_later_columns(rows, there)
+    absent = [name for name in rows.column_names if name not in there]
     read = partial(store.rows_of, ITEMS, specs[0], parts)
-    return Dataset(store, manifest, Columns(there, rows, read))
+    return Dataset(store, manifest, Columns([*there, *absent], rows, read))
+
+
+def _with_later_columns(rows: pa.Table, there: Sequence[str]) -> pa.Table:
+    """With nulls for columns that items had not yet when the version was made."""
+    if not set(HASHED) <= set(there):
+        return rows  # a table of a user's own
+    for wanted in records.schema(ITEMS):
+        if wanted.name not in there:
+            rows = rows.append_column(wanted, pa.nulls(len(rows), wanted.type))
+    return rows
 
 
 def _check_hash(rows: pa.Table, there: Sequence[str], manifest: Manifest) -> None:

@@ -134,6 +134,16 @@ def test_a_version_is_frozen(store: Store) -> None:
     assert open_dataset(store.url, "cats").table() == before
 
 
+def test_a_version_of_before_a_column_came_has_nulls_in_it(store: Store) -> None:
+    later = ["region_share", "first_blob", "first_sha256"]
+    now = open_dataset(store.url, "cats").table()
+    publish(store, now.drop_columns([*later, "first_part"]), 2)
+    data = open_dataset(store.url, "cats", 2)
+    assert data.table(later).to_pylist() == [dict.fromkeys(later)] * 3
+    assert data.table(later).schema.types == now.select(later).schema.types
+    assert data.select(label="cat", first_blob=[None])[1]["first_sha256"] is None
+
+
 def test_reading_needs_no_model_library_and_no_engine(store: Store) -> None:
     code = (
         "import sys; from varifactory import open_dataset\n"

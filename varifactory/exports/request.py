@@ -22,7 +22,7 @@ COLUMNS = (
     "key", "kind", "label", "split", "attribute", "feasibility", "value", "prompt", "editor",
     "index", "attempt", "paired", "forced", "status", "reason", "source_key", "pixel_sha256",
     "measured_value", "measured_class", "judged_feasibility", "presence", "class_score",
-    "change_inside", "predicted_iou",
+    "change_inside", "region_share", "predicted_iou",
 )  # fmt: skip
 """What is told of every image beside its pixels; ``kind`` tells real images from edits."""
 UNSPLIT = "train"
