@@ -5,21 +5,24 @@ pictures and without models.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
 from varifactory.arms import ARMS, mixture
 from varifactory.embeddings import Embedded, read_embeddings
+from varifactory.errors import TrainingError
 from varifactory.grid import EVERY, Stratum
 from varifactory.stages import Row
 from varifactory.statistics import Interval
 from varifactory.statistics.clusters import clustered_proportion
-from varifactory.store import Store
+from varifactory.store import Manifest, Store
 from varifactory.store.studies import StudyCell, StudyManifest
 from varifactory.study.confounds import Sides, confounds_of
 from varifactory.study.diversity import diversity, effective, prompts
 from varifactory.study.figures import Check, Confound
+from varifactory.study.first_words import with_first_words
 from varifactory.study.measures import Measured, Numbers, measured
 
 MATTERS = (("real+feasible", "real+infeasible"), ("feasible", "infeasible"))
@@ -28,10 +31,10 @@ BOTH = ("feasible", "infeasible")
 AT_MOST = 200
 """Edits of a class that its Vendi score looks at: 200 take about 5 ms."""
 COLUMNS = (
-    "key", "status", "label", "kind", "split", "source_key", "pixel_sha256", "image_blob",
-    "attribute", "feasibility", "value", "prompt", "editor", "index", "attempt", "paired", "forced",
-    "measured_value", "measured_class", "presence", "judged_feasibility", "change_inside",
-    "region_share", "first_blob", "first_sha256",
+    "key", "edit_key", "status", "label", "kind", "split", "source_key", "pixel_sha256",
+    "image_blob", "attribute", "feasibility", "value", "prompt", "editor", "index", "attempt",
+    "paired", "forced", "measured_value", "measured_class", "presence", "judged_feasibility",
+    "change_inside", "region_share", "first_blob", "first_sha256",
 )  # fmt: skip
 """Of the items: mixtures need some, measures the others."""
 
@@ -40,17 +43,27 @@ COLUMNS = (
 class Images:
     """One data set version, as far as checks read it."""
 
+    dataset: Manifest
     rows: Sequence[Row]
-    """Of its sources, and of the edits that its arms may train on."""
-    editor: str
+    """Its items."""
     embedded: Embedded | None
 
-    def trained(self, kind: str, stratum: Stratum, seed: int) -> list[Row]:
-        """The edits of an arm that trains on edits of this kind alone."""
-        return list(mixture(
-            kind, self.rows, self.rows, seed, editor=self.editor,
-            attribute=stratum.attribute or EVERY, per_source=stratum.per_source,
-        ).edits)  # fmt: skip
+    @property
+    def editor(self) -> str:
+        """Whose edits are trained on."""
+        return str(self.dataset.recipe["edits"]["editor"])
+
+    def trained(self, kind: str, stratum: Stratum, seed: int) -> Sequence[Row]:
+        """The edits of an arm that trains on edits of this kind alone; () if it cannot be made.
+
+        A cell that could not be planned has a row of its own that tells why.
+        """
+        with suppress(TrainingError):
+            return mixture(
+                kind, self.rows, self.rows, seed, editor=self.editor,
+                attribute=stratum.attribute or EVERY, per_source=stratum.per_source,
+            ).edits  # fmt: skip
+        return ()
 
     def asked(self, stratum: Stratum) -> list[Row]:
         """All edits that were asked for of which a stratum's arms could train."""
@@ -95,7 +108,7 @@ def study_checks(
     for (stratum, arm), found in cells.items():
         kind = ARMS[arm].synthetic
         if (stratum, kind) not in known:
-            known[stratum, kind] = _edits(stratum, kind, found, opened)
+            known[stratum, kind] = _edits(store, stratum, kind, found, opened)
     checks = [
         _check(stratum, arm, known[stratum, ARMS[arm].synthetic], confidence)
         for stratum, arm in cells
@@ -147,7 +160,7 @@ def _images(store: Store, manifest: StudyManifest, place: Place) -> Images:
         parts = [part.name for part in dataset.parts if part.spec == spec]
         rows += store.rows_of("items", spec, parts, COLUMNS).to_pylist()
     rows = [{**row, "dataset": name} for row in rows]
-    return Images(rows, str(dataset.recipe["edits"]["editor"]), _embedded(store, manifest, rows))
+    return Images(dataset, rows, _embedded(store, manifest, rows))
 
 
 def _embedded(store: Store, manifest: StudyManifest, rows: Sequence[Row]) -> Embedded | None:
@@ -159,7 +172,11 @@ def _embedded(store: Store, manifest: StudyManifest, rows: Sequence[Row]) -> Emb
 
 
 def _edits(
-    stratum: Stratum, kind: str, cells: Sequence[StudyCell], opened: Mapping[Place, Images]
+    store: Store,
+    stratum: Stratum,
+    kind: str,
+    cells: Sequence[StudyCell],
+    opened: Mapping[Place, Images],
 ) -> Edits:
     seed = min(cell.seed for cell in cells)
     parts, asked = [], []
@@ -167,7 +184,8 @@ def _edits(
         images = opened[place]
         pixels = {row["source_key"]: row["pixel_sha256"] for row in images.rows
                   if row["kind"] == "source"}  # fmt: skip
-        parts.append(measured(images.trained(kind, stratum, seed), images.embedded, pixels))
+        rows = with_first_words(store, images.dataset, images.trained(kind, stratum, seed))
+        parts.append(measured(rows, images.embedded, pixels))
         asked += images.asked(stratum)
     return Edits(Measured.together(parts), asked)
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from varifactory.grid import Stratum
 from varifactory.stages import Row
+from varifactory.statistics import holm
 from varifactory.study.diversity import diversity, prompts
 from varifactory.study.figures import Confound
 from varifactory.study.measures import Measured, Numbers
@@ -61,7 +62,7 @@ def confounds_of(
     near to normal.
     """
     tested = list(_tested(sides))
-    adjusted = _holm([one.p_value for one in tested])
+    adjusted = holm([one.p_value for one in tested])
     return [
         Confound(stratum, arm, other, one.measure, one.value, one.other, float(p), one.standardised,
                  _sentence(one))
@@ -147,15 +148,6 @@ def _p_value(differences: Numbers) -> float:
     if error < 1e-12:
         return 0.0
     return float(2 * t.sf(abs(float(differences.mean())) / error, count - 1))
-
-
-def _holm(p_values: Sequence[float]) -> list[float]:
-    order = sorted(range(len(p_values)), key=lambda at: p_values[at])
-    adjusted, largest = [0.0] * len(order), 0.0
-    for rank, at in enumerate(order):
-        largest = max(largest, min(1.0, p_values[at] * (len(order) - rank)))
-        adjusted[at] = largest
-    return adjusted
 
 
 def _sentence(found: _Tested) -> str:

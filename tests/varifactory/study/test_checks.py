@@ -143,6 +143,11 @@ def test_a_planted_confound_shows_once_and_with_the_first_pair_of_arms(store: St
     assert not study_checks(store, studied(arms))[1]
 
 
+def test_an_arm_that_cannot_be_made_has_no_edits(store: Store) -> None:
+    (check,), _ = study_checks(store, studied(("real+feasible",), per_source=(9,)))
+    assert (check.edits, check.present, check.pixel_change) == (0, None, None)
+
+
 def test_forced_edits_are_counted(tmp_path: Path) -> None:
     store = Store(str(tmp_path / "store"))
     store.prepare()
