@@ -7,7 +7,6 @@ import pytest
 
 from bench.learning import scores
 from varifactory import keys, records
-from varifactory.arms import ARMS
 from varifactory.errors import TrainingError
 from varifactory.images import pixel_hash
 from varifactory.models.clip.lora import LoraClip
@@ -132,60 +131,6 @@ def trained(arm, sources, items, pictures, **training):
     trainee = Watched()
     made, predictions = train_cell(row, cell_data(row, sources, items, pictures), trainee)
     return made, predictions, trainee
-
-
-def test_every_arm_a_recipe_may_name_is_known():
-    assert tuple(ARMS) == ARM_NAMES
-
-
-def test_arms_hold_what_they_say_and_equally_many_edits(sources, items):
-    found = {arm: mixture(arm, sources, items, seed=1) for arm in ARMS}
-    sides = {arm: Counter(row.get("feasibility") for row in each.edits)
-             for arm, each in found.items()}  # fmt: skip
-    assert {arm: len(each.real) for arm, each in found.items()} == {
-        arm: 9 if arm.startswith("real") or arm == "copy-real" else 0 for arm in ARMS
-    }
-    assert sides["feasible"] == sides["real+feasible"] == {"feasible": 17}
-    assert sides["infeasible"] == sides["real+infeasible"] == {"infeasible": 17}
-    assert sides["mixed"] == sides["real+mixed"] == {"feasible": 9, "infeasible": 8}
-    assert found["copy-real"].edits == found["copy-real"].real
-    assert not found["real"].edits
-    assert not found["zero-shot"].edits
-    assert found["real-standard"] == found["real"]
-
-
-def test_arms_are_paired_edit_by_edit_and_mixed_by_class(sources, items):
-    feasible, infeasible, mixed = (
-        mixture(arm, sources, items, seed=1).edits for arm in ("feasible", "infeasible", "mixed")
-    )
-    places = [[(row["source_key"], row["index"]) for row in rows]
-              for rows in (feasible, infeasible, mixed)]  # fmt: skip
-    assert places[0] == places[1] == places[2]
-    for label in CLASSES:
-        counts = Counter(row["feasibility"] for row in mixed if row["label"] == label)
-        assert abs(counts["feasible"] - counts["infeasible"]) <= 1
-    other = mixture("mixed", sources, items, seed=2).edits
-    assert [row["key"] for row in other] != [row["key"] for row in mixed]
-    assert mixture("mixed", sources, items[::-1], seed=1).edits == mixed
-
-
-def test_unpaired_edits_may_be_taken_and_the_pools_are_cut_alike(sources, items):
-    alone = [row | {"paired": False} for row in items]
-    found = {arm: mixture(arm, sources, alone, 1, paired_only=False).edits
-             for arm in ("feasible", "infeasible", "mixed")}  # fmt: skip
-    assert {arm: len(rows) for arm, rows in found.items()} == dict.fromkeys(found, 17)
-    assert all(row["status"] == "ok" for rows in found.values() for row in rows)
-
-
-def test_only_accepted_edits_of_training_sources_by_the_editor_count(sources, items):
-    others = [row | {"editor": "small-diffusion"} for row in items]
-    others += [row | {"split": "test", "index": 7} for row in items]
-    rows = [{"kind": "source", **row, "source_key": row["key"]} for row in sources]
-    found = mixture("feasible", sources, items + others + rows, 1, editor="compositor")
-    assert found == mixture("feasible", sources, items, 1)
-    assert [row["key"] for row in mixture("real", rows, [], 1).real] == [
-        row["key"] for row in mixture("real", sources, [], 1).real
-    ]
 
 
 def test_cells_are_planned_an_arm_and_seed_with_one_key_each(sources, items):
