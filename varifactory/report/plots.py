@@ -29,6 +29,8 @@ COLORS = {
 LETTERS = 34
 """Of a line's name."""
 INK, SOFT, LINE, ACCENT, AMBER, FAINT = COLORS
+ARM_COLORS = {"feasible": ACCENT, "infeasible": AMBER, "mixed": INK}
+"""The same in every plot; other arms are faint."""
 DASHES = ("-", "--", ":", "-.")
 STYLE: Mapping[str, Any] = {
     "svg.fonttype": "none",
@@ -84,25 +86,47 @@ def curves(
     """Accuracy on validation by step, in percent: an arm a style, a seed a line."""
     figure, axes = _figure(3.2, name)
     for number, (arm, seeds) in enumerate(lines.items()):
-        color = (INK, ACCENT, AMBER, FAINT)[number % 4]
         for at, points in enumerate(seeds):
             axes.plot(
                 [step for step, _ in points],
                 [100 * top1 for _, top1 in points],
-                DASHES[number // 4 % 4],
-                color=color,
+                **_look(arm, number),
                 linewidth=1.8,
                 alpha=1.0 if len(seeds) == 1 else 0.6,
-                marker="osD^v"[number % 5],
                 markersize=4,
                 label=_short(arm) if at == 0 else None,
             )
     axes.grid(axis="y", color=LINE, linewidth=0.5)
     axes.set_xlabel("optimiser step")
     axes.set_ylabel("right on validation, %")
-    axes.legend(frameon=False, fontsize=10, ncols=2, loc="upper center",
-                bbox_to_anchor=(0.45, -0.2),
-                labelcolor=INK)  # fmt: skip
+    _legend(axes)
+    return _svg(figure, name, text)
+
+
+def scaling(
+    lines: Mapping[str, Sequence[tuple[int, "Interval"]]], *, name: str, text: str
+) -> Markup:
+    """Accuracy over the number of edits, on a logarithmic scale, with intervals: an arm a line."""
+    figure, axes = _figure(3.2, name)
+    sizes = sorted({edits for points in lines.values() for edits, _ in points})
+    for number, (arm, points) in enumerate(lines.items()):
+        # Side by side, so that intervals of arms of one size can be told apart.
+        aside = 1 + 0.025 * (number - (len(lines) - 1) / 2)
+        middles = [100 * top1.estimate for _, top1 in points]
+        below = [100 * (top1.estimate - top1.low) for _, top1 in points]
+        above = [100 * (top1.high - top1.estimate) for _, top1 in points]
+        axes.errorbar(
+            [edits * aside for edits, _ in points], middles, yerr=[below, above],
+            **_look(arm, number), markersize=5, linewidth=1.8, elinewidth=1.2, capsize=3,
+            label=_short(arm),
+        )  # fmt: skip
+    axes.set_xscale("log")
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    axes.minorticks_off()
+    axes.grid(axis="y", color=LINE, linewidth=0.5)
+    axes.set_xlabel("edits trained on")
+    axes.set_ylabel("right on test images, %")
+    _legend(axes)
     return _svg(figure, name, text)
 
 
@@ -115,6 +139,18 @@ def histogram(values: Sequence[float], *, name: str, title: str, text: str) -> M
     axes.set_ylabel("images")
     axes.yaxis.get_major_locator().set_params(integer=True)
     return _svg(figure, name, text)
+
+
+def _look(arm: str, number: int) -> dict[str, str]:
+    """Colour by what the edits are, a full line with real images beside them, markers to tell."""
+    real, _, kind = arm.rpartition("+")
+    dash = "-" if real else "--" if kind in ARM_COLORS else DASHES[2 + number % 2]
+    return {"color": ARM_COLORS.get(kind, FAINT), "linestyle": dash, "marker": "osD^v"[number % 5]}
+
+
+def _legend(axes: "Axes") -> None:
+    axes.legend(frameon=False, fontsize=10, ncols=2, loc="upper center",
+                bbox_to_anchor=(0.45, -0.2), labelcolor=INK)  # fmt: skip
 
 
 def _figure(height: float, name: str) -> "tuple[Figure, Axes]":
