@@ -1,6 +1,5 @@
 """A paired difference with its standard error and freedom, and what follows from them."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import sqrt
 from typing import Literal
@@ -9,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from varifactory.statistics.hits import Hits, drawn, paired
-from varifactory.statistics.intervals import Interval, by_t, quantile
+from varifactory.statistics.intervals import Interval, by_t
+from varifactory.statistics.power import chance, least, smallest
 from varifactory.statistics.variance import (
     GENERATIONS,
     IMAGES,
@@ -23,8 +23,8 @@ from varifactory.statistics.variance import (
 )
 
 Verdict = Literal["equivalent", "different", "inconclusive"]
-MOST = {"seeds": 10_000, "images": 1_000_000_000}
-"""Beyond these a design is not called possible."""
+MOST_SEEDS, MOST_IMAGES = 10_000, 1_000_000_000
+"""Beyond these no design is called possible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,22 +98,27 @@ class Effect:
     def detectable(self, power: float = 0.8, confidence: float = 0.95) -> float:
         """Smallest true difference that this design finds with the chance ``power``.
 
-        Found means that the interval excludes zero (Bloom, 1995, with the noncentral t). Of one
-        comparison alone: correction for a family asks for more. It rests on the error as it was
-        estimated, which few seeds know only roughly.
+        Found means that the interval excludes zero (the minimum detectable effect of Bloom, 1995,
+        with the noncentral t). Of one comparison alone: correction for a family asks for more. It
+        rests on the error as it was estimated, which few seeds know only roughly.
         """
-        return _detectable(self.error, self.freedom, power, confidence)
+        return smallest(self.error, self.freedom, power, confidence)
 
     def seeds_for(self, effect: float, power: float = 0.8, confidence: float = 0.95) -> int | None:
         """Training seeds that would find ``effect``, on as many images and generation seeds.
 
-        Never fewer than there are. None where no number of seeds does, since images or generation
-        seeds alone hide so small an effect, and with one seed, which says nothing of their spread.
+        Assumes that more seeds show the variance components that these showed. Never fewer than
+        there are. None where no number of seeds does, since images or generation seeds alone hide
+        so small an effect, and with one seed, which says nothing of their spread.
         """
         if self.seeds == 1:
             return None
-        return self._least("seeds", lambda n: (self.generation_seeds, n, self.images),
-                           (effect, power, confidence))  # fmt: skip
+
+        def does(seeds: int) -> bool:
+            error, freedom = self._planned((self.generation_seeds, seeds, self.images))
+            return chance(abs(effect), error, freedom, confidence) >= power
+
+        return least(does, self.seeds, MOST_SEEDS)
 
     def images_for(
         self,
@@ -124,39 +129,17 @@ class Effect:
     ) -> int | None:
         """Test images that would find ``effect``, with ``seeds`` seeds or those that there are.
 
-        Never fewer than there are. None where no number of images does, since seeds alone hide so
-        small an effect.
+        Assumes images like these. Never fewer than there are. None where no number of images does,
+        since seeds alone hide so small an effect. One seed's spread is not known: then the answer
+        is for that training alone, whatever ``seeds`` says.
         """
-        known = self.seeds if seeds is None or self.seeds == 1 else seeds
-        return self._least("images", lambda n: (self.generation_seeds, known, n),
-                           (effect, power, confidence))  # fmt: skip
+        seeds = self.seeds if seeds is None or self.seeds == 1 else seeds
 
-    def _least(
-        self,
-        what: Literal["seeds", "images"],
-        design: Callable[[int], Shape],
-        asked: tuple[float, float, float],
-    ) -> int | None:
-        """The smallest number of seeds or images, not below those there are, that does."""
-        effect, power, confidence = abs(asked[0]), asked[1], asked[2]
-        there = self._shape
-        start = self.seeds if what == "seeds" else self.images
-        if design(start) == there and _power(effect, self.error, self.freedom, confidence) >= power:
-            return start
+        def does(images: int) -> bool:
+            error, freedom = self._planned((self.generation_seeds, seeds, images))
+            return chance(abs(effect), error, freedom, confidence) >= power
 
-        def does(count: int) -> bool:
-            error, freedom = self._planned(design(count))
-            return _power(effect, error, freedom, confidence) >= power
-
-        low, high = start - (design(start) != there), start + 1
-        while not does(high):
-            if high >= MOST[what]:
-                return None
-            low, high = high, min(2 * high, MOST[what])
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (low, middle) if does(middle) else (middle, high)
-        return high
+        return least(does, self.images, MOST_IMAGES)
 
     @property
     def _shape(self) -> Shape:
@@ -164,6 +147,8 @@ class Effect:
 
     def _planned(self, shape: Shape) -> tuple[float, float]:
         """Error and freedom that the same components make in a design of another shape."""
+        if shape == self._shape:
+            return self.error, self.freedom
         counts = dict(zip((GENERATIONS, SEEDS, IMAGES), self._shape, strict=True))
         parts = {
             axes: getattr(self, name)
@@ -241,30 +226,3 @@ def _unseen(values: NDArray[np.float64]) -> float:
     by_image = values.reshape(cells, -1).sum(axis=0)
     alike = (float((by_image**2).sum()) + 2 * cells**2) / (float((values**2).sum()) + 2 * cells)
     return float(2 * (max(1.0, alike) / values.size) ** 2)
-
-
-def _power(effect: float, error: float, freedom: float, confidence: float) -> float:
-    """Chance that an interval around a true difference of ``effect`` excludes zero."""
-    from scipy.stats import nct
-
-    if not error:
-        return float(effect > 0)
-    bound = quantile((1 + confidence) / 2, freedom)
-    away = effect / error
-    if away > bound + 30:  # where the noncentral t is 1 up to rounding, if it can be computed
-        return 1.0
-    return float(nct.sf(bound, freedom, away) + nct.cdf(-bound, freedom, away))
-
-
-def _detectable(error: float, freedom: float, power: float, confidence: float) -> float:
-    if not error:
-        return 0.0
-    low, high = 0.0, 1.0  # in standard errors
-    while _power(high, 1.0, freedom, confidence) < power:
-        low, high = high, 2 * high
-    for _ in range(50):
-        middle = (low + high) / 2
-        low, high = (
-            (low, middle) if _power(middle, 1.0, freedom, confidence) >= power else (middle, high)
-        )
-    return high * error

@@ -44,7 +44,7 @@ class World:
         unit = sqrt(1 + self.arm_by_image**2 + self.seed_by_image**2 + self.chance**2)
         difficulty = random.normal(size=self.images)
         shared = self.seed_by_image * random.normal(size=(1, self.seeds, self.images))
-        arms = []
+        arms: list[Hits] = []
         for true in (self.top1 + self.gain, self.top1):
             slope = NORMAL.pdf(NORMAL.inv_cdf(true))
             seed = self.between_seeds / sqrt(2) / slope

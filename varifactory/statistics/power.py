@@ -1,0 +1,65 @@
+"""What a design would see: the chance of finding an effect, and how large a design must be."""
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from varifactory.statistics.intervals import quantile
+
+NODES = 128
+"""Of the Gauss-Legendre rule: powers are right to 0.00002."""
+
+
+def chance(effect: float, error: float, freedom: float, confidence: float) -> float:
+    """Chance that an interval by Student's t, around a true ``effect``, excludes zero.
+
+    The noncentral t (Cohen, 1988) for the error and freedom that were estimated: the normal
+    chances, averaged over the errors that another study of this freedom would estimate. Not by
+    ``scipy.stats.nct``, which is not a number for some large effects (SciPy 1.17).
+    """
+    from scipy.special import ndtr
+
+    if not error:
+        return float(effect > 0)
+    away, (errors, weights) = effect / error, _errors(freedom)
+    bounds = quantile((1 + confidence) / 2, freedom) * errors
+    return float(weights @ (ndtr(away - bounds) + ndtr(-away - bounds)))
+
+
+@lru_cache(maxsize=1024)
+def _errors(freedom: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Estimated errors as parts of the true one, by their probability, and the weight of each."""
+    from scipy.stats import chi2
+
+    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    return np.sqrt(chi2.ppf((nodes + 1) / 2, freedom) / freedom), weights / 2
+
+
+def smallest(error: float, freedom: float, power: float, confidence: float) -> float:
+    """The smallest true effect that is found with the chance ``power``."""
+    low, high = 0.0, 1.0  # in standard errors
+    while chance(high, 1.0, freedom, confidence) < power:
+        low, high = high, 2 * high
+    for _ in range(40):
+        middle = (low + high) / 2
+        enough = chance(middle, 1.0, freedom, confidence) >= power
+        low, high = (low, middle) if enough else (middle, high)
+    return high * error
+
+
+def least(does: Callable[[int], bool], start: int, most: int) -> int | None:
+    """The smallest count from ``start`` on that does; None where even ``most`` does not.
+
+    Doubles until it does, then halves: ``does`` must stay true once it is.
+    """
+    low, high = start - 1, start
+    while not does(high):
+        if high >= most:
+            return None
+        low, high = high, min(2 * high, most)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if does(middle) else (middle, high)
+    return high
