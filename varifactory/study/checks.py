@@ -200,6 +200,7 @@ def _sides(
 def _check(stratum: Stratum, arm: str, edits: Edits, confidence: float) -> Check:
     kind, found = ARMS[arm].synthetic, edits.measured
     sides = (kind,) if kind in (*BOTH, "unchanged") else BOTH
+    sources = found.sources
     ended = [row["status"] == "rejected" for row in edits.asked if row["feasibility"] in sides]
 
     def share(name: str) -> Interval | None:
@@ -207,7 +208,7 @@ def _check(stratum: Stratum, arm: str, edits: Edits, confidence: float) -> Check
         known = ~np.isnan(hits)
         if not known.any():
             return None
-        return clustered_proportion(hits[known] > 0, found.sources[known], confidence)
+        return clustered_proportion(hits[known] > 0, sources[known], confidence)
 
     return Check(
         stratum,
