@@ -14,7 +14,9 @@ from varifactory.models.clip.pictures import Kept, each_of, prepare
 if TYPE_CHECKING:
     import torch
 
-KINDS = ("none", "flip", "standard")
+KINDS = ("none", "flip", "geometry", "standard")
+"""``geometry`` is ``standard`` without its jitter: crops and flips from the same chance, colours as
+they were. Jitter of colours works against edits that change them."""
 SMALLEST_CROP = 0.5
 """Least share of the area a crop keeps; CLIP fine-tuning uses 0.25 to 0.5, objects here fill the
 picture less than photographs' do."""
@@ -48,19 +50,18 @@ def augmented(
     if kind == "none":
         return each_of(plain, images, together=together)
     draws = torch.rand(len(images), 8, generator=random, device=random.device).cpu().numpy()
-    change = partial(_changed, plain, standard=kind == "standard")
+    change = partial(_changed, plain, kind)
     return each_of(change, images, draws, together=together)
 
 
-def _changed(
-    plain: Kept, image: Pixels, draw: NDArray[np.float32], *, standard: bool
-) -> NDArray[np.uint8]:
-    if standard:
-        look, box = plain.look, _crop(image.shape[1], image.shape[0], draw[1:5])
-        cut = prepare(image, look.height, look.width, box, bilinear=look.bilinear)
-        picture = _jittered(cut, draw[5:8])
-    else:
+def _changed(plain: Kept, kind: str, image: Pixels, draw: NDArray[np.float32]) -> NDArray[np.uint8]:
+    if kind == "flip":
         picture = plain(image)
+    else:
+        look, box = plain.look, _crop(image.shape[1], image.shape[0], draw[1:5])
+        picture = prepare(image, look.height, look.width, box, bilinear=look.bilinear)
+    if kind == "standard":
+        picture = _jittered(picture, draw[5:8])
     return picture[:, :, ::-1] if draw[0] < 0.5 else picture
 
 

@@ -7,11 +7,12 @@ from typing import Any, Protocol
 
 from varifactory.models import Identity, accelerator
 from varifactory.models.registry.adapters import tuner
-from varifactory.models.registry.clips import clip, encoder, trainee
+from varifactory.models.registry.clips import clip, encoder
 from varifactory.models.registry.costs import PAID, expected_costs, known_spent, paid
 from varifactory.models.registry.editors import EDITORS, inpainter
 from varifactory.models.registry.judges import JUDGES, Exemplar, judge
 from varifactory.models.registry.segmenters import SEGMENTERS, segmenter
+from varifactory.models.registry.trainees import trainee
 from varifactory.models.registry.writers import writer
 from varifactory.recipe import Recipe
 
@@ -36,7 +37,7 @@ def find_all(recipe: Recipe, *, trains: bool) -> None:
 
     Args:
         recipe: of the run.
-        trains: whether ``training.clip`` is trained, too.
+        trains: whether its trainees are trained, too.
 
     Raises:
         ModelError: the first that is not there, or not what the recipe says it is.
@@ -52,7 +53,8 @@ def find_all(recipe: Recipe, *, trains: bool) -> None:
         if name != "none":
             judge(recipe, (), "", name=name)
     if trains:
-        trainee(recipe)
+        for name in dict.fromkeys((recipe.training.trainee, *recipe.study.trainees)):
+            trainee(recipe, name)
 
 
 BUILT_IN = Path(__file__).parents[1] / "builtin"

@@ -1,13 +1,10 @@
-"""From ``recipe.training`` to CLIP models: for embeddings, and to be trained."""
+"""From names in a recipe to CLIP models for embeddings."""
 
 from functools import cache
 
-from varifactory.errors import ModelError
-from varifactory.models import ClipModel, Trainee
+from varifactory.models import ClipModel
 from varifactory.models.registry.local_weights import local_weights
 from varifactory.recipe import Recipe
-
-COMPILER = "inductor"
 
 
 def clip(
@@ -66,34 +63,3 @@ def encoder(recipe: Recipe) -> ClipModel:
     return clip(
         recipe.study.encoder, recipe.run.threads, device=recipe.run.device, key="study.encoder"
     )
-
-
-def trainee(recipe: Recipe) -> Trainee:
-    """A fresh classifier to train: every cell gets its own, so cells may run side by side.
-
-    Raises:
-        ModelError: no such checkpoint, or a setting that its device cannot follow.
-    """
-    from varifactory.models.clip.bases import find_base, is_built_in
-    from varifactory.models.clip.classifier import Ways
-    from varifactory.models.clip.lora import LoraClip
-
-    training = recipe.training
-    device = "cpu" if is_built_in(training.clip) else recipe.run.device
-    if training.compile and device == "cpu":
-        raise ModelError(
-            "training.compile is true, which gains nothing on a CPU: set training.compile=false, "
-            "or run.device=cuda with a larger training.clip"
-        )
-    return LoraClip(
-        find_base(
-            training.clip, revision=training.clip_revision, sha256=training.clip_sha256
-        ),
-        training.template,
-        threads=recipe.run.threads,
-        encoders=training.encoders,
-        ways=Ways(
-            device=device, precision=training.precision, recompute=training.recompute,
-            compiler=COMPILER if training.compile else "",
-        ),
-    )  # fmt: skip

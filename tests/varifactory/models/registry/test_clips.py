@@ -6,8 +6,9 @@ from varifactory.errors import ModelError, RecipeError
 from varifactory.keys import spec_of
 from varifactory.models.clip.bases import find_base
 from varifactory.models.clip.export import export
-from varifactory.models.registry.clips import clip, trainee, training_clip
+from varifactory.models.registry.clips import clip, training_clip
 from varifactory.models.registry.judges import judge
+from varifactory.models.registry.trainees import trainee
 from varifactory.recipe import Recipe
 from varifactory.training import training_spec
 
