@@ -6,18 +6,15 @@ in place of hashes of pixels. So a store of a hundred thousand items is there wi
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from prefect.tasks import Task
-
 from flows.dataset import made_items
 from flows.run import FactoryRun
+from flows.stage_work import StageWork
 from flows.tally import StageTally
 from varifactory.catalog import load_catalog
 from varifactory.keeping import keep_rows
-from varifactory.keys import spec_of
 from varifactory.recipe import Recipe
 from varifactory.sources.drawn import truth_of
 from varifactory.stages import Made, Row
@@ -60,26 +57,13 @@ class Filling(FactoryRun):
     asked: dict[str, str] = field(default_factory=dict)
     """Edit or control -> the value that was asked for."""
 
-    def stage(
-        self,
-        work: Task[..., Any],
-        stage: str,
-        fields: Mapping[str, Any],
-        rows: Sequence[Row],
-        *,
-        round: int = 0,
-        size: int | None = None,
-        together: tuple[str, ...] = (),
-        extra: Mapping[str, Any] | None = None,
-    ) -> list[Row]:
+    def _staged(self, asked: StageWork) -> list[Row]:
         """Keep a row an item, a part a shard."""
-        del work, round, size, together, extra
-        spec = spec_of(stage, fields)
-        self.specs[f"{stage}/{spec}"] = dict(fields)
-        made = [self._made(stage, row) for row in rows]
+        stage = asked.stage
+        made = [self._made(stage, row) for row in asked.rows]
         for start in range(0, len(made), self.recipe.run.shard_size):
             piece = made[start : start + self.recipe.run.shard_size]
-            keep_rows(self.store, stage, spec, self.id, [Made(row) for row in piece], 0.01)
+            keep_rows(self.store, stage, asked.spec, self.id, [Made(row) for row in piece], 0.01)
         self.stages[stage] = StageTally(len(made), 0, {"ok": len(made)}, 0.0)
         return made
 

@@ -40,8 +40,11 @@ def note_estimate(run: FactoryRun, *, trains: bool, preview: int) -> None:
     """Keep what the run is expected to make and to take, before its first work."""
     from flows.forecast import forecast  # it runs through the stages that ask for it here
 
+    trains = trains and run.flow != "generate"  # a study's data sets have runs of their own
     try:
-        run.estimate = forecast(run.recipe, run.store.url, trains=trains, preview=preview).totals()
+        expected = forecast(run.recipe, run.store.url, trains=trains, preview=preview,
+                            grid=run.flow == "study")  # fmt: skip
+        run.estimate = expected.totals()
     except Exception as error:  # an estimate is not worth a run
         run.notices.append(f"not estimated: {type(error).__name__}: {error}")
         return

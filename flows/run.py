@@ -23,7 +23,8 @@ from flows.failures import show_failures
 from flows.operation.deployed import settle_in
 from flows.progress import StageProgress
 from flows.runners import Crew
-from flows.tally import StageFailed, Tally
+from flows.stage_work import StageWork
+from flows.tally import Tally, worst
 from varifactory import records
 from varifactory.cutting import shard_size
 from varifactory.errors import FactoryError
@@ -175,30 +176,42 @@ class FactoryRun(Tally):
     ) -> list[Row]:
         """Make what is missing of a stage and return the rows that count, one a planned key.
 
+        What each argument is tells ``StageWork``; ``_staged`` is what other kinds of run change.
+
         Raises:
             StageFailed: a shard ended without its items, or the error budget is spent.
             FactoryError: an error of a shard that the user can mend, as it was raised.
         """
-        began = time.perf_counter()
         spec = spec_of(stage, fields)
         self.specs[f"{stage}/{spec}"] = dict(fields)
-        self.store.use_spec(self.id, stage, spec, fields)
-        asked = size or self.recipe.run.shard_size
-        size = shard_size(len(rows), asked, self.recipe.run.workers, self.task_runs)
-        plan = plan_shards(
-            self.store, self.id, stage, spec, rows, size=size, round=round, together=together,
-            known=self.tables.pop((stage, spec), None),
-            done=self._done(stage, spec, [row["key"] for row in rows]),
-        )  # fmt: skip
+        return self._staged(
+            StageWork(work, stage, spec, fields, rows, round, size, together, extra)
+        )
+
+    def _staged(self, asked: StageWork) -> list[Row]:
+        began = time.perf_counter()
+        stage, spec = asked.stage, asked.spec
+        self.store.use_spec(self.id, stage, spec, asked.fields)
+        plan = self._plan(asked)
         self.made.setdefault(stage, set()).update(plan.absent)
         if plan.missing and self.before_work:
             ask, self.before_work = self.before_work, None
             ask()
         self.task_runs += len(plan.shards)
-        self._work(work, plan, extra or {})
+        self._work(asked.work, plan, asked.extra or {})
         kept = self._rows(plan)
         self.count(plan, kept, time.perf_counter() - began, self.recipe.run)
         return kept
+
+    def _plan(self, asked: StageWork) -> Plan:
+        stage, spec, rows = asked.stage, asked.spec, asked.rows
+        wanted = asked.size or self.recipe.run.shard_size
+        size = shard_size(len(rows), wanted, self.recipe.run.workers, self.task_runs)
+        return plan_shards(
+            self.store, self.id, stage, spec, rows, size=size, round=asked.round,
+            together=asked.together, known=self.tables.pop((stage, spec), None),
+            done=self._done(stage, spec, [row["key"] for row in rows]),
+        )  # fmt: skip
 
     def _done(self, stage: str, spec: str, keys: Sequence[str]) -> Collection[str] | None:
         """Keys that need no work; None where that is what the store says. A rerun says more."""
@@ -217,7 +230,7 @@ class FactoryRun(Tally):
                 progress.add(shard.missing)
         progress.close()
         if troubles:
-            raise _worst(troubles, plan)
+            raise worst(troubles, plan)
 
     def _table(self, plan: Plan) -> pa.Table:
         """The rows that count of all that was planned."""
@@ -282,14 +295,3 @@ def _recorded(store: Store, told: Mapping[str, Any], beside: str) -> str:
             store.write_run(run, told)
             return run
     raise AssertionError("unreachable")
-
-
-def _worst(troubles: Sequence[BaseException], plan: Plan) -> BaseException:
-    for trouble in troubles:
-        if isinstance(trouble, FactoryError):
-            return trouble
-    first = troubles[0]
-    return StageFailed(
-        f"stage {plan.stage}: {len(troubles)} of {len(plan.shards)} shards did not end; the first "
-        f"said {type(first).__name__}: {first}. What they finished is kept: run again to go on"
-    )

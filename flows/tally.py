@@ -94,3 +94,16 @@ class Tally:
     def items(self) -> int:
         """Items of all stages."""
         return sum(tally.items for tally in self.stages.values())
+
+
+def worst(troubles: Sequence[BaseException], plan: Plan) -> BaseException:
+    """What a stage whose shards crashed ends with: an error that the user can mend, as it was
+    raised; else one that tells how many there were."""
+    for trouble in troubles:
+        if isinstance(trouble, FactoryError):
+            return trouble
+    first = troubles[0]
+    return StageFailed(
+        f"stage {plan.stage}: {len(troubles)} of {len(plan.shards)} shards did not end; the first "
+        f"said {type(first).__name__}: {first}. What they finished is kept: run again to go on"
+    )
