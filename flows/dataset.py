@@ -7,14 +7,13 @@ from functools import partial
 
 from flows.costs import note_estimate, note_paid, say_expected
 from flows.editing import Judged, judged_edits
+from flows.leaks import unleaked
 from flows.publishing import publish
 from flows.run import FactoryRun
-from flows.tally import StageFailed
-from tasks.leakage import PICTURES, leakage_shard
 from tasks.masks import mask_shard
 from tasks.prompts import prompt_shard
 from tasks.sources import source_shard
-from varifactory import items, leakage, masks, panel, prompts, sources
+from varifactory import items, masks, panel, prompts, sources
 from varifactory.catalog import load_catalog
 from varifactory.keys import spec_of
 from varifactory.models import registry
@@ -46,6 +45,7 @@ def make_dataset(run: FactoryRun, *, trains: bool = False, preview: int = 0) -> 
 
     Raises:
         ModelError: a model is not there, or not what the recipe says it is.
+        Leaked: it trains, and training images show test images.
     """
     if run.foreseen:
         run.before_work = partial(note_estimate, run, trains=trains, preview=preview)
@@ -67,7 +67,7 @@ class Items:
 def made_items(run: FactoryRun, *, trains: bool, preview: int) -> Items:
     """Every stage but the publishing; see ``make_dataset``."""
     registry.find_all(run.recipe, trains=trains)
-    chosen = source_images(run)
+    chosen = source_images(run, study=trains)
     training = [row for row in chosen if row["split"] == "train"]
     labels = {row["label"] for row in training}
     say_expected(run, sorted(labels), len(training))
@@ -88,8 +88,12 @@ def _among(rows: Sequence[Row], keys: Collection[str]) -> list[Row]:
     return [row for row in rows if row["key"] in keys]
 
 
-def source_images(run: FactoryRun) -> list[Row]:
-    """The labelled images that take part: the shots for training, and the held-out splits."""
+def source_images(run: FactoryRun, *, study: bool = False) -> list[Row]:
+    """The labelled images that take part: the shots for training, and the held-out splits.
+
+    Raises:
+        Leaked: a study has training images that show test images (``leaks.unleaked``).
+    """
     settings = run.recipe.sources
     fields = sources.source_fields(settings)
     spec = spec_of("sources", fields)
@@ -103,30 +107,9 @@ def source_images(run: FactoryRun) -> list[Row]:
     shots = sources.few_shot(settled.rows, settings.shots, settings.shot_seed)
     run.notices += [*settled.notices, *shots.notices]
     test = settled.usable("test")
-    return [*unleaked(run, shots.rows, test), *settled.usable("validation"), *test]
-
-
-def unleaked(run: FactoryRun, training: Sequence[Row], test: Sequence[Row]) -> list[Row]:
-    """The training images that are no copy of a test image; the others are told and left out."""
-    if not training or not test:
-        return list(training)
-    fields = leakage.leakage_spec()
-    planned = leakage.plan_check(spec_of("leakage", fields), training, test)
-    run.leave(PICTURES, leakage.pictures(training, test))
-    (checked,) = run.stage(leakage_shard, "leakage", fields, [planned])
-    if checked["status"] != "ok":
-        raise StageFailed(
-            "the check for copies of test images failed, so nothing was trained on or published: "
-            f"{checked['reason']}. Run the same command again"
-        )
-    leaks = {leak.train_key: leak for leak in leakage.read_leaks(checked)}
-    uris = {row["key"]: row["uri"] for row in [*training, *test]}
-    run.notices += [
-        f"{uris[leak.train_key]} is a {leak.how} of the test image {uris[leak.test_key]} "
-        f"(likeness {leak.score:.2f}): left out of training"
-        for leak in leaks.values()
-    ]
-    return [row for row in training if row["key"] not in leaks]
+    copies = [row for row in settled.rows if row["status"] == "skipped"] if study else []
+    training = unleaked(run, shots.rows, test, study=study, copies=copies)
+    return [*training, *settled.usable("validation"), *test]
 
 
 def class_prompts(run: FactoryRun, labels: Collection[str]) -> list[Row]:

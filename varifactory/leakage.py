@@ -43,7 +43,7 @@ class Leak:
     train_key: str
     test_key: str
     how: str
-    """``same file``, ``same pixels`` or ``near copy``."""
+    """``same file``, ``same pixels``, ``near copy``, or a way of ``varifactory.neighbours``."""
     score: float
     """Correlation of the aligned pictures, -1 to 1; 1 for equal files and pixels."""
 
@@ -57,7 +57,7 @@ def find_leaks(
     numbers (2 s for 144 x 600 on one core), memory with their sum (about 150 kB an image), so a
     study checks the training images it may use rather than a whole archive.
     """
-    found = _equal(train, test)
+    found = equal(train, test)
     known = {(leak.train_key, leak.test_key) for leak in found}
     for one, other, score in near_copies([load(row) for row in train], [load(row) for row in test]):
         pair = (str(train[one]["key"]), str(test[other]["key"]))
@@ -170,7 +170,8 @@ def _inside(big: Plane, small: Plane) -> float:
     return best
 
 
-def _equal(train: Sequence[Row], test: Sequence[Row]) -> list[Leak]:
+def equal(train: Sequence[Row], test: Sequence[Row]) -> list[Leak]:
+    """Pairs of the same bytes or the same pixels, found without a look at them."""
     found: dict[tuple[str, str], Leak] = {}
     for column, how in (("bytes_sha256", "same file"), ("pixel_sha256", "same pixels")):
         places: dict[str, list[str]] = {}
@@ -185,7 +186,7 @@ def _equal(train: Sequence[Row], test: Sequence[Row]) -> list[Leak]:
 
 
 LEAKAGE_VERSION = 1
-_COLUMNS = ("key", "label", "bytes_sha256", "pixel_sha256", "image_blob")
+_COLUMNS = ("key", "label", "bytes_sha256", "pixel_sha256", "image_blob", "phash", "source_pixels")
 
 
 def leakage_spec() -> dict[str, Any]:
@@ -214,7 +215,7 @@ def read_leaks(row: Row) -> list[Leak]:
 
 def pictures(train: Sequence[Row], test: Sequence[Row]) -> bytes:
     """Both sets as a run object: what a check must know of each image."""
-    sides = [[{name: row[name] for name in _COLUMNS} for row in rows] for rows in (train, test)]
+    sides = [[{name: row.get(name) for name in _COLUMNS} for row in rows] for rows in (train, test)]
     return json.dumps(sides).encode()
 
 

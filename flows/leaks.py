@@ -1,0 +1,176 @@
+"""No training on test images: copies are looked for before anything is made of them.
+
+A data set leaves them out and says so; a study stops, unless its recipe says otherwise.
+"""
+
+from collections.abc import Sequence
+
+from flows.embedding import embedded
+from flows.run import FactoryRun
+from flows.tally import StageFailed
+from tasks.leakage import PICTURES, leakage_shard
+from varifactory import leakage, neighbours
+from varifactory.arms import ARMS
+from varifactory.errors import FactoryError
+from varifactory.keys import spec_of
+from varifactory.leakage import Leak
+from varifactory.loading import items_of
+from varifactory.stages import Row
+from varifactory.store import Manifest
+
+LISTED = 12
+"""Pairs that an error lists; all of them are in the stage ``leakage``."""
+
+
+class Leaked(FactoryError):
+    """Training images, or edits, that show test images."""
+
+
+def unleaked(
+    run: FactoryRun,
+    training: Sequence[Row],
+    test: Sequence[Row],
+    *,
+    study: bool = False,
+    copies: Sequence[Row] = (),
+) -> list[Row]:
+    """The training images that show no test image.
+
+    Args:
+        run: its recipe says what follows, where it is a study.
+        training: rows of sources that may be trained on and edited.
+        test: rows of the test images.
+        study: whether it is trained and scored; embedding neighbours are then looked at, too.
+        copies: images that were set aside because another has the same pixels. They are not trained
+            on, but who put a test image among training images should know before a study does.
+
+    Raises:
+        Leaked: a study whose ``study.leaks`` is ``stop`` has leaks; the message names them.
+        StageFailed: the check failed.
+    """
+    if not training or not test:
+        return list(training)
+    found = _checked(run, training, test)
+    if study:
+        found += _checked(run, training, test, embedded(run, [*training, *test]))
+    leaks = _likest(found)
+    names = {row["key"]: row["uri"] for row in [*training, *test, *copies]}
+    told = [_told(leak, names) for leak in leaks.values()]
+    if study and run.recipe.study.leaks == "stop" and not run.dry:
+        meant = [row for row in copies if row["split"] == "train"]
+        _refuse(
+            [_told(leak, names) for leak in _likest(leakage.equal(meant, test)).values()] + told,
+            len(training) + len(meant),
+        )
+    run.notices += [f"{one}: left out of training" for one in told]
+    return [row for row in training if row["key"] not in leaks]
+
+
+def _refuse(told: Sequence[str], of: int) -> None:
+    if told:
+        raise Leaked(
+            f"{len(told)} of {of} training images show test images, so a score would measure "
+            f"memory:{_listed(told)}\nRemove one file of each pair, or set "
+            "study.leaks='leave out', which leaves out these training images and their edits"
+        )
+
+
+def refuse_leaks(run: FactoryRun, manifest: Manifest) -> None:
+    """Stop where an edit that may be trained on shows a test image: the same pixels, or a
+    neighbour of it by embedding that lies nearer to it than to the image it was made from.
+
+    Edits of training images that were found by ``unleaked`` are not made in the first place.
+
+    Raises:
+        Leaked: there are such edits, whatever ``study.leaks`` says, for a person must look at them.
+        StageFailed: the check failed.
+    """
+    items = items_of(run.store, manifest.name, manifest.version)
+    real = {row["key"]: row for row in items if row["kind"] == "source"}
+    test = [row for row in real.values() if row["split"] == "test" and row["status"] == "ok"]
+    firsts = any(ARMS[arm].synthetic == "unfiltered" for arm in run.recipe.training.arms)
+    edits = _trained_on(items, real, firsts=firsts)
+    if not edits or not test:
+        return
+    spec = embedded(run, [*edits, *test, *(real[row["source_key"]] for row in edits)])
+    leaks = _same_pixels(edits, test) + _checked(run, edits, test, spec)
+    if not leaks:
+        return
+    names = {row["key"]: _short(row) for row in [*test, *edits]}
+    each = _likest(leaks)
+    told = [_told(leak, names) for leak in each.values()]
+    keys = " ".join(sorted({key.partition(" ")[0][:16] for key in each}))
+    raise Leaked(
+        f"{len(told)} of {len(edits)} edits of {manifest.name}@{manifest.version} show test "
+        f"images, so a score would measure memory:{_listed(told)}\nLook at them in the gallery and "
+        f"refuse them (varifactory decide reject {manifest.name} {keys}), or take the test images "
+        "out, and run the study again"
+    )
+
+
+def _trained_on(items: Sequence[Row], real: dict[str, Row], *, firsts: bool) -> list[Row]:
+    """One row a distinct picture: of the accepted edits, and of first attempts if these count."""
+    found: dict[str, Row] = {}
+    for row in items:
+        if row["kind"] != "edit" or row["source_key"] not in real:
+            continue
+        of = {"label": row["label"], "source_key": row["source_key"],
+              "source_pixels": real[row["source_key"]]["pixel_sha256"]}  # fmt: skip
+        pictures = [("", "pixel_sha256", "image_blob")] if row["status"] == "ok" else []
+        pictures += [(" at its first attempt", "first_sha256", "first_blob")] if firsts else []
+        for when, hashed, blob in pictures:
+            if row.get(hashed) and row.get(blob):
+                shown = {"key": row["key"] + when, "pixel_sha256": row[hashed],
+                         "image_blob": row[blob]}  # fmt: skip
+                found.setdefault(row[hashed], {**of, **shown})
+    return list(found.values())
+
+
+def _checked(
+    run: FactoryRun, training: Sequence[Row], test: Sequence[Row], embeddings: str = ""
+) -> list[Leak]:
+    """One check, made or found in the store."""
+    fields = neighbours.neighbour_spec(embeddings) if embeddings else leakage.leakage_spec()
+    planned = leakage.plan_check(spec_of("leakage", fields), training, test)
+    run.leave(PICTURES, leakage.pictures(training, test))
+    extra = {"embeddings": embeddings} if embeddings else {}
+    (checked,) = run.stage(leakage_shard, "leakage", fields, [planned], extra=extra)
+    if checked["status"] != "ok":
+        raise StageFailed(
+            "the check for copies of test images failed, so nothing was trained on or published: "
+            f"{checked['reason']}. Run the same command again"
+        )
+    return leakage.read_leaks(checked)
+
+
+def _same_pixels(edits: Sequence[Row], test: Sequence[Row]) -> list[Leak]:
+    known = {row["pixel_sha256"]: row["key"] for row in test}
+    return [
+        Leak(row["key"], known[row["pixel_sha256"]], "copy by its pixels", 1.0)
+        for row in edits if row["pixel_sha256"] in known
+    ]  # fmt: skip
+
+
+def _likest(leaks: Sequence[Leak]) -> dict[str, Leak]:
+    """The first leak of each training image or edit."""
+    found: dict[str, Leak] = {}
+    for leak in leaks:
+        found.setdefault(leak.train_key, leak)
+    return found
+
+
+def _told(leak: Leak, names: dict[str, str]) -> str:
+    return (
+        f"{names[leak.train_key]} is a {leak.how} of the test image {names[leak.test_key]} "
+        f"(likeness {leak.score:.2f})"
+    )
+
+
+def _short(row: Row) -> str:
+    key, _, when = str(row["key"]).partition(" ")
+    return f"{key[:16]}{f' {when}' if when else ''} ({row['label']})"
+
+
+def _listed(told: Sequence[str]) -> str:
+    more = [f"and {len(told) - LISTED} more"] if len(told) > LISTED else []
+    return "".join(f"\n  {one}" for one in [*told[:LISTED], *more])
