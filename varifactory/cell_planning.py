@@ -9,7 +9,7 @@ from varifactory import keys
 from varifactory.arms import ARMS, held_out, mixture
 from varifactory.cells import CellSettings
 from varifactory.errors import TrainingError
-from varifactory.grid import BRIDGED, MIXED, ZERO_SHOT, Factors, Stratum
+from varifactory.grid import BRIDGED, MIXED, PROBE, ZERO_SHOT, Factors, Stratum
 from varifactory.models import LoraSettings, Trainee
 from varifactory.recipe import Recipe, Training
 from varifactory.recipe.study import EVERY
@@ -24,7 +24,7 @@ NOT_SETTINGS = {
 other trainees, or told by its identity, but for ``recompute``, which changes no number."""
 EVERYONES = {"steps", "batch_size", "warmup_share", "real_weight", "validate_every"}
 SETTINGS = {
-    "linear-probe": EVERYONES | {"probe_rate", "probe_decay"},
+    PROBE: EVERYONES | {"probe_rate", "probe_decay"},
     "classifier": EVERYONES | {"classifier_rate", "classifier_decay", "augmentation"},
 }
 """Keys of ``training`` that the specs of the other trainees hold."""
@@ -164,7 +164,7 @@ def _rates(training: Training, trainee: str) -> Mapping[str, Any]:
             "learning_rate": training.learning_rate, "weight_decay": training.weight_decay,
             "image_rate": training.image_rate,
         }  # fmt: skip
-    short = "probe" if trainee == "linear-probe" else "classifier"
+    short = "probe" if trainee == PROBE else "classifier"
     return {
         "rank": 0, "alpha": 0.0, "dropout": 0.0,
         "learning_rate": getattr(training, f"{short}_rate"),
@@ -174,7 +174,7 @@ def _rates(training: Training, trainee: str) -> Mapping[str, Any]:
 
 def _augmentation(training: Training, arm: str, trainee: str, wanted: str) -> str:
     """None of a probe: its vectors were made before."""
-    if trainee == "linear-probe":
+    if trainee == PROBE:
         return "none"
     return ARMS[arm].augmentation or wanted or training.augmentation
 
@@ -188,9 +188,9 @@ def _refuse_odd(cell: Factors, trainee: str) -> None:
             f"{trainee!r} does not before it is trained: leave the arm out of training.arms, or "
             f"set training.trainee={ZERO_SHOT}"
         )
-    if arm.augmentation and trainee == "linear-probe":
+    if arm.augmentation and trainee == PROBE:
         raise TrainingError(
-            f"arm {cell.arm!r} is told by its augmentation, and 'linear-probe' learns from vectors "
+            f"arm {cell.arm!r} is told by its augmentation, and {trainee!r} learns from vectors "
             "that were made before, without any: leave the arm out of training.arms, or take "
             "another training.trainee"
         )

@@ -17,6 +17,8 @@ from varifactory.recipe.study import EVERY
 
 ZERO_SHOT = "clip-lora"
 """The trainee that knows classes by their names, before it is trained."""
+PROBE = "linear-probe"
+"""The trainee of stored vectors, which no augmentation reaches."""
 LONGEST_NAME = 64
 """Of a data set, as the recipe allows it."""
 MIXED, BRIDGED = "mixed", "bridged"
@@ -117,21 +119,29 @@ def factors(recipe: Recipe, variant: Variant) -> list[Factors]:
         stratum = Stratum(
             variant.dataset, variant.sweep, trainee, augmentation, attribute, count, schedule
         )
-        if ARMS[arm].trained or trainee == ZERO_SHOT:
+        if possible(arm, trainee):
             found[needed(Factors(stratum, arm, variant.generation_seed, seed))] = None
     return list(found)
 
 
+def possible(arm: str, trainee: str) -> bool:
+    """Whether an arm is something of its own with a trainee.
+
+    Without training only one that knows classes by their names has anything to say, and an arm
+    told by its augmentation is ``real`` once more to one that sees stored vectors.
+    """
+    kind = ARMS[arm]
+    return (kind.trained or trainee == ZERO_SHOT) and not (kind.augmentation and trainee == PROBE)
+
+
 def needed(cell: Factors) -> Factors:
-    """The cell without the factors that its arm does not depend on."""
+    """The cell without the factors that it does not depend on."""
     arm, stratum = ARMS[cell.arm], cell.stratum
     if not arm.needs_edits:
         stratum = replace(stratum, sweep="", attribute="", per_source=0)
     if not (arm.real and arm.synthetic):
         stratum = replace(stratum, schedule="")
-    if arm.augmentation:
-        stratum = replace(stratum, augmentation="")
-    if not arm.trained:
+    if arm.augmentation or not arm.trained or stratum.trainee == PROBE:
         stratum = replace(stratum, augmentation="")
     seed = cell.seed if arm.trained else 0
     generation = cell.generation_seed if arm.needs_edits else 0
@@ -139,5 +149,6 @@ def needed(cell: Factors) -> Factors:
 
 
 __all__ = [
-    "BRIDGED", "EVERY", "MIXED", "Factors", "Stratum", "Variant", "factors", "needed", "variants",
+    "BRIDGED", "EVERY", "MIXED", "PROBE", "ZERO_SHOT", "Factors", "Stratum", "Variant", "factors",
+    "needed", "possible", "variants",
 ]  # fmt: skip

@@ -79,6 +79,17 @@ def test_only_clip_answers_without_training() -> None:
     }  # fmt: skip
 
 
+def test_no_augmentation_reaches_stored_vectors() -> None:
+    found = cells(
+        "study.trainees=[classifier, linear-probe]", "study.augmentations=[flip, geometry]",
+        "training.arms=[real, real-standard]",
+    )  # fmt: skip
+    assert {(cell.arm, cell.stratum.trainee, cell.stratum.augmentation) for cell in found} == {
+        ("real", "classifier", "flip"), ("real", "classifier", "geometry"),
+        ("real-standard", "classifier", ""), ("real", "linear-probe", ""),
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
