@@ -6,6 +6,7 @@ spec or in that of an earlier run; what differs is the reason.
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,7 +47,7 @@ COUNTING: dict[str, tuple[str, ...]] = {
     "adapters": ("adaptation", "sources"),
     "edits": ("edits", "prompts.attributes", "sources"),
     "verdicts": ("verdicts", "edits", "prompts", "masks"),
-    "training": ("training",),
+    "training": ("training", "study"),
     "embeddings": ("sources", "edits", "prompts"),
 }
 """Stage -> parts of a recipe that say how many items there are."""
@@ -183,12 +184,14 @@ class Comparison:
     """The run whose spec the rows are of, where that is another than the plan's."""
     of_spec: tuple[str, ...] = ()
     """What differs between the two specs."""
-    _places: dict[tuple[Any, ...], Row] = field(init=False)
+    _places: dict[tuple[Any, ...], list[Row]] = field(init=False)
     _sources: set[Any] = field(init=False)
 
     def __post_init__(self) -> None:
         columns = PLACES[self.stage]
-        self._places = {tuple(row[name] for name in columns): row for row in self.rows}
+        self._places = defaultdict(list)
+        for row in self.rows:
+            self._places[tuple(row[name] for name in columns)].append(row)
         self._sources = {row.get("source_key") or row.get("label") for row in self.rows}
 
     @staticmethod
@@ -201,14 +204,21 @@ class Comparison:
 
     def why(self, planned: Row) -> Reason:
         """The reason of one item."""
-        before = self._places.get(tuple(planned.get(name) for name in PLACES[self.stage]))
-        if before is None:
+        there = self._places.get(tuple(planned.get(name) for name in PLACES[self.stage]))
+        if not there:
             return self._new(planned)
-        run = self.against.run if self.against else str(before["run"] or "")
-        differing = (*self.of_spec, *self._differing(before, planned, run))
+        # The cells of a grid share arm and seed: the one that is most like it.
+        some = there if self.stage == "training" else there[-1:]
+        each = [self._compared(before, planned) for before in some]
+        run, found = min(each, key=lambda one: len(one[1]))
+        differing = (*self.of_spec, *found)
         if not differing:
             return Reason("made of something else than before", run)
         return Reason(", ".join(dict.fromkeys(differing)), run)
+
+    def _compared(self, before: Row, planned: Row) -> tuple[str, list[str]]:
+        run = self.against.run if self.against else str(before["run"] or "")
+        return run, self._differing(before, planned, run)
 
     def _differing(self, before: Row, planned: Row, run: str) -> list[str]:
         found = []
