@@ -39,14 +39,14 @@ def costs(ledger: Ledger, items: pa.Table, specs: Mapping[str, Any], run: str) -
         run: its id: what others made was reused.
     """
     found = []
-    mine = _selected(ledger, items, specs)
+    mine = selected_rows(ledger, items, specs)
     for stage in STAGE_KEYS:
         if stage in mine and len(mine[stage]):
             found.append(_cost(stage, mine[stage], run))
     return found
 
 
-def _selected(ledger: Ledger, items: pa.Table, specs: Mapping[str, Any]) -> dict[str, pa.Table]:
+def selected_rows(ledger: Ledger, items: pa.Table, specs: Mapping[str, Any]) -> dict[str, pa.Table]:
     """Stage -> its rows of the version: those of its sources, classes and edits."""
     tables: dict[str, pa.Table] = {}
     for stage in STAGE_KEYS:
