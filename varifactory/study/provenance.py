@@ -5,30 +5,21 @@ import json
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from varifactory.embeddings import PICTURES
-from varifactory.history.costs import selected_rows
 from varifactory.history.deviations import PROCESSORS
-from varifactory.history.ledger import Ledger
-from varifactory.history.models_used import ModelNote, model_notes
+from varifactory.history.models_used import ModelNote
 from varifactory.history.provenance import libraries_in_words
-from varifactory.loading import items_table
 from varifactory.misses import flat
 from varifactory.models.provider.estimate import dollars
 from varifactory.quantities import duration
-from varifactory.records import STAGES
-from varifactory.store import Manifest, Store, StudyManifest
+from varifactory.store import Store, StudyManifest
+from varifactory.study.origins import BUILT_IN, Origins, title_of
 
 Lines = list[tuple[str, str]]
-BUILT_IN = ("small-clip", "small-sam", "small-diffusion")
-"""Models that come with varifactory, trained on a small drawn world."""
-BY_KEYS = {"training": "key", "predictions": "training_key", "checkpoints": "training_key"}
-"""Stages of a study's cells, and the column that names the cell."""
 UNTIMED = ("predictions", "checkpoints")
 """Stages whose seconds are their cell's."""
 HASH = 16
@@ -41,7 +32,7 @@ def provenance(store: Store, manifest: StudyManifest) -> Mapping[str, Sequence[t
     Raises:
         StoreError: a data set version that the study names is not there, or damaged.
     """
-    found = _Found(store, manifest)
+    found = Origins(store, manifest)
     return {
         "Study": _study(found),
         "Small models": [("in words", _in_words(found))],
@@ -60,92 +51,10 @@ def provenance(store: Store, manifest: StudyManifest) -> Mapping[str, Sequence[t
 
 def small_models(store: Store, manifest: StudyManifest) -> str:
     """One sentence: which parts ran on the small models that come with varifactory."""
-    return _in_words(_Found(store, manifest))
+    return _in_words(Origins(store, manifest))
 
 
-class _Found:
-    """What the store holds of a study; each table is read once."""
-
-    def __init__(self, store: Store, manifest: StudyManifest) -> None:
-        self.store, self.manifest = store, manifest
-        self.ledger = Ledger(store)
-
-    @cached_property
-    def versions(self) -> list[Manifest]:
-        """Its data sets."""
-        wanted = sorted(self.manifest.dataset_versions())
-        return [self.store.dataset(name, version) for name, version in wanted]
-
-    @cached_property
-    def items(self) -> dict[str, pa.Table]:
-        """``NAME@VERSION`` -> its items."""
-        return {_title(one): items_table(self.store, one) for one in self.versions}
-
-    @cached_property
-    def specs(self) -> dict[str, dict[str, Any]]:
-        """``stage/spec`` -> fields, of its data sets' runs and of its own cells."""
-        found: dict[str, dict[str, Any]] = {}
-        for run in [*(one.run_id for one in self.versions), self.manifest.run_id]:
-            found |= self.ledger.run(run).get("specs") or {}
-        mine = {cell.spec for cell in self.manifest.cells}
-        others = {name: fields for name, fields in found.items()
-                  if name.partition("/")[0] not in BY_KEYS or name.partition("/")[2] in mine}  # fmt: skip
-        return others | self.manifest.specs
-
-    @cached_property
-    def models(self) -> list[ModelNote]:
-        from varifactory.models import registry
-
-        return model_notes(self.specs, registry.cards(BUILT_IN))
-
-    @cached_property
-    def rows(self) -> dict[str, pa.Table]:
-        """Stage -> the rows that went into the study, each once, whoever made them."""
-        items = pa.concat_tables(self.items.values(), promote_options="default")
-        found = selected_rows(self.ledger, items, self.specs)
-        pictures = [chunk for name, _ in PICTURES if name in items.column_names
-                    for chunk in items[name].chunks]  # fmt: skip
-        for stage, column, values in (
-            ("embeddings", "pixel_sha256", pa.chunked_array(pictures, pa.string())),
-            *((stage, column, self._cells) for stage, column in BY_KEYS.items()),
-            ("leakage", "", None), ("adapters", "", None),
-        ):  # fmt: skip
-            tables = [table for table in self._tables(stage) if len(table)]
-            if tables:
-                whole = pa.concat_tables(tables, promote_options="permissive")
-                found[stage] = _of(whole, column, values) if column else whole
-        return {stage: found[stage] for stage in STAGES if stage in found and len(found[stage])}
-
-    @property
-    def _cells(self) -> pa.ChunkedArray:
-        return pa.chunked_array([[cell.key for cell in self.manifest.cells]], pa.string())
-
-    def _tables(self, stage: str) -> Iterator[pa.Table]:
-        about = ["status", "label", "run", "seconds", "device", "versions"]
-        columns = [*about, "pixel_sha256", *BY_KEYS.values()]
-        for name in self.specs:
-            of, _, spec = name.partition("/")
-            if of == stage:  # without vectors and logits, which are large
-                there = [c for c in dict.fromkeys(columns) if c in _columns(stage)]
-                yield self.store.rows(stage, spec, there)
-
-
-def _columns(stage: str) -> set[str]:
-    from varifactory.records import COMMON
-
-    return {name for name, _, _ in [*COMMON, *STAGES[stage]]}
-
-
-def _of(table: pa.Table, column: str, values: pa.ChunkedArray) -> pa.Table:
-    wanted = pc.unique(values.drop_null())
-    return table.filter(pc.fill_null(pc.is_in(table[column], value_set=wanted), False))
-
-
-def _title(version: Manifest) -> str:
-    return f"{version.name}@{version.version}"
-
-
-def _study(found: _Found) -> Lines:
+def _study(found: Origins) -> Lines:
     one, plan = found.manifest, found.manifest.plan
     run = found.ledger.run(one.run_id)
     return [
@@ -160,20 +69,21 @@ def _study(found: _Found) -> Lines:
     ]
 
 
-def _command(found: _Found) -> str:
-    """The recipe lies in the study's manifest; what the store holds is not made again."""
+def _command(found: Origins) -> str:
+    """The recipe lies beside the study; what the store holds is not made again."""
     one, where = found.manifest, found.store.backend.show("").rstrip("/")
+    recipe = found.store.study_path(one.name, one.version, "recipe.yaml")
+    run = f"--store {shlex.quote(where)}"
+    if not found.store.backend.remote:
+        return f"python -m flows.study {shlex.quote(recipe)} {run}"
     code = (
         "import json; from varifactory.store import Store; "
         f"print(json.dumps(Store({where!r}).study({one.name!r}, {one.version}).recipe))"
     )
-    return (
-        f"python -c {shlex.quote(code)} > recipe.yaml && "
-        f"python -m flows.study recipe.yaml --store {shlex.quote(where)}"
-    )
+    return f"python -c {shlex.quote(code)} > recipe.yaml && python -m flows.study recipe.yaml {run}"
 
 
-def _in_words(found: _Found) -> str:
+def _in_words(found: Origins) -> str:
     names = {note.name: note for note in found.models if note.name in BUILT_IN}
     sizes = Counter(str(one.recipe.get("sources", {}).get("kind")) for one in found.versions)
     drawn = "The images are drawn, not photographed. " if sizes["world"] else ""
@@ -186,11 +96,11 @@ def _in_words(found: _Found) -> str:
     )
 
 
-def _datasets(found: _Found) -> Lines:
+def _datasets(found: Origins) -> Lines:
     told: Lines = []
     variants = {(str(one["name"]), int(one["version"])): one for one in found.manifest.datasets}
     for version in found.versions:
-        title, items = _title(version), found.items[_title(version)]
+        title, items = title_of(version), found.items[title_of(version)]
         variant = variants.get((version.name, version.version), {})
         differing = [f"{name} {variant[name]}" for name in ("dataset", "sweep", "generation_seed")
                      if variant.get(name) not in (None, "")]  # fmt: skip
@@ -210,7 +120,7 @@ def _kind(items: pa.Table, kind: str, status: str = "") -> pa.Table:
     return items.filter(pc.and_(wanted, pc.equal(items["status"], status)) if status else wanted)
 
 
-def _selection(found: _Found) -> Lines:
+def _selection(found: Origins) -> Lines:
     training = found.manifest.recipe.get("training") or {}
     told: Lines = [(
         "what chose the epochs",
@@ -232,7 +142,7 @@ def _hash(items: pa.Table) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:HASH]
 
 
-def _leaks(found: _Found) -> Lines:
+def _leaks(found: Origins) -> Lines:
     kept = (found.manifest.recipe.get("study") or {}).get("leaks", "stop")
     if "leakage" not in found.rows:
         return [("copies of test images", "not looked for")]
@@ -246,7 +156,7 @@ def _model(note: ModelNote) -> tuple[str, str]:
     return note.stage, ", ".join(filter(None, told))
 
 
-def _prompts(found: _Found) -> Lines:
+def _prompts(found: Origins) -> Lines:
     if "prompts" not in found.rows:
         return []
     pools: dict[tuple[str, str], list[str]] = {}
@@ -265,7 +175,7 @@ def _texts_hash(texts: Iterable[str]) -> str:
     return hashlib.sha256(json.dumps(sorted(texts)).encode()).hexdigest()[:HASH]
 
 
-def _seeds(found: _Found) -> Lines:
+def _seeds(found: Origins) -> Lines:
     sources = found.manifest.recipe.get("sources") or {}
     generation = {cell.generation_seed for cell in found.manifest.cells} - {None}
     trained = {cell.seed for cell in found.manifest.cells}
@@ -280,7 +190,7 @@ def _seeds(found: _Found) -> Lines:
     return told
 
 
-def _refused(found: _Found) -> Lines:
+def _refused(found: Origins) -> Lines:
     told: Lines = []
     for stage, rows in found.rows.items():
         counts = Counter(rows["status"].to_pylist())
@@ -294,7 +204,7 @@ def _refused(found: _Found) -> Lines:
     return told
 
 
-def _time(found: _Found) -> Lines:
+def _time(found: Origins) -> Lines:
     told: Lines = []
     cards = processors = 0.0
     for stage, rows in found.rows.items():
@@ -328,7 +238,7 @@ def _hours(seconds: float, price: float, key: str) -> str:
     return f"{seconds / 3600:.4f} hours ({duration(seconds)}){worth}{unknown}"
 
 
-def _paid(found: _Found) -> Lines:
+def _paid(found: Origins) -> Lines:
     told: Lines = []
     for stage, rows in found.rows.items():
         if "cost_usd" not in rows.column_names:
@@ -343,7 +253,7 @@ def _paid(found: _Found) -> Lines:
     return told or [("providers", "nothing was paid that a row tells of")]
 
 
-def _machines(found: _Found) -> Lines:
+def _machines(found: Origins) -> Lines:
     places: dict[str, Counter[str]] = {}
     for stage, rows in found.rows.items():
         if "versions" in rows.column_names:
@@ -356,7 +266,7 @@ def _machines(found: _Found) -> Lines:
     ]  # fmt: skip
 
 
-def _choices(found: _Found) -> Lines:
+def _choices(found: Origins) -> Lines:
     """Every key of the study's recipe."""
     return [(name, _plain(value)) for name, value in sorted(flat(found.manifest.recipe).items())]
 
