@@ -60,15 +60,25 @@ def simulated(
         seed: of every draw.
     """
     recipe = Recipe.parse({"name": "simulated", "sources": {"kind": "world"}, **settings})
-    drawn, cells = _Drawn(seed, images, noise), {}
+    drawn, rows, answers = _Drawn(seed, images, noise), [], []
     names = [f"class {number:03d}" for number in range(classes)]
+    cells = cells_of(recipe)
+    for one, cell in cells.items():
+        right = drawn.right(one, accuracy(one))
+        rows.append(training_row(cell, right, names))
+        answers.append(answered(cell, right, names, drawn.random, logits=logits))
+    store.append("predictions", SPEC, pa.concat_tables(answers))
+    store.append("training", SPEC, records.table("training", rows))
+    return manifest_of(recipe, list(cells.values()), plan)
+
+
+def cells_of(recipe: Recipe) -> dict[Factors, StudyCell]:
+    """The cells of a recipe's grid, as a manifest lists them."""
+    found: dict[Factors, StudyCell] = {}
     for variant in variants(recipe):
         for one in factors(recipe, variant):
-            if one not in cells:
-                cells[one] = _cell(one, variant.recipe.name)
-                right = drawn.right(one, accuracy(one))
-                write_cell(store, cells[one], right, names, drawn.random, logits=logits)
-    return manifest_of(recipe, list(cells.values()), plan)
+            found.setdefault(one, _cell(one, variant.recipe.name))
+    return found
 
 
 def manifest_of(
@@ -131,24 +141,19 @@ class _Drawn:
         return self._moved[place]
 
 
-def write_cell(
-    store: Store,
+def answered(
     cell: StudyCell,
     right: NDArray[np.bool_],
     names: list[str],
     random: np.random.Generator,
     *,
     logits: bool = True,
-) -> None:
-    """One cell's row and predictions, as a training leaves them."""
+) -> pa.Table:
+    """Predictions that are right and wrong on these images."""
     truth = np.arange(len(right)) % len(names)
     other = (truth + random.integers(1, max(2, len(names)), len(right))) % len(names)
     predicted = np.where(right, truth, other)
-    store.append("predictions", cell.spec, predictions(cell, truth, predicted, names, random,
-                                                       logits=logits))  # fmt: skip
-    store.append(
-        "training", cell.spec, records.table("training", [training_row(cell, right, names)])
-    )
+    return predictions(cell, truth, predicted, names, random, logits=logits)
 
 
 def training_row(cell: StudyCell, right: NDArray[np.bool_], names: list[str]) -> dict[str, Any]:
@@ -171,7 +176,7 @@ def predictions(
     """Rows of the stage, built flat: Python lists of a hundred cells would take minutes."""
     count, classes = len(truth), len(names)
     sources = pa.array(source_keys(count))
-    keys = [hashlib.sha256(f"{cell.key} {at}".encode()).hexdigest() for at in range(count)]
+    keys = [f"{cell.key[:40]}{at:024x}" for at in range(count)]
     columns: dict[str, Any] = {
         "key": keys, "status": pa.repeat("ok", count), "reason": pa.repeat("", count),
         "training_key": pa.repeat(cell.key, count), "arm": pa.repeat(cell.arm, count),
