@@ -113,7 +113,7 @@ def decided(found: Mapping[str, Outcome], words: Mapping[str, Word]) -> dict[str
 
 def _decided(outcome: Outcome, word: Word) -> Outcome:
     """What a person said of an edit that was made; one that was not stays as it ended."""
-    if outcome.stage == "edits" and outcome.status != "rejected":
+    if outcome.stage == "edits" and outcome.status not in records.DONE:
         return outcome
     status = "ok" if word.accepted else "rejected"
     decision = replace(outcome.decision, status=status, reason=word.reason)
@@ -202,7 +202,7 @@ def assemble(
     return rows
 
 
-def is_unchanged(edit: Row) -> bool:
+def is_unchanged(edit: Mapping[str, Any]) -> bool:
     """Whether an edit was made to the value that its source has already."""
     return bool(edit["feasibility"] == UNCHANGED)
 

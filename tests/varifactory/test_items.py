@@ -93,6 +93,35 @@ def test_faithful_takes_what_the_judge_refused_and_says_so_but_nothing_else():
     assert rows[3]["reason"].startswith("attribute not seen")
 
 
+def test_an_item_keeps_its_first_attempt_whatever_a_judge_said_of_it():
+    edits = [edit(side, at, region_share=0.4) for side in ("feasible", "infeasible")
+             for at in (0, 1)]  # fmt: skip
+    found = ended(edits, absent={"feasible-0"})
+    for side, row in edits_of(assemble(SOURCES, MASKS, edits, found, recipe())).items():
+        assert (row["attempt"], row["image_blob"]) == (1, f"{side}-1.png")
+        assert (row["first_blob"], row["first_sha256"]) == (f"{side}-0.png", f"p-{side}-0")
+        assert row["region_share"] == 0.4
+    source = assemble(SOURCES, MASKS, edits, found, recipe())[0]
+    assert source.get("first_blob") is None
+
+
+def test_a_first_attempt_that_was_not_made_or_that_its_gate_refused_is_not_kept():
+    torn = edit("infeasible", status="failed", reason="no memory", image_blob=None)
+    edits = [edit("feasible"), edit("feasible", 1), torn]
+    gates = {"feasible-0": "near-duplicate of another image"}
+    found = ended(edits, gates=gates)
+    for row in edits_of(assemble(SOURCES, MASKS, edits, found, recipe())).values():
+        assert (row["first_blob"], row["first_sha256"]) == (None, None)
+
+
+def test_what_later_columns_hold_is_no_part_of_a_key():
+    edits = [edit("feasible"), edit("infeasible")]
+    other = [row | {"region_share": 0.7} for row in edits]
+    keys = [{row["key"] for row in assemble(SOURCES, MASKS, rows, ended(rows), recipe())}
+            for rows in (edits, other)]  # fmt: skip
+    assert keys[0] == keys[1]
+
+
 def test_rows_fit_the_table_and_keep_every_source():
     edits = [edit("feasible"), edit("infeasible")]
     rows = assemble(SOURCES, MASKS, edits, ended(edits), recipe())

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from varifactory import keys, records
 from varifactory.errors import FactoryError
-from varifactory.items import surplus
+from varifactory.items import is_unchanged, surplus
 
 LEAST = 2
 """Edits drawn of every stratum that has as many, where there is room: one tells no spread."""
@@ -76,12 +76,13 @@ def judged_edits(rows: Sequence[Row]) -> list[Row]:
     """The edits that a judge decided on, with their pictures; others nobody can be asked about.
 
     Those that were accepted and left out are among them: without them a filter would seem to have
-    refused a larger share than it did.
+    refused a larger share than it did. Unchanged ones, which no judge was asked of, are not.
     """
     return [
         row
         for row in rows
         if row["kind"] == "edit"
+        and not is_unchanged(row)
         and (row["status"] in records.DONE or surplus(row))
         and row.get("stage") != "edits"
         and row["image_blob"]
@@ -140,7 +141,7 @@ def draw(
         dataset_hash=dataset_hash,
         seed=seed,
         feasibility_counts=(recipe.get("verdicts") or {}).get("feasibility") == "required",
-        asked_for=sum(row["kind"] == "edit" for row in rows),
+        asked_for=sum(row["kind"] == "edit" and not is_unchanged(row) for row in rows),
         kinds=kinds,
         drawn=tuple(sorted(chosen, key=lambda one: place[one.key])),
     )

@@ -58,6 +58,39 @@ def test_every_catalog_value_is_painted_visibly_and_repeatably(name: str, value:
     assert change > (0.5 if value in ("plain", "red") else 4)
 
 
+@pytest.mark.parametrize("name", CATALOG.attributes)
+def test_what_is_to_stay_as_it_is_is_painted_anew_with_its_own_measures(name: str) -> None:
+    attribute = CATALOG.attributes[name]
+    asked = job(attribute, "unchanged")
+    (new,) = Compositor().inpaint([asked])
+    region = asked.region
+    before, after = (to_lab(picture)[region].mean(axis=0) for picture in (asked.image, new))
+    assert (new[region] != asked.image[region]).any()
+    assert np.abs(after - before).max() < 5
+    values = [value for value in attribute.values if value != "plain"]
+    others = Compositor().inpaint([job(attribute, value) for value in values])
+    changes = [np.abs(one.astype(int) - asked.image)[region].mean() for one in (new, *others)]
+    assert changes[0] < np.median(changes[1:]) / 2
+
+
+def test_a_place_of_its_own_measures_keeps_sky_over_ground_but_no_things() -> None:
+    image, mask = ball()
+    image[:40], image[60:] = (120, 160, 220), (90, 150, 80)
+    image[5:30, 5:20] = 0
+    attribute = painted("replace_background", {"own": True}, "surroundings")
+    (new,) = Compositor().inpaint(
+        [InpaintingJob(image, mask, ~mask, "ball", attribute, "it", "", 1, {})]
+    )
+    for rows in (slice(0, 20), slice(76, None)):
+        old, now = (np.median(picture[rows][~mask[rows]], axis=0) for picture in (image, new))
+        assert np.abs(now / now.sum() - old / old.sum()).max() < 0.02
+        assert 0.8 < now.sum() / old.sum() < 1.25
+    assert new[5:30, 5:20].mean() > 60  # the dark thing is gone
+    full = np.ones_like(mask)
+    job_ = InpaintingJob(image, full, full, "ball", attribute, "it", "", 1, {})
+    assert Compositor().inpaint([job_])[0].shape == image.shape
+
+
 @pytest.mark.parametrize(("name", "value"), [("background", "street"), ("color", "blue"),
                                              ("texture", "wooden")])  # fmt: skip
 def test_another_seed_varies_and_512_pixels_work(name: str, value: str) -> None:
