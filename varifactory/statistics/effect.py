@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from varifactory.statistics.hits import Hits, drawn, paired
 from varifactory.statistics.intervals import Interval, by_t
-from varifactory.statistics.power import chance, least, smallest
+from varifactory.statistics.power import chance, least, median_unbiased, smallest
 from varifactory.statistics.variance import (
     GENERATIONS,
     IMAGES,
@@ -99,10 +99,11 @@ class Effect:
         """Smallest true difference that this design finds with the chance ``power``.
 
         Found means that the interval excludes zero (the minimum detectable effect of Bloom, 1995,
-        with the noncentral t). Of one comparison alone: correction for a family asks for more. It
-        rests on the error as it was estimated, which few seeds know only roughly.
+        with the noncentral t). Of one comparison alone: correction for a family asks for more. Few
+        seeds know their own error only roughly, and it is more often too small than too large:
+        the error is taken as large as makes it as often the one as the other.
         """
-        return smallest(self.error, self.freedom, power, confidence)
+        return smallest(*self._planned(self._shape), power, confidence)
 
     def seeds_for(self, effect: float, power: float = 0.8, confidence: float = 0.95) -> int | None:
         """Training seeds that would find ``effect``, on as many images and generation seeds.
@@ -147,8 +148,9 @@ class Effect:
 
     def _planned(self, shape: Shape) -> tuple[float, float]:
         """Error and freedom that the same components make in a design of another shape."""
+        likely = median_unbiased(self.freedom)
         if shape == self._shape:
-            return self.error, self.freedom
+            return likely * self.error, self.freedom
         counts = dict(zip((GENERATIONS, SEEDS, IMAGES), self._shape, strict=True))
         parts = {
             axes: getattr(self, name)
@@ -161,7 +163,7 @@ class Effect:
             parts[every] = self.residual
         unseen = self.unseen * (self.images / shape[IMAGES]) ** 2
         variance, freedom = spread(expected(parts, shape), shape, unseen)
-        return sqrt(variance), freedom
+        return likely * sqrt(variance), freedom
 
 
 _COMPONENTS: dict[Axes, str] = {

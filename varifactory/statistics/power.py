@@ -1,7 +1,7 @@
 """What a design would see: the chance of finding an effect, and how large a design must be."""
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,8 +33,21 @@ def _errors(freedom: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Estimated errors as parts of the true one, by their probability, and the weight of each."""
     from scipy.stats import chi2
 
-    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    nodes, weights = _rule()
     return np.sqrt(chi2.ppf((nodes + 1) / 2, freedom) / freedom), weights / 2
+
+
+@cache
+def _rule() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return np.polynomial.legendre.leggauss(NODES)
+
+
+def median_unbiased(freedom: float) -> float:
+    """What an error of so many degrees of freedom is multiplied by, to be as often too large as
+    too small: 1.48 of one, 1.20 of two, 1.04 of ten."""
+    from scipy.stats import chi2
+
+    return float(np.sqrt(freedom / chi2.median(freedom)))
 
 
 def smallest(error: float, freedom: float, power: float, confidence: float) -> float:
@@ -54,10 +67,12 @@ def least(does: Callable[[int], bool], start: int, most: int) -> int | None:
 
     Doubles until it does, then halves: ``does`` must stay true once it is.
     """
-    low, high = start - 1, start
+    if does(start):
+        return start
+    if not does(most):
+        return None
+    low, high = start, min(2 * start, most)
     while not does(high):
-        if high >= most:
-            return None
         low, high = high, min(2 * high, most)
     while high - low > 1:
         middle = (low + high) // 2
