@@ -6,8 +6,11 @@ from math import sqrt
 
 import numpy as np
 
+from tests.drawn_items import Drawn, masked
 from varifactory.grid import Stratum
 from varifactory.statistics import IMAGES_AND_SEEDS, Effect, Interval, McNemar, Verdict, proportion
+from varifactory.store import Manifest
+from varifactory.study.datasets import DatasetFigures, figures_of
 from varifactory.study.figures import (
     Arm,
     Check,
@@ -18,6 +21,7 @@ from varifactory.study.figures import (
     Scaling,
     Study,
 )
+from varifactory.yields import confusion
 
 PLAN = Plan(margin=0.005, resolve=0.003, power=0.8, confidence=0.95,
             registered_at="2026-11-21T13:04:00+00:00")  # fmt: skip
@@ -89,7 +93,7 @@ def check(stratum: Stratum, name: str, pixel: float = 31.0) -> Check:
     feasible = {"feasible": 96, "infeasible": 4}.get(name.removeprefix("real+"), 50)
     return Check(
         stratum, name, 480, proportion(feasible, 100), proportion(88, 100), 0.81,
-        proportion(93, 100), 0.62, pixel, 0.214, 0.33, 0.0, 0.17,
+        proportion(93, 100), 0.62, pixel, 0.214, 0.33, 0.0, 0.17, 6.0, 4.2,
     )  # fmt: skip
 
 
@@ -126,7 +130,8 @@ def quickstart() -> Study:
     )  # fmt: skip
     return Study(
         PLAN, tuple(arm(place[name], name, top1, 400, CLASSES) for name, top1 in QUICK.items()),
-        compared, tuple(one for found in compared for one in changes(found, CLASSES, 400)),
+        compared,
+        tuple(one for found in compared if found.primary for one in changes(found, CLASSES, 400)),
         checks=tuple(check(place[name], name) for name in QUICK if "feasible" in name),
         cells=19, test_images={"": 400},
         notes=("real+mixed, seed 3 answered 398 of 400 test images and is left out.",),
@@ -172,7 +177,15 @@ def grid(sets: Mapping[str, int] | None = None, classes: int = 37) -> Study:
         ))  # fmt: skip
     return Study(
         PLAN, tuple(arms), tuple(compared),
-        tuple(one for found in compared for one in changes(found, names, 3669)),
+        tuple(one for found in compared if found.primary for one in changes(found, names, 3669)),
         tuple(scaled), (), tuple(checks), tuple(confounds), cells=len(arms) * 3,
         test_images=sets or {"pets": 3669, "aircraft": 3333},
     )  # fmt: skip
+
+
+def dataset(name: str, version: int = 1) -> DatasetFigures:
+    """What is said of a drawn data set."""
+    shown = confusion("Colours of drawn scenes", ["red", "red", "blue"], ["red", "blue", "blue"])
+    manifest = Manifest.model_construct(name=name, version=version, dataset_hash="d" * 64)
+    found = figures_of(manifest, Drawn(sources=2).items, masks=masked())
+    return replace(found, confusions=(shown, *found.confusions))

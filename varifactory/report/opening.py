@@ -16,7 +16,6 @@ from varifactory.report.wording import (
     signed,
     words,
 )
-from varifactory.statistics import IMAGES_ONLY
 from varifactory.study.figures import Comparison, Plan, Study
 
 OUTCOMES = ("above", "below", "equivalent", "open")
@@ -100,7 +99,7 @@ def _counted(question: str, asked: Sequence[Comparison], numbers: Numbers) -> st
              for one in OUTCOMES if counts[one]]  # fmt: skip
     low, high = (numbers.points(end(one.interval.estimate for one in asked)) for end in (min, max))
     width = f"{low} points" if low == high else f"{low} to {high} points"
-    return f"{', '.join(parts)} ({width}; intervals below)"
+    return f"{', '.join(parts)} ({width})"
 
 
 def _of(count: int, total: int, places: str) -> str:
@@ -114,7 +113,8 @@ def _place(found: Comparison, strata: Strata) -> str:
 
 
 def _measured(found: Comparison, numbers: Numbers) -> str:
-    return f"{numbers.points(found.interval.estimate)} ({numbers.bounds(found.interval)})"
+    interval = f"{level(found.interval.confidence)} interval {numbers.bounds(found.interval)}"
+    return f"{numbers.points(found.interval.estimate)} points ({interval})"
 
 
 def _arms(primary: Sequence[Comparison], single: bool) -> list[str]:
@@ -206,8 +206,9 @@ def _alarms(study: Study, primary: Sequence[Comparison]) -> list[str]:
         told.append(f"{many} confound{' was' if many == 1 else 's were'} found: arms differ in "
                     "more than feasibility. The manipulation checks say in what.")  # fmt: skip
     told += [_refused(one) for one in primary if _only_alone(one)]
-    if any(one.interval.covers == IMAGES_ONLY for one in primary):
-        told.append("The intervals cover test images only, not training noise: another seed may "
+    single = [one.interval.covers for one in primary if one.effect.seeds == 1]
+    if single:
+        told.append(f"With one training seed the intervals cover {single[0]}: another seed may "
                     "move the arms by more.")  # fmt: skip
     return told
 

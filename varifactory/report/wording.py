@@ -1,6 +1,6 @@
 """Numbers, arms and strata in words, the same all over the page."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from functools import cache
@@ -17,6 +17,8 @@ NBSP = "\N{NO-BREAK SPACE}"
 SMALL_MARGIN = 0.005
 """Below this margin, in shares, points are told with two decimals."""
 MOST_DECIMALS = 4
+UNSEEN = 1e-6
+"""Shares nearer than this are one: ``MOST_DECIMALS`` of a point do not tell them apart."""
 
 
 @cache
@@ -51,21 +53,24 @@ class Numbers:
         """Points with their sign."""
         return signed(share, self.decimals)
 
-    def bounds(self, interval: Interval) -> str:
-        """``+0.4 to +2.0``; more decimals where rounding would move a bound over zero or margin."""
-        decimals = self.decimals
-        while decimals < MOST_DECIMALS and self._hidden(interval, decimals):
+    def bounds(self, interval: Interval, margin: bool = True) -> str:
+        """``+0.4 to +2.0``; more decimals where rounding would hide a bound's side of zero.
+
+        With ``margin`` also of the margin, for intervals that a verdict of equivalence is on.
+        """
+        decimals, edges = self.decimals, (0.0, self.margin, -self.margin) if margin else (0.0,)
+        while decimals < MOST_DECIMALS and _hidden(interval, edges, decimals):
             decimals += 1
         low, high = (signed(bound, decimals) for bound in (interval.low, interval.high))
         return f"{low}{NBSP}to{NBSP}{high}"
 
-    def _hidden(self, interval: Interval, decimals: int) -> bool:
-        edges = (0.0, self.margin, -self.margin)
-        return any(
-            bound != edge and round(100 * bound, decimals) == round(100 * edge, decimals)
-            for bound in (interval.low, interval.high)
-            for edge in edges
-        )
+
+def _hidden(interval: Interval, edges: Sequence[float], decimals: int) -> bool:
+    return any(
+        abs(bound - edge) > UNSEEN and round(100 * bound, decimals) == round(100 * edge, decimals)
+        for bound in (interval.low, interval.high)
+        for edge in edges
+    )
 
 
 def signed(share: float, decimals: int) -> str:

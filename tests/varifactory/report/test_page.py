@@ -1,191 +1,187 @@
 import base64
-import csv
 import io
 import json
 import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
+import pyarrow.parquet as pq
 import pytest
 
-from tests.drawn_items import Drawn, masked, trained
-from varifactory.calibration.figures import calibrate
-from varifactory.calibration.labels import Labels
-from varifactory.calibration.sampling import Drawn as OneDrawn
-from varifactory.calibration.sampling import Kind, Sample
-from varifactory.kappa import kappas
-from varifactory.report import (
-    MACHINERY,
-    is_plain_address,
-    render_report,
-    scope,
-    verdict,
-)
-from varifactory.study import StudyFigures, StudyTables, study_figures
-from varifactory.yields import confusion
+from tests.drawn_studies import dataset, grid, quickstart
+from varifactory.report import MACHINERY, headline, render_study, report_files
+from varifactory.study.datasets import DatasetFigures
+from varifactory.study.figures import Ranked, Study
 
 HOSTILE = '</table><script>alert(1)</script>$x^2$ & "q"'
-SHARES = {"zero-shot": 0.35, "real": 0.55, "real+feasible": 0.72, "real+infeasible": 0.71,
-          "real+mixed": 0.75}  # fmt: skip
+PROVENANCE = {"Data": [("data set hash", "a81b" * 16)], "Cost": [("card-hours", "0")]}
+
+
+def render(study: Study, *sets: DatasetFigures, **changes: object) -> str:
+    given = {"title": "toys", "machinery": True, "provenance": PROVENANCE,
+             "galleries": {"toys": "gallery/index.html"},
+             "small_models": ["masks (small-sam)"]}  # fmt: skip
+    return render_study(study, sets, **{**given, **changes}).decode()  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
-def figures() -> StudyFigures:
-    training, predictions = trained(SHARES)
-    agreed = confusion("Colours of drawn scenes", ["red", "red", "blue"], ["red", "blue", "blue"])
-    return study_figures(
-        StudyTables(Drawn(sources=1).items, training, predictions, masked(), [agreed])
-    )
+def page() -> str:
+    return render(quickstart(), dataset("toys"))
 
 
 @pytest.fixture(scope="module")
-def page(figures: StudyFigures) -> str:
-    return render_report(
-        figures, title="toys, version 1", machinery=True, gallery="gallery/index.html",
-        provenance={"data set hash": "a81b" * 16},
-    ).decode()  # fmt: skip
+def large() -> str:
+    data = render_study(grid(), [dataset("pets"), dataset("aircraft", 2)], title="grid",
+                        machinery=False)  # fmt: skip
+    assert len(data) < 3_000_000
+    return data.decode()
 
 
-def embedded(page: str, name: str) -> bytes:
-    found = re.search(rf'download="{name}" href="data:[^,]*,([^"]*)"', page)
-    assert found
-    return base64.b64decode(found[1])
-
-
-def test_accepted_edits_that_were_left_out_are_told(figures: StudyFigures, page: str) -> None:
-    words = "Of those left out 3 were accepted"
-    assert words not in page
-    first, *others = figures.yields
-    full = replace(figures, yields=(replace(first, surplus=3), *others))
-    assert words in render_report(full, title="toys", machinery=True).decode()
+def words(text: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", text).split())
 
 
 def test_the_first_words_are_the_verdict_with_its_interval(page: str) -> None:
-    head = re.sub(r"<[^>]+>", " ", page.partition("<nav")[0].partition("<h1>")[2])
-    assert MACHINERY in head
-    assert re.search(r"The edits helped: real\+mixed is \d+\.\d points above real \(95.% interval "
-                     r"\+\d", head)  # fmt: skip
-    assert "No winner between feasible and infeasible: real+feasible is" in head
-    assert "not training noise" in head
+    head = words(page.partition("<h1>")[2].partition("<nav")[0])
+    assert head.startswith(f"toys {MACHINERY} The edits help by 4.7 points of accuracy (95 % inter")
+    assert "whether feasibility matters stays open" in head
+    assert "it checks that the machinery works" in head
+    assert "Small built-in models did this: masks (small-sam)." in head
 
 
-def test_without_training_the_report_says_so_and_shows_the_rest() -> None:
-    page = render_report(
-        StudyTables(Drawn(sources=1).items), title="only edits", machinery=False
-    ).decode()
-    assert "No arm was trained" in page
-    assert MACHINERY not in page
-    assert "What became of the edits" in page
-    assert "Class by class" not in page
+def test_a_study_of_photographs_by_large_models_says_nothing_of_machinery(large: str) -> None:
+    assert MACHINERY not in large
+    assert "Small built-in models" not in large
 
 
-def test_every_section_is_there(page: str) -> None:
-    for heading in ("What each training mixture gives", "Class by class",
-                    "What became of the edits",
-                    "The same requests, answered by every editor", "Pairs",
-                    "How far the judge can be trusted", "Masks against the exact ones",
-                    "Provenance"):  # fmt: skip
+def test_every_section_is_there(page: str, large: str) -> None:
+    for heading in ("Left out", "All comparisons", "Do the edits help?", "Does feasibility matter?",
+                    "Controls", "How each comparison was measured",
+                    "What each training mixture gives", "What the arms are",
+                    "Accuracy on validation images", "Class by class", "Manipulation checks",
+                    "What became of the edits", "Pairs", "How far the judge can be trusted",
+                    "Masks against the exact ones", "Provenance"):  # fmt: skip
         assert heading in page
+    for heading in ("What more edits give", "What became of the edits · aircraft, version 2"):
+        assert heading in large
     assert "a81b" * 16 in page
     assert 'href="gallery/index.html"' in page
 
 
-def test_plots_are_whole_take_the_pages_colours_and_are_told_in_words(page: str) -> None:
-    drawn = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
-    assert len(drawn) == 6
-    for svg in drawn:
-        root = ET.fromstring(svg)
-        assert root.get("role") == "img"
-        assert root.get("width") is None
-        assert root[0].tag.endswith("title")
-        assert len(root[0].text or "") > 20
-        assert "var(--" in svg
-        assert not re.search(r"#0[1-6]0[1-6]0[1-6]", svg)
-    ids = re.findall(r' id="([^"]+)"', page)
-    assert len(ids) == len(set(ids))
-    labels = set(re.findall(r'aria-labelledby="([^"]+)"', page))
-    assert labels <= set(ids)
+def test_the_forest_shows_every_comparison_with_its_numbers(large: str) -> None:
+    tables = re.findall(r'<table class="forest".*?</table>', large, re.DOTALL)
+    rows = [row for table in tables for row in re.findall(r"<tr.*?</tr>", table, re.DOTALL)
+            if 'class="bar' in row]  # fmt: skip
+    assert len(rows) == len(grid().comparisons)
+    first = words(rows[0])
+    assert first == "real+mixed − real primary +1.2 +0.4 to +2.1 p 0.010 ▲ different"
+    assert 'aria-label="The interval lies right of zero, not inside the margin"' in rows[0]
+    assert all('class="band"' in row for row in rows)
 
 
-def test_nothing_is_fetched(page: str) -> None:
-    for address in re.findall(r'(?:src|href)="([^"]+)"', page):
-        assert address.startswith(("#", "data:", "gallery/"))
-    assert "script-src 'none'" in page.replace("&#39;", "'")
+def test_a_confound_is_loud_and_none_is_told_too(page: str, large: str) -> None:
+    assert 'href="#confounds"' in large.partition("<main")[0]
+    assert "2 confounds: the arms differ in more than feasibility" in words(large)
+    assert "infeasible edits change pixel values 39 % more" in large
+    assert "No confound was found" in page
+    unasked = replace(quickstart(), comparisons=())
+    assert "No confound was found" not in render(unasked)
 
 
-def test_figures_can_be_taken_away(page: str, figures: StudyFigures) -> None:
-    data = json.loads(embedded(page, "study.json"))
-    assert [arm["arm"] for arm in data["arms"]] == list(SHARES)
-    assert data["helps"]["interval"]["low"] == figures.helps.interval.low
-    rows = list(csv.DictReader(io.StringIO(embedded(page, "study.csv").decode())))
-    assert [row["arm"] for row in rows if row["figure"] == "top1"] == list(SHARES)
-    assert float(rows[0]["estimate"]) == figures.arms[0].top1.estimate
+def test_nothing_is_said_where_nothing_was_trained() -> None:
+    text = words(render(Study(quickstart().plan, (), ()), dataset("toys")))
+    assert "No arm was trained" in text
+    assert "All comparisons" not in text
+    assert "What became of the edits" in text
+
+
+def test_a_sweep_is_ranked(page: str) -> None:
+    study = quickstart()
+    top1 = study.arms[-1].top1
+    swept = replace(study.arms[-1].stratum, sweep="edits.guidance=2.0")
+    text = words(render(replace(study, ranking=(Ranked(swept, "real+mixed", 480, top1, None),))))
+    assert "Settings, best first" in text
+    assert "edits.guidance=2.0 real+mixed 480" in text
+    assert "Settings, best first" not in page
+
+
+def test_what_is_only_described_has_no_p_value() -> None:
+    study = quickstart()
+    one = replace(study.comparisons[0], question="trainee", other="real+mixed", primary=False,
+                  inferential=False, values=("classifier", "clip-lora"))  # fmt: skip
+    text = words(render(replace(study, comparisons=(one,))))
+    assert "real+mixed: image classifier − CLIP with LoRA" in text
+    assert "Described only: nothing is inferred" in text
+    assert "+2.1 to +7.3 p –" in text
+
+
+def test_plots_are_whole_take_the_pages_colours_and_are_told_in_words(
+    page: str, large: str
+) -> None:
+    for text in (page, large):
+        plots = [svg for figure in re.findall(r"<figure.*?</figure>", text, re.DOTALL)
+                 for svg in re.findall(r"<svg.*</svg>", figure, re.DOTALL)]  # fmt: skip
+        assert len(plots) > 3
+        for svg in plots:
+            root = ET.fromstring(svg)
+            assert root.get("role") == "img"
+            assert len(root[0].text or "") > 20
+            assert "var(--" in svg
+            assert not re.search(r"#0[1-6]0[1-6]0[1-6]", svg)
+        bars = re.findall(r'<svg class="bar[^>]*>', text)
+        assert all(re.search(r'role="img" aria-label="[^"]{8,}"', bar) for bar in bars)
+        ids = re.findall(r' id="([^"]+)"', text)
+        assert len(ids) == len(set(ids))
+        assert set(re.findall(r'aria-labelledby="([^"]+)"', text)) <= set(ids)
+        assert set(re.findall(r'href="#([^"]+)"', text)) <= set(ids)
+
+
+def test_every_table_has_heads_with_a_scope(large: str) -> None:
+    assert all("scope=" in head for head in re.findall(r"<th\b[^>]*>", large))
+
+
+def test_nothing_is_fetched_and_no_script_runs(page: str, large: str) -> None:
+    files = set(report_files(grid(), [dataset("pets"), dataset("aircraft", 2)], "grid"))
+    for text in (page, large):
+        for address in re.findall(r'(?:src|href)="([^"]+)"', text):
+            assert address.startswith(("#", "data:", "gallery/")) or address in files
+        assert "script-src 'none'" in text.replace("&#39;", "'")
+        assert "<script" not in text
+
+
+def test_data_can_be_taken_away(page: str, large: str) -> None:
+    found = re.search(r'href="data:[^,]*,([^"]*)" download="comparisons.parquet"', page)
+    assert found
+    table = pq.read_table(io.BytesIO(base64.b64decode(found[1])))
+    assert table.num_rows == len(quickstart().comparisons)
+    found = re.search(r'href="data:application/json;base64,([^"]*)" download="study.json"', page)
+    assert found
+    assert json.loads(base64.b64decode(found[1]))["verdict"] == headline(quickstart())
+
+
+def test_the_page_stays_small_whatever_the_study() -> None:
+    many = grid({"cars": 8000, "birds": 8000}, classes=200)
+    text = render(many)
+    assert len(text.encode()) < 3_000_000
+    assert 'href="study.json"' in text
+    assert "(beside this page)" in text
+    assert "study.json" in report_files(many)
 
 
 def test_hostile_names_stay_words() -> None:
-    drawn = Drawn(classes=("owl",), sources=1)
-    for row in drawn.rows:
-        if row["kind"] == "edit":
-            row.update(attribute=HOSTILE, editor=HOSTILE)
-            row["reason"] = HOSTILE if row["status"] != "ok" else ""
-    page = render_report(
-        StudyTables(drawn.items), title=HOSTILE, machinery=False, provenance={HOSTILE: HOSTILE},
-        gallery="javascript:alert(1)",
-    ).decode()  # fmt: skip
-    assert "<script" not in page
-    assert "javascript:" not in page
-    for svg in re.findall(r"<svg.*?</svg>", page, re.DOTALL):
-        ET.fromstring(svg)
-
-
-@pytest.mark.parametrize(
-    ("address", "fits"),
-    [("gallery/index.html", True), ("s3://team/x/index.html", True), ("", True),
-     ("javascript:alert(1)", False), ("data:text/html,x", False), (" javascript:x", False)],
-)  # fmt: skip
-def test_a_link_runs_nothing(address: str, fits: bool) -> None:
-    assert is_plain_address(address) is fits
-
-
-def test_the_same_figures_give_the_same_page(page: str, figures: StudyFigures) -> None:
-    again = render_report(
-        figures, title="toys, version 1", machinery=True, gallery="gallery/index.html",
-        provenance={"data set hash": "a81b" * 16},
-    ).decode()  # fmt: skip
-    assert again == page
-
-
-def test_several_seeds_say_what_they_cover() -> None:
-    training, predictions = trained(SHARES, seeds=(1, 2))
-    found = study_figures(
-        StudyTables(Drawn(classes=("owl",), sources=1).items, training, predictions), resamples=500
+    study = quickstart()
+    stratum = replace(study.comparisons[0].stratum, dataset=HOSTILE)
+    one = replace(study.comparisons[0], stratum=stratum, arm=HOSTILE)
+    arms = (replace(study.arms[0], stratum=stratum, arm=HOSTILE), *study.arms)
+    change = replace(study.classes[0], class_name=HOSTILE, p_false_discovery=0.0)
+    hostile = replace(
+        study, arms=arms, comparisons=(one, *study.comparisons), classes=(change,), notes=(HOSTILE,)
     )
-    assert "2 training seeds" in scope(found)
-    assert "not training noise" not in scope(found)
-    assert len(verdict(found)) == 2
+    text = render(hostile, title=HOSTILE, provenance={HOSTILE: [(HOSTILE, HOSTILE)]},
+                  galleries={HOSTILE: "javascript:alert(1)"}, small_models=[HOSTILE])  # fmt: skip
+    assert "<script" not in text
+    assert "javascript:" not in text
 
 
-def test_it_tells_how_far_judges_agree_and_what_people_say() -> None:
-    agreed = kappas("accepted or refused", {"measured": {"a": "accept", "b": "refuse"},
-                                            "clip": {"a": "accept", "b": "accept"}})  # fmt: skip
-    kinds = (Kind(attribute="color", feasibility="feasible", accepted=True, size=8, drawn=4),)
-    sample = Sample(
-        id="abc", dataset="toys", version=1, dataset_hash="d" * 64, seed=0, asked_for=9,
-        feasibility_counts=False, kinds=kinds,
-        drawn=tuple(OneDrawn(key=f"k{at}", stratum=0) for at in range(4)),
-    )  # fmt: skip
-    yes = {"shows": "yes", "keeps": "yes", "possible": "yes"}
-    by = {name: {f"k{at}": yes for at in range(4)} for name in ("ada", "bob <b>")}
-    people = calibrate(sample, Labels(by, dict.fromkeys(by, ())))
-    items = Drawn(sources=1).items
-    page = render_report(StudyTables(items, kappas=agreed, people=people), title="toys",
-                         machinery=True).decode()  # fmt: skip
-    words = " ".join(re.sub(r"<[^>]+>", " ", page).split())
-    assert "4 of 4 drawn edits were labelled by 2 people; they stand for 8 by" in words
-    assert "Recall: accepted, of those that are good undefined: the filter refused nothing" in words
-    assert "Whether the judges agree" in words
-    assert "measured, clip Cohen 2 50" in words
-    assert "bob &lt;b&gt;" in page
-    json.loads(embedded(page, "study.json"))
-    without = render_report(StudyTables(items), title="toys", machinery=True).decode()
-    assert "Checked by people" not in without
+def test_the_same_figures_give_the_same_page(page: str) -> None:
+    assert render(quickstart(), dataset("toys")) == page
