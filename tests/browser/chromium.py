@@ -87,12 +87,15 @@ class Browser:
         os.close(self._read)
         os.close(self._write)
 
-    def window(self, width: int, height: int = 900, dark: bool = False) -> None:
-        """Take a size in CSS pixels and a colour scheme."""
+    def window(
+        self, width: int, height: int = 900, dark: bool = False, paper: bool = False
+    ) -> None:
+        """Take a size in CSS pixels and a colour scheme, on a screen or as it is printed."""
         self._call("Emulation.setDeviceMetricsOverride", width=width, height=height,
                    deviceScaleFactor=1, mobile=False)  # fmt: skip
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self._call("Emulation.setEmulatedMedia", features=[scheme])
+        medium = "print" if paper else "screen"
+        self._call("Emulation.setEmulatedMedia", media=medium, features=[scheme])
 
     def open(self, path: Path, fragment: str = "") -> None:
         """Load a file and wait until it stands."""

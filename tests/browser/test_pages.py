@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from tests.browser.chromium import Browser, browser
-from tests.drawn_items import Drawn, masked, trained
+from tests.drawn_items import Drawn
+from tests.drawn_studies import dataset, grid, quickstart
 from varifactory.gallery import render_gallery
-from varifactory.report import render_report
-from varifactory.study import StudyTables
+from varifactory.report import render_study
 
 pytestmark = pytest.mark.browser
 
 VISIBLE = "[...document.querySelectorAll('[data-facets]')].filter(t => t.offsetParent).length"
-WIDTHS = (390, 768, 1440)
+WIDTHS = (320, 390, 768, 1440)
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +31,14 @@ def folder(drawn: Drawn, tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     for name, data in pages.items():
         (place / name).write_bytes(data)
-    training, predictions = trained({"zero-shot": 0.4, "real": 0.6, "real+feasible": 0.7,
-                                     "real+infeasible": 0.69, "real+mixed": 0.8})  # fmt: skip
-    (place / "report.html").write_bytes(
-        render_report(
-            StudyTables(drawn.items, training, predictions, masked()), title="toys",
-            machinery=True, gallery="index.html", provenance={"data set hash": "ab" * 32},
-        )
-    )  # fmt: skip
+    reports = {"report.html": (quickstart(), ["toys"]), "grid.html": (grid(), ["pets", "cars"])}
+    for name, (study, sets) in reports.items():
+        page = render_study(
+            study, [dataset(one) for one in sets], title="toys " + "b" * 80, machinery=True,
+            galleries={"toys": "index.html"}, small_models=["masks (small-sam)"],
+            provenance={"Data": [("data set hash", "ab" * 32)]},
+        )  # fmt: skip
+        (place / name).write_bytes(page)
     return place
 
 
@@ -49,7 +49,7 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("page", ["index.html", "page-2.html", "report.html"])
+@pytest.mark.parametrize("page", ["index.html", "page-2.html", "report.html", "grid.html"])
 def test_no_page_is_wider_than_its_window_or_complains(
     tab: Browser, folder: Path, page: str, width: int
 ) -> None:
@@ -61,7 +61,7 @@ def test_no_page_is_wider_than_its_window_or_complains(
     assert loaded
 
 
-@pytest.mark.parametrize("page", ["index.html", "report.html"])
+@pytest.mark.parametrize("page", ["index.html", "report.html", "grid.html"])
 @pytest.mark.parametrize("dark", [False, True])
 def test_words_can_be_read_in_both_colour_schemes(
     tab: Browser, folder: Path, page: str, dark: bool
@@ -97,6 +97,61 @@ CONTRAST = """(() => {
   }
   return [...poor];
 })()"""
+
+
+PAPER = 700
+"""Width of the text on A4 in CSS pixels, with the margins of the style sheet."""
+
+
+@pytest.mark.parametrize("page", ["report.html", "grid.html"])
+def test_a_printed_report_is_whole_and_light(tab: Browser, folder: Path, page: str) -> None:
+    tab.window(PAPER, dark=True, paper=True)
+    tab.open(folder / page)
+    assert tab.ask("document.documentElement.scrollWidth") <= PAPER
+    cut = """[...document.querySelectorAll('table, .scroll, .plot, pre')]
+      .filter(one => one.getBoundingClientRect().right > document.body.clientWidth + 1)
+      .map(one => one.closest('section, header').querySelector('h1, h2').textContent)"""
+    assert tab.ask(cut) == []
+    hidden = """[...document.querySelectorAll('main th, main td, main p:not(.taken)')]
+      .filter(one => !one.checkVisibility({contentVisibilityAuto: true})
+        || !one.getClientRects().length).length"""
+    assert tab.ask(hidden) == 0
+    assert tab.ask("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert tab.ask(CONTRAST) == []
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_intervals_lie_inside_their_plot_and_over_the_margin(
+    tab: Browser, folder: Path, width: int
+) -> None:
+    """What is drawn agrees with the numbers beside it: a point right of zero has a plus."""
+    tab.window(width)
+    tab.open(folder / "grid.html")
+    wrong = tab.ask("""[...document.querySelectorAll('.forest tbody tr:not(.stratum)')]
+     .filter(row => {
+      const bar = row.querySelector('svg.bar').getBoundingClientRect();
+      const dot = row.querySelector('.dot').getBoundingClientRect();
+      const zero = row.querySelector('.zero').getBoundingClientRect();
+      const band = row.querySelector('.band').getBoundingClientRect();
+      const points = parseFloat(row.querySelector('.points').textContent.replace('−', '-'));
+      const middle = (dot.left + dot.right) / 2, origin = (zero.left + zero.right) / 2;
+      const inside = dot.left >= bar.left - 1 && dot.right <= bar.right + 1;
+      const side = points === 0 || Math.sign(points) === Math.sign(middle - origin);
+      const margin = (Math.abs(points) < 0.5) === (middle > band.left && middle < band.right);
+      return !(inside && side && margin) || bar.width < 150;
+    }).map(row => row.textContent)""")
+    assert wrong == []
+    lines = tab.ask("document.querySelectorAll('.forest tbody tr:not(.stratum)').length")
+    assert lines == len(grid().comparisons)
+
+
+def test_a_tap_meets_a_link_to_data_on_a_phone(tab: Browser, folder: Path) -> None:
+    """At least 24 CSS pixels high (WCAG 2.2, target size)."""
+    tab.window(390)
+    tab.open(folder / "report.html")
+    small = """[...document.querySelectorAll('.taken a, nav a')]
+      .filter(a => a.getBoundingClientRect().height < 24).map(a => a.textContent)"""
+    assert tab.ask(small) == []
 
 
 def test_filters_hide_what_does_not_fit_and_count_over_all_pages(
@@ -195,7 +250,7 @@ def test_the_outline_can_be_taken_away(tab: Browser, folder: Path) -> None:
     assert tab.ask("location.hash") == "#outlines=no"
 
 
-@pytest.mark.parametrize("page", ["index.html", "report.html"])
+@pytest.mark.parametrize("page", ["index.html", "report.html", "grid.html"])
 def test_what_is_shown_has_names_for_those_who_cannot_see_it(
     tab: Browser, folder: Path, page: str
 ) -> None:
