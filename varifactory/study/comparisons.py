@@ -25,6 +25,11 @@ from varifactory.study.questions import (
 )
 
 
+RESAMPLES = 2_000
+"""Of the bootstrap that stands beside the primary comparisons: of 10 cells and 8,000 images 10,000
+take 2 s. No verdict rests on it; a bound moves by about 3 % of the interval's width."""
+
+
 @dataclass(frozen=True, slots=True)
 class Measured:
     """A comparison before the family is known."""
@@ -89,7 +94,9 @@ def _comparison(one: Measured, plan: Plan, p_holm: float | None, *, primary: boo
         verdict=effect.verdict(plan.margin, plan.confidence, p_adjusted),
         winner=above,
         mcnemar=one.mcnemar,
-        bootstrap=bootstrap_difference(first, second, plan.confidence) if primary else None,
+        bootstrap=bootstrap_difference(first, second, plan.confidence, RESAMPLES)
+        if primary
+        else None,
         detectable=effect.detectable(plan.power, plan.confidence),
         seeds_needed=seeds,
         images_needed=effect.images_for(plan.resolve, plan.power, plan.confidence)
