@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from varifactory.arms import ARMS
 from varifactory.history.deviations import PROCESSORS
 from varifactory.history.models_used import ModelNote
 from varifactory.history.provenance import libraries_in_words
@@ -49,9 +50,15 @@ def provenance(store: Store, manifest: StudyManifest) -> Mapping[str, Sequence[t
     }
 
 
-def small_models(store: Store, manifest: StudyManifest) -> str:
-    """One sentence: which parts ran on the small models that come with varifactory."""
-    return _in_words(Origins(store, manifest))
+def small_models(store: Store, manifest: StudyManifest) -> tuple[str, ...]:
+    """Parts that ran on the small models that come with varifactory: ``masks (small-sam)``."""
+    return _small(Origins(store, manifest))
+
+
+def _small(found: Origins) -> tuple[str, ...]:
+    notes = sorted((note for note in found.models if note.name in BUILT_IN),
+                   key=lambda note: note.name)  # fmt: skip
+    return tuple(f"{note.stage} ({note.name})" for note in notes)
 
 
 def _study(found: Origins) -> Lines:
@@ -84,15 +91,14 @@ def _command(found: Origins) -> str:
 
 
 def _in_words(found: Origins) -> str:
-    names = {note.name: note for note in found.models if note.name in BUILT_IN}
-    sizes = Counter(str(one.recipe.get("sources", {}).get("kind")) for one in found.versions)
-    drawn = "The images are drawn, not photographed. " if sizes["world"] else ""
-    if not names:
-        return f"{drawn}No part of this study ran on the small models that come with varifactory."
-    parts = "; ".join(f"{note.stage} with {name}" for name, note in sorted(names.items()))
+    kinds = {str((one.recipe.get("sources") or {}).get("kind")) for one in found.versions}
+    drawn = "Images of this study are drawn, not photographed. " if "world" in kinds else ""
+    parts = _small(found)
+    if not parts:
+        return f"{drawn}No part of it ran on the small models that come with varifactory."
     return (
-        f"{drawn}These parts ran on small models that come with varifactory: {parts}. What the "
-        "study says of them does not carry over to large models."
+        f"{drawn}These parts ran on small models that come with varifactory: {'; '.join(parts)}. "
+        "What is found with them says nothing of large models."
     )
 
 
@@ -124,8 +130,9 @@ def _selection(found: Origins) -> Lines:
     training = found.manifest.recipe.get("training") or {}
     told: Lines = [(
         "what chose the epochs",
-        f"accuracy on the validation images, every {training.get('validate_every', '?')} steps and "
-        "at the last; the earliest of equals. Test images were scored once, with the chosen step",
+        "accuracy on the validation images (training.validate_every "
+        f"{training.get('validate_every', 'unknown')}, and at the last step), the earliest of "
+        "equals; test images were scored once, with the step chosen",
     )]  # fmt: skip
     for title, items in found.items.items():
         real = _kind(items, "source", "ok")
@@ -177,12 +184,13 @@ def _texts_hash(texts: Iterable[str]) -> str:
 
 def _seeds(found: Origins) -> Lines:
     sources = found.manifest.recipe.get("sources") or {}
-    generation = {cell.generation_seed for cell in found.manifest.cells} - {None}
-    trained = {cell.seed for cell in found.manifest.cells}
+    cells = found.manifest.cells
+    edited = [cell for cell in cells if ARMS[cell.arm].needs_edits]
+    generation = {cell.generation_seed for cell in edited if cell.generation_seed is not None}
+    trained = {cell.seed for cell in cells if ARMS[cell.arm].trained}
     told = [
-        ("generation", ", ".join(map(str, sorted(map(int, filter(None, generation)))))
-                       or str(found.manifest.recipe.get("seed", ""))),
-        ("training", ", ".join(map(str, sorted(trained)))),
+        ("generation", _numbers(generation) or "none: no cell holds edits"),
+        ("training", _numbers(trained) or "none: no cell is trained"),
         ("choice of the training images", str(sources.get("shot_seed", ""))),
     ]  # fmt: skip
     if sources.get("kind") == "world":
@@ -190,18 +198,26 @@ def _seeds(found: Origins) -> Lines:
     return told
 
 
+def _numbers(values: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(values)))
+
+
 def _refused(found: Origins) -> Lines:
     told: Lines = []
     for stage, rows in found.rows.items():
-        counts = Counter(rows["status"].to_pylist())
-        told.append((stage, ", ".join(f"{n:,} {status}" for status, n in sorted(counts.items()))))
-    for title, items in found.items.items():
-        edits = _kind(items, "edit")
-        counts = Counter(edits["status"].to_pylist())
+        told.append((stage, _counted(Counter(rows["status"].to_pylist()))))
+    for version in found.versions:
+        title = title_of(version)
+        for stage, ended in sorted(version.counts.items()):
+            told.append((f"{title}: {stage}", _counted(ended)))
+        edits = _kind(found.items[title], "edit")
         forced = int(pc.sum(pc.fill_null(edits["forced"], False)).as_py() or 0)
-        ended = ", ".join(f"{n:,} {status}" for status, n in sorted(counts.items())) or "none"
-        told.append((f"{title}: edits", f"{ended}; {forced:,} taken although refused"))
+        told.append((f"{title}: taken although refused", f"{forced:,} of {len(edits):,} edits"))
     return told
+
+
+def _counted(statuses: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {status}" for status, count in sorted(statuses.items()) if count)
 
 
 def _time(found: Origins) -> Lines:
