@@ -7,6 +7,7 @@ from varifactory.statistics.accuracies import (
     worst_classes,
 )
 from varifactory.statistics.bootstrap import bootstrap_difference
+from varifactory.statistics.clusters import clustered_proportion
 from varifactory.statistics.effect import Effect, Verdict, paired_difference, paired_effect
 from varifactory.statistics.hits import (
     IMAGES_AND_GENERATIONS,
@@ -28,7 +29,7 @@ from varifactory.statistics.significance import McNemar, false_discovery, holm, 
 __all__ = [
     "IMAGES_AND_GENERATIONS", "IMAGES_AND_SEEDS", "IMAGES_ONLY", "IMAGES_SEEDS_AND_GENERATIONS",
     "Effect", "Hits", "Interval", "McNemar", "PowerLaw", "Scales", "Verdict", "accuracy",
-    "bootstrap_difference", "calibration_error", "false_discovery", "holm", "macro_accuracy",
-    "mcnemar", "paired_difference", "paired_effect", "power_law", "proportion", "scaling_law",
-    "scaling_verdict", "winner", "worst_classes",
+    "bootstrap_difference", "calibration_error", "clustered_proportion", "false_discovery",
+    "holm", "macro_accuracy", "mcnemar", "paired_difference", "paired_effect", "power_law",
+    "proportion", "scaling_law", "scaling_verdict", "winner", "worst_classes",
 ]  # fmt: skip

@@ -15,8 +15,7 @@ from varifactory.embeddings import Embedded, read_embeddings
 from varifactory.errors import TrainingError
 from varifactory.grid import EVERY, Stratum
 from varifactory.stages import Row
-from varifactory.statistics import Interval
-from varifactory.statistics.clusters import clustered_proportion
+from varifactory.statistics import Interval, clustered_proportion
 from varifactory.store import Manifest, Store
 from varifactory.store.studies import StudyCell, StudyManifest
 from varifactory.study.confounds import Sides, confounds_of
