@@ -116,9 +116,10 @@ class DryRun(FactoryRun):
         absent = [row for key, row in planned.items() if key not in seen.done]
         self.lacking = self.lacking or bool(absent)
         known = self.prospect.counted
-        fresh = [row for row in absent if row["key"] not in known]
+        # What two data sets need, or one asks for twice, is made once.
+        fresh = [row for row in absent if row["key"] not in known | self.keys]
         tally = self.prospect.stage(stage)
-        tally.hits += sum(key not in known for key in planned) - len(fresh)
+        tally.hits += sum(key in seen.done and key not in known for key in planned)
         if fresh:
             self._miss(tally, seen, asked, fresh)
         self.keys.update(planned)

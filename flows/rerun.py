@@ -13,13 +13,13 @@ from flows.parameters import StoreUrl, store_url
 from flows.rerunning.refreshing import FEW, count, refreshed
 from flows.rerunning.retelling import lines, retold, show
 from flows.rerunning.run import Rerun
+from flows.rerunning.studying import restudied
 from flows.showing import show_dataset
-from flows.studying import compared, registered, study_datasets
 from flows.summary import announce, summary
 from flows.train import train_cells
 from varifactory.past_runs import PastRun, find_run
 from varifactory.selection import Asked, NothingSelected, Selected, select
-from varifactory.store import Store
+from varifactory.store import Manifest, Store
 
 log = logging.getLogger("varifactory")
 
@@ -88,21 +88,33 @@ def _selected(store: Store, past: PastRun, asked: Asked) -> Selected:
 
 def _made(run: Rerun, past: PastRun, *, train: bool) -> dict[str, Any]:
     trains = past.flow != "generate" and (train or "training" in run.again.rows)
+    if past.flow == "study":
+        return _study(run, past, train=trains)
     found = refreshed(run, trains=trains)
-    gallery, study = "", {}
+    gallery = ""
     if found.made is not None and (trains or count(found.manifest) <= FEW):
         gallery = show_dataset(run, found.made)
-    if trains and past.flow == "study" and found.made is not None:
-        study = compared(run, registered(run), study_datasets(run, found.made, gallery))
-    elif trains:
+    if trains:
         train_cells(run, found.manifest)
     told = retold(run, past, found.manifest, found.why)
     said = lines(told, found.manifest)
     if not gallery:
         said.append(f"its pages: varifactory gallery {found.manifest.name}")
     show(told, said)
-    whole = study or summary(run, found.manifest, gallery=gallery)
-    counts = {**whole["counts"], **found.manifest.counts}
+    return _ended(run, summary(run, found.manifest, gallery=gallery), found.manifest, told, said)
+
+
+def _study(run: Rerun, past: PastRun, *, train: bool) -> dict[str, Any]:
+    found = restudied(run, past, train=train)
+    said = [*lines(found.told, found.manifest), *found.lines]
+    show(found.told, said)
+    return _ended(run, found.said, found.manifest, found.told, said)
+
+
+def _ended(
+    run: Rerun, whole: dict[str, Any], manifest: Manifest, told: dict[str, Any], said: list[str]
+) -> dict[str, Any]:
+    counts = {**whole["counts"], **manifest.counts}
     return announce(run, whole | {
         "counts": counts, "failed": told["failed_again"], "rerun": told, "lines": said,
     })  # fmt: skip

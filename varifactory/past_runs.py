@@ -1,12 +1,13 @@
 """What a finished run left in the store: its recipe, the specs it used, the version it ended in."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from varifactory import records
 from varifactory.errors import FactoryError
+from varifactory.grid import variants
 from varifactory.recipe import Recipe
 from varifactory.store import Manifest, Store, StoreMissing
 
@@ -15,6 +16,15 @@ FLOWS = ("generate", "train", "study")
 SHORTEST_ID = 8
 MOST_TOLD = 12
 """Runs whose records are read where the beginning of an id names several."""
+
+
+@dataclass(frozen=True, slots=True)
+class PastVariant:
+    """One data set of a study."""
+
+    recipe: Recipe
+    newest: Manifest | None
+    """The newest version of it; None where none was published, or it was dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +42,8 @@ class PastRun:
     newest: Manifest | None = None
     """The newest version of the same data set and recipe, from that one on: it holds what was
     mended of the run since."""
+    variants: tuple[PastVariant, ...] = ()
+    """Of a study: its data sets; one that is the recipe's own is among them."""
 
 
 def find_run(store: Store, run: str = "", dataset: str = "") -> PastRun:
@@ -58,7 +70,24 @@ def find_run(store: Store, run: str = "", dataset: str = "") -> PastRun:
     recipe = Recipe.parse(record.get("recipe"), where=f"the recipe of run {found}")
     first, version = _version(store, found, recipe, ended)
     newest = _newest(store, recipe, first, version) if first else None
-    return PastRun(found, flow, recipe, _specs(store, found), version, newest)
+    specs = _specs(store, [found, *(_beside(store, found) if flow == "study" else ())])
+    held = tuple(
+        PastVariant(
+            one.recipe, newer_version(store, one.recipe.name, 0, {one.recipe.fingerprint()})
+        )
+        for one in (variants(recipe) if flow == "study" else ())
+    )
+    return PastRun(found, flow, recipe, specs, version, newest, held)
+
+
+def _beside(store: Store, run: str) -> list[str]:
+    """The runs that made further data sets of a study's run."""
+    begin = f"{run}-"
+    return [
+        one
+        for one in store.runs()
+        if one.startswith(begin) and store.read_run(one).get("flow") in ("generate", "rerun")
+    ]
 
 
 def _by_id(store: Store, start: str) -> str:
@@ -73,6 +102,7 @@ def _by_id(store: Store, start: str) -> str:
     found = [run for run in runs if run.startswith(start)] if len(start) >= SHORTEST_ID else []
     told = {run: store.read_run(run) for run in found[:MOST_TOLD]}
     meant = {run: record for run, record in told.items() if _flow(record) in FLOWS} or told
+    meant = {run: meant[run] for run in meant if not _study_of(store, run, meant)} or meant
     if len(found) > MOST_TOLD or len({_attempt_of(run, meant[run]) for run in meant}) != 1:
         each = "; ".join(f"{run} ({_flow(told[run])}, {told[run].get('began_at')})" for run in told)
         raise FactoryError(
@@ -90,11 +120,14 @@ def _attempt_of(run: str, record: Mapping[str, Any]) -> str:
 
 def _latest(store: Store, dataset: str) -> str:
     """The newest run that has ended; where none has, the newest."""
-    under_way = ""
-    for run in store.latest_runs():
+    under_way, runs = "", store.latest_runs()
+    known = set(runs)
+    for run in runs:
         record = store.read_run(run)
         name = str((record.get("recipe") or {}).get("name", ""))
         if dataset not in ("", name) or _flow(record) not in FLOWS:
+            continue
+        if not dataset and _study_of(store, run, known):
             continue
         if store.ended(run) is not None:
             return run
@@ -105,23 +138,39 @@ def _latest(store: Store, dataset: str) -> str:
     return under_way
 
 
+def _study_of(store: Store, run: str, known: Collection[str]) -> str:
+    """The study's run that a run made a further data set for; empty of any other run."""
+    begins = [run[:at] for at, letter in enumerate(run) if letter == "-"]
+    for begin in reversed(begins):
+        if begin in known and _flow(store.read_run(begin)) == "study":
+            return begin if _flow(store.read_run(run)) == "generate" else ""
+    return ""
+
+
 def _flow(record: Mapping[str, Any]) -> str:
     """The flow of a run; of a rerun the flow that it took up."""
     again = record.get("rerun")
     return str(again.get("flow", "") if isinstance(again, dict) else record.get("flow", ""))
 
 
-def _specs(store: Store, run: str) -> dict[str, tuple[str, ...]]:
+def _specs(store: Store, runs: Sequence[str]) -> dict[str, tuple[str, ...]]:
     by_stage: dict[str, set[str]] = defaultdict(set)
-    for name in store.specs_of(run):
-        stage, _, spec = name.partition("/")
-        by_stage[stage].add(spec)
-    if not by_stage:  # killed before there were notes: its plans name the beginning of each spec
-        for name in store.run_objects(run):
-            if name.startswith("plan-"):
-                _, stage, start, *_ = name.split("-")
-                by_stage[stage] |= {spec for spec in store.specs(stage) if spec.startswith(start)}
+    for run in runs:
+        for name in store.specs_of(run) or _planned_specs(store, run):
+            stage, _, spec = name.partition("/")
+            by_stage[stage].add(spec)
     return {stage: tuple(sorted(by_stage[stage])) for stage in records.STAGES if by_stage[stage]}
+
+
+def _planned_specs(store: Store, run: str) -> set[str]:
+    """Of a run that was killed before there were notes: its plans name the beginning of each."""
+    plans = [name.split("-") for name in store.run_objects(run) if name.startswith("plan-")]
+    return {
+        f"{stage}/{spec}"
+        for _, stage, start, *_ in plans
+        for spec in store.specs(stage)
+        if spec.startswith(start)
+    }
 
 
 def _version(

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from varifactory import records
+from varifactory.cell_columns import with_factors
 from varifactory.errors import FactoryError
 from varifactory.past_runs import PastRun
 from varifactory.sources.settling import key_of
@@ -171,8 +172,8 @@ def _translated(
     from varifactory.loading import items_table
 
     found = {start: [start.strip().lower()] for start in starts}
-    versions = {each.version: each for each in (run.version, run.newest) if each}
-    for version in versions.values():
+    versions = [run.version, run.newest, *(one.newest for one in run.variants)]
+    for version in {(each.name, each.version): each for each in versions if each}.values():
         items = items_table(store, version).select(["key", "edit_key", "source_key"])
         for ids in found.values():
             for row in items.filter(pc.starts_with(items["key"], ids[0])).to_pylist():
@@ -210,7 +211,8 @@ def _chosen(store: Store, run: PastRun, asked: Asked, stage: str, table: pa.Tabl
     if asked.shard is not None:
         table = _among(table, _of_shard(store, run, stage, asked.shard))
     if asked.where:
-        table = _among(table, matching(table, asked.where, stage))
+        told = with_factors(table, store, run.recipe.name) if stage == "training" else table
+        table = _among(table, matching(told, asked.where, stage))
     table = table.filter(pc.is_in(table["status"], value_set=pa.array(asked.statuses)))
     if asked.error_class:
         table = table.filter(pc.fill_null(pc.equal(table["error_type"], asked.error_class), False))
