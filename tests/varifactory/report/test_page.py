@@ -46,12 +46,12 @@ def test_the_first_words_are_the_verdict_with_its_interval(page: str) -> None:
     assert head.startswith(f"toys {MACHINERY} The edits help by 4.7 points of accuracy (95 % inter")
     assert "whether feasibility matters stays open" in head
     assert "it checks that the machinery works" in head
-    assert "Small built-in models did this: masks (small-sam)." in head
+    assert "ran on the small models that come with varifactory: masks (small-sam)." in head
 
 
 def test_a_study_of_photographs_by_large_models_says_nothing_of_machinery(large: str) -> None:
     assert MACHINERY not in large
-    assert "Small built-in models" not in large
+    assert "small models" not in large
 
 
 def test_every_section_is_there(page: str, large: str) -> None:
