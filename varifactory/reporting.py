@@ -16,6 +16,7 @@ from varifactory.store.studies import StudyManifest
 from varifactory.study.counting import count_study
 from varifactory.study.datasets import DatasetFigures, dataset_figures
 from varifactory.study.figures import Comparison, Study
+from varifactory.study.provenance import provenance, small_models
 
 PAGE, TOLD = "report.html", "report.json"
 """The page, and what its head says, for programs; beside them lie the tables."""
@@ -81,7 +82,9 @@ def pages_of(store: Store, report: Report, galleries: Mapping[str, str]) -> dict
         report.datasets,
         title=report.title,
         machinery=report.machinery,
+        provenance=provenance(store, report.manifest),
         galleries=galleries,
+        small_models=small_models(store, report.manifest),
     )
     head = json.dumps(report.told(), ensure_ascii=False, indent=1).encode()
     return {
