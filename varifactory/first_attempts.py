@@ -24,8 +24,8 @@ def first_attempts(
 
     The lot falls on places (a source's, attribute's and editor's n-th edit), first those of the
     smallest index: so more ``per_source`` adds to what fewer draw. Where it falls on the place of a
-    pair, that is where the attempt stands. A class with fewer first attempts than pairs, of which
-    some failed, gets as many as there are.
+    pair, that is where the attempt stands. A class gets fewer than its pairs only where at so few
+    places a first attempt was made and passed its gate.
 
     Args:
         arm: named in errors.
@@ -58,29 +58,31 @@ def first_attempts(
 
 
 @dataclass(frozen=True, slots=True)
-class _Both:
-    """Both first attempts of one place."""
+class _Made:
+    """The first attempts at one place."""
 
     place: Place
     rank: int
     """Of its index among those of its source, attribute and editor, from 0."""
     sides: Mapping[str, Row]
+    """One, where the other was not made or its gate refused it."""
 
 
-def _places(made: Iterable[Row], per_source: int) -> dict[str, list[_Both]]:
-    """Class -> the places at which both sides were made."""
+def _places(made: Iterable[Row], per_source: int) -> dict[str, list[_Made]]:
+    """Class -> the places of which there is a first attempt."""
     found: dict[Place, dict[str, Row]] = defaultdict(dict)
     for row in made:
         if row["feasibility"] in FEASIBILITIES and row.get("first_blob"):
             found[_place(row)][row["feasibility"]] = row
-    ranks: Counter[Place] = Counter()
-    places: dict[str, list[_Both]] = defaultdict(list)
+    ranks: Counter[tuple[str, str, str]] = Counter()
+    places: dict[str, list[_Made]] = defaultdict(list)
     for place, sides in sorted(found.items()):
         source, attribute, _, editor = place
-        rank = ranks[source, attribute, 0, editor]
-        if len(sides) == len(FEASIBILITIES) and (per_source == 0 or rank < per_source):
-            places[sides["feasible"]["label"]].append(_Both(place, rank, sides))
-            ranks[source, attribute, 0, editor] += 1
+        rank = ranks[source, attribute, editor]
+        ranks[source, attribute, editor] += 1
+        if per_source == 0 or rank < per_source:
+            label = next(iter(sides.values()))["label"]
+            places[label].append(_Made(place, rank, sides))
     return places
 
 
@@ -88,13 +90,19 @@ def _place(row: Row) -> Place:
     return row["source_key"], row["attribute"], row["index"], row["editor"]
 
 
-def _drawn(places: Iterable[_Both], count: int, seed: int) -> dict[Place, Row]:
+def _drawn(places: Iterable[_Made], count: int, seed: int) -> dict[Place, Row]:
     """The first attempts that the lot falls on, feasible and infeasible in turn."""
-    order = sorted(places, key=lambda both: (both.rank, keys.seed_from(seed, LOT, *both.place)))
-    return {
-        both.place: _first(both.sides[FEASIBILITIES[turn % len(FEASIBILITIES)]])
-        for turn, both in enumerate(order[:count])
-    }
+    order = sorted(places, key=lambda one: (one.rank, len(one.sides) < len(FEASIBILITIES),
+                                            keys.seed_from(seed, LOT, *one.place)))  # fmt: skip
+    taken: Counter[str] = Counter()
+    drawn = {}
+    for one in order[:count]:
+        side = min(
+            (side for side in FEASIBILITIES if side in one.sides), key=lambda side: taken[side]
+        )
+        taken[side] += 1
+        drawn[one.place] = _first(one.sides[side])
+    return drawn
 
 
 LOT = "unfiltered"

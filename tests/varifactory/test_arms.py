@@ -157,6 +157,24 @@ def test_unfiltered_holds_first_attempts_whatever_was_said_of_them() -> None:
         assert told == ((None, 0) if places((row,))[0] in LATER else (0.9, 0))
 
 
+def test_where_one_first_attempt_is_lacking_the_other_stands_in() -> None:
+    whole = {row["key"] for row in items() if row["label"] == "taxi"}
+    gone = {f"item taxi {n} {name} {index} infeasible" for n in (0, 1) for name in ATTRIBUTES
+            for index in range(INDEXES)}  # fmt: skip
+    assert gone < whole
+    rows = [row | {"first_blob": None} if row["key"] in gone else row for row in items()]
+    found = [row for row in edits("unfiltered", rows) if row["label"] == "taxi"]
+    assert len(found) == len([row for row in edits("feasible") if row["label"] == "taxi"])
+    counts = Counter(row["feasibility"] for row in found)
+    # The last index' four places without a choice come when little is left to make up for them.
+    assert abs(counts["feasible"] - counts["infeasible"]) <= 4
+    assert not {row["key"] for row in found} & gone
+    none = [row | {"first_blob": None} if row["source_key"] == "taxi 0" else row
+            for row in items()]  # fmt: skip
+    short = [row for row in edits("unfiltered", none) if row["label"] == "taxi"]
+    assert len(short) == (SOURCES - 1) * len(ATTRIBUTES) * INDEXES
+
+
 def test_unfiltered_is_neither_side() -> None:
     sides = [[row["pixel_sha256"] for row in edits(side)] for side in ("feasible", "infeasible")]
     found = [row["pixel_sha256"] for row in edits("unfiltered")]

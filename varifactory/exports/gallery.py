@@ -20,6 +20,7 @@ from varifactory.datasets import Dataset
 from varifactory.gallery import gallery_pages
 from varifactory.loading import read_blob
 from varifactory.store import Manifest, Store, StoreError, StoreMissing
+from varifactory.yields import edits_of, unchanged_of
 
 PAGES = "gallery/pages.json"
 PAGE = re.compile(r"index\.html|page-[1-9][0-9]{0,6}\.html")
@@ -103,7 +104,8 @@ def gallery_facts(
     manifest: Manifest, items: pa.Table, people: CalibrationFigures | None = None
 ) -> Mapping[str, str]:
     """What the head of a gallery says of its data set, and of what people found in it."""
-    edits = items.filter(pa.compute.equal(items["kind"], "edit"))
+    edits = edits_of(items)
+    beside = len(unchanged_of(items))
     recipe: Mapping[str, Any] = manifest.recipe
     named = {
         "segmenter": (recipe.get("masks") or {}).get("segmenter"),
@@ -113,7 +115,8 @@ def gallery_facts(
         and f"{people.labelled:,} edits, precision {percent_of(people.precision)}",
     }
     return {
-        "edits": f"{len(edits):,} of {len(set(edits['source_key'].to_pylist())):,} source images",
+        "edits": f"{len(edits):,} of {len({row['source_key'] for row in edits}):,} source images"
+        + (f", and {beside:,} unchanged" if beside else ""),
         **{name: str(value) for name, value in named.items() if value},
         "made": f"{manifest.created_at:%d %B %Y}",
         "data set hash": manifest.dataset_hash[:SHOWN],
