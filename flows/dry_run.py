@@ -117,7 +117,7 @@ class DryRun(FactoryRun):
         self.lacking = self.lacking or bool(absent)
         known = self.prospect.counted
         # What two data sets need, or one asks for twice, is made once.
-        fresh = [row for row in absent if row["key"] not in known | self.keys]
+        fresh = [row for row in absent if row["key"] not in known and row["key"] not in self.keys]
         tally = self.prospect.stage(stage)
         tally.hits += sum(key in seen.done and key not in known for key in planned)
         if fresh:

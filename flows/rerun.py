@@ -13,7 +13,7 @@ from flows.parameters import StoreUrl, store_url
 from flows.rerunning.refreshing import FEW, count, refreshed
 from flows.rerunning.retelling import lines, retold, show
 from flows.rerunning.run import Rerun
-from flows.rerunning.studying import restudied
+from flows.rerunning.studying import resting, restudied
 from flows.showing import show_dataset
 from flows.summary import announce, summary
 from flows.train import train_cells
@@ -100,6 +100,7 @@ def _made(run: Rerun, past: PastRun, *, train: bool) -> dict[str, Any]:
     said = lines(told, found.manifest)
     if not gallery:
         said.append(f"its pages: varifactory gallery {found.manifest.name}")
+    said += resting(run.store, run.before, found.manifest)
     show(told, said)
     return _ended(run, summary(run, found.manifest, gallery=gallery), found.manifest, told, said)
 

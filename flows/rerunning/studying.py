@@ -18,7 +18,7 @@ from flows.summary import summary
 from varifactory.grid import Variant, variants
 from varifactory.past_runs import PastRun
 from varifactory.selection import Selected
-from varifactory.store import Manifest
+from varifactory.store import Manifest, Store
 
 Said = dict[str, Any]
 SUMMED = ("recomputed", "failed_again", "reused", "refreshed", "others_changed")
@@ -131,6 +131,22 @@ def _step(what: str, told: Said) -> str:
     before, after = told["from"]["version"], told["version"]
     return f"{what}: " + (f"version {before} -> {after}" if before != after
                           else f"still version {after}, it holds the same")  # fmt: skip
+
+
+def resting(store: Store, before: Manifest | None, after: Manifest) -> list[str]:
+    """The studies whose newest version rests on a version of a data set that was exchanged."""
+    if before is None or before.version == after.version:
+        return []
+    place = (before.name, before.version)
+    found = []
+    for name, numbers in store.studies():
+        newest = store.study(name, numbers[-1])
+        if place in newest.dataset_versions():
+            found.append(
+                f"study {name}@{newest.version} rests on {before.name}@{before.version}: run its "
+                "recipe again (python -m flows.study), it trains the cells that this changes"
+            )
+    return found
 
 
 def _version(said: Said, held: Sequence[int]) -> str:
