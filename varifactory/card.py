@@ -20,9 +20,10 @@ from varifactory.kappa import Kappa
 from varifactory.markdown import fence, plain
 from varifactory.pages import environment
 from varifactory.quantities import duration
-from varifactory.report import said, verdict
+from varifactory.report.opening import opening
+from varifactory.statistics import Interval
 from varifactory.store import Manifest
-from varifactory.study import StudyFigures
+from varifactory.study.figures import Study
 from varifactory.yields import edits_of, judge_words, pairs, unchanged_of, yields
 
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -38,7 +39,7 @@ def render_card(
     store_url: str,
     limits: Sequence[str] = (),
     machinery: bool = False,
-    study: StudyFigures | None = None,
+    study: Study | None = None,
     judges: Sequence[Kappa] = (),
     people: CalibrationFigures | None = None,
     costs: Sequence[Cost] = (),
@@ -80,7 +81,7 @@ def render_card(
         seeds=seeds(manifest.recipe),
         limits=[*known_limits(items, machinery, models), *limits],
         judges=judges,
-        verdict=verdict(study) if study and study.arms else [],
+        verdict=_verdict(study) if study else [],
         **_figures(manifest, items, confidence),
         **_checked(people),
         **WORDING,
@@ -105,6 +106,17 @@ def _figures(manifest: Manifest, items: pa.Table, confidence: float) -> dict[str
         "words": judge_words(edits, confidence),
         "level": f"{100 * confidence:.0f}",
     }
+
+
+def _verdict(study: Study) -> list[str]:
+    """The head of the study's report, what qualifies it included."""
+    head = opening(study)
+    return [head.headline, *head.lead, *head.alarms]
+
+
+def said(interval: Interval) -> str:
+    """The bounds of a share, in percent."""
+    return f"{100 * interval.low:.1f} to {100 * interval.high:.1f}"
 
 
 def _checked(people: CalibrationFigures | None) -> dict[str, Any]:

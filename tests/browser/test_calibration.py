@@ -1,6 +1,7 @@
 """The page on which people label edits: in a browser, on a phone, by keyboard, and saved."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,13 +9,14 @@ import pytest
 from tests.browser.chromium import Browser, browser
 from tests.browser.test_pages import CONTRAST
 from tests.drawn_items import Drawn
+from tests.drawn_studies import PLAN, dataset
 from varifactory.calibration.figures import calibrate
 from varifactory.calibration.labels import Labels, checked, read_lines
 from varifactory.calibration.sampling import Sample, draw
 from varifactory.calibration.sheet import write_sheet
 from varifactory.kappa import kappas
-from varifactory.report import render_report
-from varifactory.study import StudyTables
+from varifactory.report import render_study
+from varifactory.study.figures import Study
 
 pytestmark = pytest.mark.browser
 
@@ -114,8 +116,8 @@ def test_a_report_with_judges_and_people_fits_its_window(
     judged = {"measured": {"a": "red", "b": "blue"}, "vision-local": {"a": "red", "b": "red"}}
     agreed = kappas("color: value measured", judged)
     page = tmp_path / "report.html"
-    page.write_bytes(render_report(StudyTables(drawn.items, kappas=agreed, people=people),
-                                   title="toys", machinery=True))  # fmt: skip
+    figures = replace(dataset("toys"), kappas=tuple(agreed), people=people)
+    page.write_bytes(render_study(Study(PLAN, (), ()), [figures], title="toys", machinery=True))
     for width in WIDTHS:
         tab.window(width)
         tab.open(page)

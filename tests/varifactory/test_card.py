@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import pytest
 import yaml
 
-from tests.drawn_items import Drawn, trained
+from tests.drawn_items import Drawn
+from tests.drawn_studies import quickstart
 from varifactory.calibration.figures import calibrate
 from varifactory.calibration.labels import Labels
 from varifactory.calibration.sampling import Drawn as OneDrawn
@@ -14,10 +15,11 @@ from varifactory.card import render_card
 from varifactory.history.costs import Cost
 from varifactory.history.models_used import ModelNote, model_notes
 from varifactory.kappa import kappas
+from varifactory.markdown import plain
 from varifactory.quotas import SURPLUS
+from varifactory.report import headline
 from varifactory.savings import Share
 from varifactory.store import Manifest
-from varifactory.study import StudyTables, study_figures
 
 HOSTILE = "a | b\n# c <img src=x> `d` [e](javascript:f)"
 MODELS = [ModelNote("edits", "compositor"),
@@ -136,9 +138,10 @@ def test_limits_follow_from_the_rows(drawn: Drawn) -> None:
 
 
 def test_a_study_is_told_in_its_own_words(drawn: Drawn) -> None:
-    training, predictions = trained({"real": 0.5, "real+mixed": 0.8})
-    figures = study_figures(StudyTables(drawn.items, training, predictions), resamples=500)
-    assert "The edits helped: real\\+mixed is" in card(drawn, study=figures)
+    figures = quickstart()
+    told = card(drawn, study=figures)
+    assert plain(headline(figures)) in told
+    assert "What training on it gave" in told
     assert "What training on it gave" not in card(drawn)
 
 

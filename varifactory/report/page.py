@@ -20,13 +20,15 @@ from varifactory.report.rows import (
     notable_classes,
     questions,
 )
-from varifactory.report.single import MACHINERY, is_plain_address
 from varifactory.report.wording import NBSP, Numbers, Strata
 from varifactory.study.datasets import DatasetFigures
 from varifactory.study.figures import Scaling, Study
 
 SHOWN_PLOTS = 8
 """Of a kind, on the page; the data hold all."""
+
+MACHINERY = "a check of the machinery, not a finding"
+"""Badge of reports on the built-in drawn world."""
 
 
 def render_study(
@@ -175,3 +177,9 @@ def _dataset_plots(figures: DatasetFigures, at: int) -> dict[str, Markup]:
                            f"{wording.percent(one.accepted.estimate)}" for one in found),
         )  # fmt: skip
     return drawn
+
+
+def is_plain_address(address: str) -> bool:
+    """Whether a link leads to a file or a web page, and cannot run anything."""
+    head, colon, _ = address.partition(":")
+    return not colon or "/" in head or head.lower() in ("file", "http", "https", "s3")

@@ -9,7 +9,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.drawn_studies import dataset, grid, quickstart
-from varifactory.report import MACHINERY, headline, render_study, report_files
+from varifactory.report import (
+    MACHINERY,
+    headline,
+    is_plain_address,
+    render_study,
+    report_files,
+)
 from varifactory.study.datasets import DatasetFigures
 from varifactory.study.figures import Ranked, Study
 
@@ -185,3 +191,12 @@ def test_hostile_names_stay_words() -> None:
 
 def test_the_same_figures_give_the_same_page(page: str) -> None:
     assert render(quickstart(), dataset("toys")) == page
+
+
+@pytest.mark.parametrize(
+    ("address", "fits"),
+    [("gallery/index.html", True), ("s3://team/x/index.html", True), ("", True),
+     ("javascript:alert(1)", False), ("data:text/html,x", False), (" javascript:x", False)],
+)  # fmt: skip
+def test_a_link_runs_nothing(address: str, fits: bool) -> None:
+    assert is_plain_address(address) is fits
