@@ -59,14 +59,17 @@ def headline(study: Study) -> str:
     """The verdict in one sentence; no winner where an interval spans zero or Holm forbids it."""
     if not study.arms:
         return NOTHING
-    clauses = []
-    for question in ASKED:
-        asked = [one for one in study.comparisons if one.primary and one.question == question]
-        if asked:
-            clauses.append(_clause(question, asked, study.plan))
+    helps, matters = (
+        [one for one in study.comparisons if one.primary and one.question == question]
+        for question in ASKED
+    )
+    asked = zip(ASKED, (helps, matters), strict=True)
+    clauses = [_clause(question, found, study.plan) for question, found in asked if found]
     if not clauses:
         return UNCOMPARED
     sentence = "; ".join(clauses)
+    if [outcome(one) for one in (*helps, *matters)] == ["open", "open"] and helps and matters:
+        sentence = f"{clauses[0]}, {_single('matters', 'also_open', matters[0], study.plan)}"
     return f"{sentence[:1].upper()}{sentence[1:]}."
 
 
@@ -78,12 +81,14 @@ def outcome(found: Comparison) -> str:
 
 
 def _clause(question: str, asked: Sequence[Comparison], plan: Plan) -> str:
-    numbers = Numbers(plan.margin)
     if len(asked) > 1:
-        return _counted(question, asked, numbers)
-    found = asked[0]
-    text = str(words()[question][outcome(found)])
-    return text.format(
+        return _counted(question, asked, Numbers(plan.margin))
+    return _single(question, outcome(asked[0]), asked[0], plan)
+
+
+def _single(question: str, said: str, found: Comparison, plan: Plan) -> str:
+    numbers = Numbers(plan.margin)
+    return str(words()[question][said]).format(
         size=numbers.size(found.interval.estimate),
         points=numbers.points(found.interval.estimate),
         interval=f"{level(found.interval.confidence)} interval {numbers.bounds(found.interval)}",
@@ -176,6 +181,8 @@ def _resolution(plan: Plan, primary: Sequence[Comparison]) -> list[str]:
     least = " at worst" if len(primary) > 2 else ""
     seen = (f"With a chance of {chance} this study sees differences of "
             f"{numbers.size(worst.detectable)} points and more{least}")  # fmt: skip
+    if worst.detectable > 1:
+        seen = "This study is too small to see any difference with such a chance as it plans for"
     goal = signed(plan.resolve, numbers.decimals).lstrip("+")
     if worst.detectable <= plan.resolve:
         return [f"{seen}: enough to resolve {goal} points."]

@@ -49,6 +49,15 @@ def test_every_outcome_has_its_words(found: Comparison, words: str) -> None:
     assert words in said(found)
 
 
+def test_what_is_open_twice_is_said_once() -> None:
+    found = said(asked("helps", 0.002, error=0.01), asked("matters", 0.004, error=0.01))
+    assert found == (
+        "It stays open whether the edits help (+0.2 points, 95 % interval −2.2 to +2.6), and "
+        "whether feasibility matters (+0.4 points, 95 % interval −2.0 to +2.8, not inside the "
+        "margin of ±0.5)."
+    )
+
+
 def test_no_winner_is_named_where_the_interval_spans_zero() -> None:
     found = replace(asked("helps", 0.002, error=0.01), verdict="different", winner="no winner")
     assert outcome(found) == "open"
@@ -101,6 +110,8 @@ def test_it_says_what_could_have_been_seen_and_what_would_resolve_more() -> None
     assert "needs 18,400 test images; on the 400 there are" in lead(study(images))
     neither = replace(helps, seeds_needed=None, images_needed=None)
     assert "with either alone no number is enough" in lead(study(neither))
+    tiny = replace(helps, detectable=3.2)
+    assert "too small to see any difference" in lead(study(tiny))
     sharp = replace(helps, detectable=0.0021)
     assert "differences of 0.2 points and more: enough to resolve 0.3" in lead(study(sharp))
 
