@@ -25,7 +25,7 @@ BUILT_IN = "varifactory/models/builtin"
 
 MODULES: dict[str, tuple[str, ...]] = {
     "sources": ("varifactory.sources",),
-    "leakage": ("varifactory.leakage",),
+    "leakage": ("varifactory.leakage", "varifactory.neighbours"),
     "prompts": ("varifactory.prompts", "varifactory.models.prompts.catalog"),
     "masks": ("varifactory.masks", "varifactory.models.masks.*", "varifactory.grabcut"),
     "adapters": ("varifactory.adapters", "varifactory.models.adapters.*"),

@@ -78,7 +78,8 @@ def _rooted(described: Plane) -> Plane:
 def _detector() -> Any:
     import cv2
 
-    return cv2.SIFT.create(nfeatures=KEYPOINTS, contrastThreshold=0.02)
+    # Below OpenCV's own 0.04 and above its 10: a night sky or a fog has few keypoints.
+    return cv2.SIFT.create(nfeatures=KEYPOINTS, contrastThreshold=0.005, edgeThreshold=15)
 
 
 def overlaid(one: Marked, other: Marked) -> float:
