@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from varifactory.arms import ARMS
 from varifactory.store import Store
 from varifactory.store.studies import StudyManifest
 from varifactory.study.arms import arms
@@ -59,7 +60,7 @@ def plan_of(manifest: StudyManifest, found: Predictions) -> Plan:
     before = 0
     if registered:
         settled = _aware(datetime.fromisoformat(registered))
-        made = [one.training["made_at"] for one in found.cells]
+        made = [one.training["made_at"] for one in found.cells if ARMS[one.cell.arm].trained]
         before = sum(at is not None and _aware(at) < settled for at in made)
     return Plan(
         margin=float(told["margin"]),
