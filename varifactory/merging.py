@@ -60,7 +60,14 @@ def export_adapter(
     from varifactory.models.clip.export import export
 
     adapter, row = adapter_of(store, cell)
-    named = find_base(base or read_manifest(adapter)["base"], key="--base")
+    manifest = read_manifest(adapter)
+    if manifest["kind"] != "adapter":
+        raise FactoryError(
+            f"cell {row['key'][:16]} trained a {manifest['kind']}, which is no adapter of a CLIP: "
+            f"its whole weights lie in the store as {row['adapter_blob']}, safetensors under the "
+            "names of its library"
+        )
+    named = find_base(base or manifest["base"], key="--base")
     told = export(named, folder, library, adapter)
     return {"folder": str(folder), "cell": row["key"], "arm": row["arm"], "seed": row["seed"],
             "library": library, "base": told["base"], "weights": told["weights"],

@@ -11,6 +11,7 @@ from varifactory.models import LoraSettings
 from varifactory.models.clip.bases import find_base
 from varifactory.models.clip.embedder import Embedder
 from varifactory.models.clip.lora import LoraClip
+from varifactory.models.trainees.linear_probe import LinearProbe
 from varifactory.store import Store
 from varifactory.world import load_world, render, sample_scene
 
@@ -84,3 +85,21 @@ def test_what_cannot_be_exported_is_told_with_what_there_is(place, tmp_path) -> 
     done = ask(place, "a" * 8, "--to", new, "--base", "no-clip")
     assert "--base 'no-clip' is unknown" in done.output
     assert not Path(new).exists()
+
+
+def test_a_cell_of_another_trainee_is_no_adapter_of_a_clip(place, tmp_path):
+    probe = LinearProbe({"name": "small-clip", "weights": "w"})
+    probe.begin(
+        LoraSettings(rank=0, alpha=0.0, dropout=0.0, learning_rate=0.1, weight_decay=0.0, steps=1,
+                     warmup_share=0.0, augmentation="none", seed=1),
+        CLASSES,
+    )  # fmt: skip
+    probe.step([np.eye(4, dtype=np.float32)[0]], [1], [1.0])
+    (sha,) = place.put_blobs([(probe.adapter(), "safetensors")])
+    row = {"key": "d" * 64, "status": "ok", "reason": "", "label": "", "arm": "real", "seed": 1,
+           "steps": 1, "settings": "{}", "train_real": 1, "train_edits": 0,
+           "adapter_blob": f"{sha}.safetensors"}  # fmt: skip
+    place.append("training", SPEC, records.table("training", [row]))
+    found = ask(place, "d" * 8, "--to", str(tmp_path / "new"))
+    assert found.exit_code != 0
+    assert "trained a linear-probe, which is no adapter of a CLIP" in found.output
