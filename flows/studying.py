@@ -8,6 +8,7 @@ from typing import Any
 
 from flows.dataset import Dataset, make_dataset
 from flows.embedding import embedded
+from flows.leaks import refuse_leaks
 from flows.run import FactoryRun, actor
 from flows.showing import show_dataset, show_study
 from flows.summary import summary
@@ -101,7 +102,7 @@ def _studied(run: FactoryRun, variant: Variant) -> Studied:
 
 def embed_all(run: FactoryRun, studied: Sequence[Studied]) -> None:
     """Embeddings of every picture that a cell may train on or is tested with."""
-    first = any("unfiltered" in ARMS[arm].synthetic for arm in run.recipe.training.arms)
+    first = any(ARMS[arm].synthetic == "unfiltered" for arm in run.recipe.training.arms)
     found: dict[str, Row] = {}
     for one in studied:
         for row in items_of(run.store, one.made.manifest.name, one.made.manifest.version):
@@ -201,6 +202,8 @@ def publish_study(
 def compared(run: FactoryRun, plan: dict[str, Any], studied: Sequence[Studied]) -> dict[str, Any]:
     """Every cell trained, the study's version and its report; what the run says of it."""
     embed_all(run, studied)
+    for one in studied:
+        refuse_leaks(run, one.made.manifest)
     cells = study_cells(run, studied)
     study = publish_study(run, plan, studied, cells)
     report = show_study(run, study)
