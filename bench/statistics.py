@@ -114,8 +114,11 @@ def _coverage(
     found = [interval(*world.draw(random)) for _ in range(studies)]
     share = sum(one.low <= truth <= one.high for one in found) / studies
     width = float(np.median([one.half_width for one in found]))
+    # The figure is a draw, too: it is outside where two standard errors of it are.
+    doubt = 2 * float(np.sqrt(share * (1 - share) / studies))
     show(f"coverage of 95 %, {way}, {case}", share, "share", studies,
-         within=LEAST <= share <= MOST, half_width_points=round(100 * width, 3))  # fmt: skip
+         within=LEAST - doubt <= share <= MOST + doubt, doubt=round(doubt, 4),
+         half_width_points=round(100 * width, 3))  # fmt: skip
 
 
 def _crossed(arm: Hits, other: Hits) -> Interval:

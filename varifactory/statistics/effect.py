@@ -35,7 +35,7 @@ class Effect:
     error: float
     """Standard error."""
     freedom: float
-    """Degrees of freedom of the error, by Satterthwaite (1946) with ``variance.MORE`` as power."""
+    """Degrees of freedom of the error, as ``variance.spread`` joins them."""
     covers: str
     """What another draw of would move the estimate."""
     generation_seeds: int
@@ -179,6 +179,17 @@ _COMPONENTS: dict[Axes, str] = {
 
 def paired_effect(arm: Hits, other: Hits) -> Effect:
     """Accuracy of ``arm`` minus that of ``other``, with what its interval and verdict rest on.
+
+    Assumes that generation seeds, training seeds and images are random draws, crossed: every seed
+    saw every image (``variance`` says how their spreads are joined). One seed says nothing of
+    training noise: then only images are draws, and ``covers`` says so.
+
+    This is what a report shows, since it covers. Nominal 95 %, simulated on ``simulation.World``
+    with 600 and 8,000 images and 0 to 2 points of spread between seeds (``bench.statistics``, 1,000
+    to 8,000 studies a design): 3 seeds 93.4 to 98.1 %, 5 seeds 94.4 to 97.1 %, 10 seeds 95.3 to
+    96.6 %; 3 generation seeds 94.0 to 98.0 %. Two generation seeds cannot know their own spread:
+    91 to 99 %; give three. ``bootstrap_difference`` holds the truth in 95 to 100 % on the same
+    studies and is up to half as wide again where seeds hardly differ.
 
     Raises:
         ValueError: if the two differ in shape, or hold nothing.
