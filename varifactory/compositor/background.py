@@ -31,7 +31,7 @@ def replace_background(
 
     Paint: ``horizon`` (range of its height, share of the picture from the top; absent: no ground),
     layers ``above`` it, ``below`` it and ``over`` both, ``shadow`` (0 to 1 on the ground). Or
-    ``own: true``: the old place's colours from top to bottom and its patches, without its things.
+    ``own: true``: the old place's colours where they are and its patches, without its things.
 
     Raises:
         ValueError: for an unknown key or painter.

@@ -2,33 +2,27 @@
 
 import numpy as np
 
-from varifactory.compositor.color import Canvas
+from varifactory.compositor.color import Canvas, blurred_inside
 from varifactory.compositor.painters import mottle
 from varifactory.models import Pixels, Region
 
-BANDS = 12
-"""Strips from top to bottom whose mean colours are taken: enough for a sky over a ground."""
-FEWEST = 8
-"""Pixels of the surroundings that a strip needs for a mean; its neighbours lend theirs."""
-MOST_PATCHES = 0.35
+SOFT = 0.07
+"""Standard deviation of the blur that keeps a place's colours and loses its things, in sides."""
+CELLS = 24.0
+"""Patches across: about the size of what the blur loses."""
+MOST_PATCHES = 0.12
 """Standard deviation of the patches at most, as a factor: more would be things taken for patches"""
 
 
 def own_place(image: Pixels, around: Region, rng: np.random.Generator) -> Canvas:
-    """A view (height, width, 3), 0 to 1, of the place in which ``around`` stands.
+    """A view (height, width, 3), 0 to 1, of the place that ``around`` shows: its colours where
+    they are, softly, and patches as strong as its detail.
 
-    Without enough surroundings the whole image counts as such.
+    Without any surroundings the whole image counts as such.
     """
     seen = image.astype(np.float32) / 255
-    around = around if around.sum() >= BANDS * FEWEST else np.ones_like(around)
-    height = len(seen)
-    strips = np.minimum(np.arange(height) * BANDS // height, BANDS - 1)
-    known = [band for band in range(BANDS) if around[strips == band].sum() >= FEWEST]
-    middles = [(band + 0.5) * height / BANDS for band in known]
-    means = np.array([seen[strips == band][around[strips == band]].mean(axis=0) for band in known])
-    rows = np.arange(height, dtype=np.float32) + 0.5
-    column = np.stack([np.interp(rows, middles, means[:, channel]) for channel in range(3)], axis=1)
-    view = np.broadcast_to(column[:, None], seen.shape).astype(np.float32)
-    spread = (seen - view)[around].mean(axis=-1).std() / max(float(view[around].mean()), 0.05)
-    mottle(view, rng, amount=min(float(spread), MOST_PATCHES))
+    around = around if around.any() else np.ones_like(around)
+    view = blurred_inside(seen, around, SOFT * max(around.shape))
+    lost = (seen - view)[around].mean(axis=-1).std() / max(float(view[around].mean()), 0.05)
+    mottle(view, rng, amount=min(float(lost), MOST_PATCHES), cells=CELLS)
     return view
