@@ -74,11 +74,7 @@ def scaling_law(sizes: Sequence[float], hits: Sequence[Hits], confidence: float 
     right = _same(sizes, hits)
     errors = _positive([1 - float(one.mean()) for one in right], "errors")
     slope = float(weights @ np.log(errors))
-    moves = sum(
-        (-weight / error * ~one for weight, error, one in zip(weights, errors, right, strict=True)),
-        start=np.zeros(right[0].shape),
-    )
-    low, high = _bounds(moves, -slope, confidence)
+    low, high = _bounds(weights / errors, right, -slope, confidence)
     exponent = Interval(-slope, low, high, confidence, drawn(right[0].shape))
     return PowerLaw(exp(float(np.log(errors).mean() - slope * x.mean())), exponent)
 
@@ -107,16 +103,23 @@ def scaling_verdict(
     right = _same(sizes, hits)
     if right[int(np.argmin(sizes))].mean() >= easy:
         return "easy"
-    moves = sum(
-        (weight * one for weight, one in zip(weights, right, strict=True)),
-        start=np.zeros(right[0].shape),
-    )
-    low, _ = _bounds(moves, float(moves.mean()), confidence)
+    slope = float(weights @ [one.mean() for one in right])
+    low, _ = _bounds(weights, right, slope, confidence)
     return "scaling" if low > 0 else "poor"
 
 
-def _bounds(moves: NDArray[np.float64], estimate: float, confidence: float) -> tuple[float, float]:
-    variance, freedom = spread(mean_squares(moves), moves.shape)
+def _bounds(
+    weights: NDArray[np.float64], right: Sequence[Hits], estimate: float, confidence: float
+) -> tuple[float, float]:
+    """Of what right answers, weighted by their sizes, sum up to.
+
+    As of a paired difference one image more on each side counts as moved as far as an image can
+    (Bonett and Price, 2012): few images that agree are not certain.
+    """
+    moves = np.tensordot(weights, np.stack(right).astype(np.float64), axes=1)
+    most = float(weights[weights > 0].sum())
+    unseen = 2 * (most / moves.shape[2]) ** 2
+    variance, freedom = spread(mean_squares(moves), moves.shape, unseen)
     return by_t(estimate, sqrt(variance), freedom, confidence)
 
 

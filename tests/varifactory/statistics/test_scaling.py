@@ -86,3 +86,13 @@ def test_a_class_that_gains_nothing_is_rarely_called_scaling() -> None:
         ease = random.normal(size=40) + 0.4 * random.normal(size=(3, 3, 40))
         found += scaling_verdict((1, 2, 5), list(ease > 0)) == "scaling"
     assert found / 300 <= 0.045
+
+
+def test_few_images_that_agree_are_not_certain() -> None:
+    """One image that is right with the most edits alone, in every seed; then twelve such."""
+    for images, verdict in ((1, "poor"), (2, "poor"), (12, "scaling")):
+        hits = [np.full((3, images), right) for right in (False, False, True)]
+        assert scaling_verdict((1, 2, 5), hits) == verdict
+    same = np.random.default_rng(10).random((3, 600)) < 0.7
+    exponent = scaling_law((1, 2, 5), [same] * 3).exponent
+    assert exponent.low < 0 < exponent.high
