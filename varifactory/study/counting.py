@@ -13,7 +13,7 @@ from varifactory.study.checks import study_checks
 from varifactory.study.classes import class_changes
 from varifactory.study.comparisons import comparisons, measured, notes
 from varifactory.study.figures import Plan, Study
-from varifactory.study.predictions import Predictions, read_predictions
+from varifactory.study.predictions import Predictions, read_predictions, words
 from varifactory.study.questions import placed
 from varifactory.study.scaling import ranking, scaling
 
@@ -31,7 +31,12 @@ def count_study(store: Store, manifest: StudyManifest) -> Study:
     """
     checks, confounds = study_checks(store, manifest)
     study = count_predictions(read_predictions(store, manifest), manifest)
-    return replace(study, checks=checks, confounds=confounds)
+    again = [
+        f"{words(cell)} was trained again since this version was written and came out otherwise: "
+        "figures are of what the store holds now."
+        for cell in store.trained_since(manifest)
+    ]
+    return replace(study, checks=checks, confounds=confounds, notes=(*study.notes, *again))
 
 
 def count_predictions(found: Predictions, manifest: StudyManifest) -> Study:

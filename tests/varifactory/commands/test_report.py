@@ -103,3 +103,18 @@ def test_wrong_names_and_folders_are_told(place: Path, tmp_path: Path) -> None:
     done = ask(str(place), "simulated", "--to", str(tmp_path / "file"))
     assert done.exit_code == 2
     assert "give a folder that can be written" in done.output
+
+
+def test_a_cell_that_came_out_otherwise_since_is_told(place: Path) -> None:
+    store = Store(str(place))
+    manifest = store.study("simulated")
+    cell = next(one for one in manifest.cells if one.arm == "real")
+    row = store.rows("training", SPEC, keys={cell.key}).drop_columns(["first_part"])
+    store.invalidate("training", SPEC, [cell.key], "trained again")
+    at = row.schema.get_field_index("adapter_blob")
+    changed = row.set_column(at, "adapter_blob", [[f"{'a' * 64}.safetensors"]])
+    store.append("training", SPEC, changed)
+    told = json.loads(ask(str(place), "simulated", "--json").stdout)
+    (note,) = told["notes"]
+    assert note.startswith(f"cell real, seed {cell.seed}")
+    assert "was trained again since" in note
