@@ -94,7 +94,7 @@ class Browser:
         self._call("Emulation.setDeviceMetricsOverride", width=width, height=height,
                    deviceScaleFactor=1, mobile=False)  # fmt: skip
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        medium = "print" if paper else "screen"
+        medium = "print" if paper else ""
         self._call("Emulation.setEmulatedMedia", media=medium, features=[scheme])
 
     def open(self, path: Path, fragment: str = "") -> None:

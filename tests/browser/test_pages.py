@@ -36,7 +36,8 @@ def folder(drawn: Drawn, tmp_path_factory: pytest.TempPathFactory) -> Path:
         page = render_study(
             study, [dataset(one) for one in sets], title="toys " + "b" * 80, machinery=True,
             galleries={"toys": "index.html"}, small_models=["masks (small-sam)"],
-            provenance={"Data": [("data set hash", "ab" * 32)]},
+            provenance={"Data": [("data set hash", "ab" * 32)],
+                        "Choices": [(f"training.key{at}", "c" * at) for at in range(80)]},
         )  # fmt: skip
         (place / name).write_bytes(page)
     return place

@@ -174,6 +174,15 @@ def test_the_page_stays_small_whatever_the_study() -> None:
     assert "study.json" in report_files(many)
 
 
+def test_a_long_part_of_the_provenance_is_folded(page: str) -> None:
+    choices = [(f"training.key{at}", str(at)) for at in range(200)]
+    text = render(quickstart(), provenance={"Study": [("hash", "ab")], "Choices": choices})
+    last = text.partition('id="provenance"')[2]
+    assert last.count("<details>") == last.count("</details>") == 1
+    assert words(last.partition("<details>")[2]).startswith("Choices training.key0 0")
+    assert "<details>" not in page.partition('id="provenance"')[2]
+
+
 def test_hostile_names_stay_words() -> None:
     study = quickstart()
     stratum = replace(study.comparisons[0].stratum, dataset=HOSTILE)
