@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 MODEL_WORLD = {
     "torch", "torchvision", "diffusers", "transformers", "open_clip", "peft", "segment_anything",
-    "litellm",
+    "litellm", "timm",
 }  # fmt: skip
 FORBIDDEN = {
     "varifactory": {"prefect", "tasks", "flows"},

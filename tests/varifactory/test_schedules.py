@@ -12,6 +12,7 @@ from varifactory.images import pixel_hash
 from varifactory.models import LoraSettings
 from varifactory.models.clip.adapter import read_manifest
 from varifactory.models.clip.lora import LoraClip
+from varifactory.models.trainees.linear_probe import LinearProbe
 from varifactory.schedules import batches, phases
 from varifactory.training import train_cell
 from varifactory.world import load_world, render, sample_scene
@@ -156,3 +157,30 @@ def test_a_trainee_is_given_cells_of_its_own_alone(data):
     other = replace(BRIDGED, trainee="linear-probe")
     with pytest.raises(ValueError, match="planned for 'linear-probe', not 'clip-lora'"):
         train_cell(row(other, data), data, Watched())
+
+
+def test_vectors_cross_the_bridge_and_resume_as_pictures_do():
+    random = np.random.default_rng(1)
+
+    def examples(count: int) -> Examples:
+        labels = [name for name in CLASSES for _ in range(count)]
+        vectors = random.normal(size=(len(labels), 8)) + 2 * np.repeat(np.eye(3, 8), count, axis=0)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        return Examples(list(vectors.astype(np.float32)), labels, [f"s{at}" for at in
+                                                                  range(len(labels))])  # fmt: skip
+
+    cell = CellData(*(examples(count) for count in (6, 6, 4, 20)))
+    lora = replace(LORA, learning_rate=0.3, steps=20, augmentation="none")
+    settings = replace(BRIDGED, lora=lora, trainee="linear-probe", validate_every=4)
+
+    def probe() -> LinearProbe:
+        return LinearProbe({"name": "random", "weights": "none"})
+
+    saved: list[bytes] = []
+    made, predictions = train_cell(
+        row(settings, cell), cell, probe(), save=lambda step, kept: saved.append(kept)
+    )
+    assert made.row["bridge_step"] == 10
+    assert made.row["test_top1"] > 0.6
+    for kept in saved:
+        assert train_cell(row(settings, cell), cell, probe(), resume=kept) == (made, predictions)
