@@ -171,3 +171,12 @@ def test_classes_may_stand_in_another_order(store: Store) -> None:
     table = predictions(other, 2 - TRUTH, 2 - TRUTH, names, np.random.default_rng(1))
     store.append("predictions", SPEC, table)
     assert all(one.right.all() for one in read_predictions(store, manifest(cell(), other)).cells)
+
+
+def test_two_places_of_the_grid_may_be_one_training(store: Store) -> None:
+    """All pairs there are, and as many as there are: equal content has one key."""
+    one = cell("feasible", attribute="all", per_source=0)
+    same = one.model_copy(update={"per_source": 5})
+    write(store, one, TRUTH)
+    found = read_predictions(store, manifest(one, same))
+    assert [answers.cell.per_source for answers in found.cells] == [0, 5]
