@@ -92,6 +92,18 @@ def test_a_study_has_its_cells_and_data_sets(
         assert all(one.newest is not None for one in past.variants)
 
 
+def test_two_studies_of_one_data_set_version_have_reports_of_their_own(
+    store: Store, recipe: Recipe
+) -> None:
+    first = Path(store.study_path("tiny", 1, "report.html"))
+    page = first.read_bytes()
+    said = study(recipe.overlaid(["training.seeds=[1]"]), store.url)
+    assert (said["made"], said["study"]["version"]) == (0, 2)
+    assert said["dataset"] == {"name": "tiny", "version": 1}
+    assert Path(said["report"]) == Path(store.study_path("tiny", 2, "report.html"))
+    assert first.read_bytes() == page != Path(said["report"]).read_bytes()
+
+
 def test_a_good_cell_is_trained_again_alone(store: Store) -> None:
     cell = one_cell(store)
     trained, predicted, edited = (
