@@ -31,7 +31,8 @@ def folder(drawn: Drawn, tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     for name, data in pages.items():
         (place / name).write_bytes(data)
-    reports = {"report.html": (quickstart(), ["toys"]), "grid.html": (grid(), ["pets", "cars"])}
+    many = grid({"pets-" + "x" * 60: 3669, "cars": 3333})
+    reports = {"report.html": (quickstart(), ["toys"]), "grid.html": (many, ["pets", "cars"])}
     for name, (study, sets) in reports.items():
         page = render_study(
             study, [dataset(one) for one in sets], title="toys " + "b" * 80, machinery=True,

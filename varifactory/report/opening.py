@@ -178,9 +178,9 @@ def _resolution(plan: Plan, primary: Sequence[Comparison]) -> list[str]:
     worst = max(primary, key=lambda one: one.detectable)
     numbers = Numbers(plan.margin)
     chance = f"{100 * plan.power:.0f}{NBSP}%"
-    least = " at worst" if len(primary) > 2 else ""
+    where = "in one comparison" + (" at worst" if len(primary) > 2 else "")
     seen = (f"With a chance of {chance} this study sees differences of "
-            f"{numbers.size(worst.detectable)} points and more{least}")  # fmt: skip
+            f"{numbers.size(worst.detectable)} points and more {where}")  # fmt: skip
     if worst.detectable > 1:
         seen = "This study is too small to see any difference with such a chance as it plans for"
     goal = signed(plan.resolve, numbers.decimals).lstrip("+")
