@@ -30,15 +30,12 @@ class Report:
     manifest: StudyManifest
     study: Study
     datasets: tuple[DatasetFigures, ...]
+    machinery: bool
+    """Whether images of it are the built-in world's: then it checks the machinery, no more."""
 
     @property
     def title(self) -> str:
         return f"{self.manifest.name}, version {self.manifest.version}"
-
-    @property
-    def machinery(self) -> bool:
-        """Whether the images are the built-in world's: then it checks the machinery, no more."""
-        return bool(self.manifest.recipe["sources"]["kind"] == "world")
 
     def told(self) -> dict[str, Any]:
         """What its head says, and the primary comparisons; shares 0 to 1."""
@@ -64,12 +61,13 @@ def recounted(store: Store, manifest: StudyManifest) -> Report:
         StudyError: predictions that contradict themselves.
         StoreError: something that the study rests on is gone or damaged.
     """
-    study = count_study(store, manifest)
+    study, places = count_study(store, manifest), sorted(manifest.dataset_versions())
     datasets = tuple(
-        dataset_figures(store, name, version, study.plan.confidence)
-        for name, version in sorted(manifest.dataset_versions())
+        dataset_figures(store, name, version, study.plan.confidence) for name, version in places
     )
-    return Report(manifest, study, datasets)
+    recipes = [store.dataset(*place).recipe for place in places]
+    drawn = any((one.get("sources") or {}).get("kind") == "world" for one in recipes)
+    return Report(manifest, study, datasets, machinery=drawn)
 
 
 def pages_of(store: Store, report: Report, galleries: Mapping[str, str]) -> dict[str, bytes]:

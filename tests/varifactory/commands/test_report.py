@@ -60,6 +60,7 @@ def test_the_verdict_is_said_and_the_page_lies_beside_the_study(place: Path) -> 
     told = json.loads(store.get_study_file("simulated", 1, "report.json"))
     assert told["verdict"] == first
     assert told["cells"] == 10
+    assert told["machinery"]
     assert [one["question"] for one in told["primary"]] == ["helps", "matters"]
     files = store.study_files("simulated", 1)
     assert any(name.endswith(".parquet") for name in files)
