@@ -78,7 +78,7 @@ class Item:
 
     @property
     def feasibility(self) -> str | None:
-        """``feasible`` or ``infeasible``, as asked; None for a source image."""
+        """``feasible`` or ``infeasible``, as asked, or ``unchanged``; None for a source image."""
         return self.row.get("feasibility")
 
     def image(self) -> "Image":
