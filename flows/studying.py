@@ -76,17 +76,9 @@ def registered(run: FactoryRun) -> dict[str, Any]:
     return run.store.register_plan(recipe.name, plan)
 
 
-def study_datasets(run: FactoryRun, own: Dataset | None = None, gallery: str = "") -> list[Studied]:
-    """Every data set of a study; one that is not the recipe's own has a run of its own.
-
-    ``own`` is the recipe's own, with its gallery, where it is made already.
-    """
-    return [
-        Studied(variant, own, gallery)
-        if own is not None and variant.recipe == run.recipe
-        else _studied(run, variant)
-        for variant in variants(run.recipe)
-    ]
+def study_datasets(run: FactoryRun) -> list[Studied]:
+    """Every data set of a study; one that is not the recipe's own has a run of its own."""
+    return [_studied(run, variant) for variant in variants(run.recipe)]
 
 
 def _studied(run: FactoryRun, variant: Variant) -> Studied:
