@@ -86,7 +86,12 @@ def refuse_leaks(run: FactoryRun, manifest: Manifest) -> None:
         StageFailed: the check failed.
     """
     items = items_of(run.store, manifest.name, manifest.version)
-    real = {row["key"]: row for row in items if row["kind"] == "source"}
+    refuse_edits(run, items, f"{manifest.name}@{manifest.version}")
+
+
+def refuse_edits(run: FactoryRun, items: Sequence[Row], title: str) -> None:
+    """The same of the items of a data set that is called ``title``."""
+    real = {row["source_key"]: row for row in items if row["kind"] == "source"}
     test = [row for row in real.values() if row["split"] == "test" and row["status"] == "ok"]
     firsts = any(ARMS[arm].synthetic == "unfiltered" for arm in run.recipe.training.arms)
     edits = _trained_on(items, real, firsts=firsts)
@@ -101,10 +106,10 @@ def refuse_leaks(run: FactoryRun, manifest: Manifest) -> None:
     told = [_told(leak, names) for leak in each.values()]
     keys = " ".join(sorted({key.partition(" ")[0][:16] for key in each}))
     raise Leaked(
-        f"{len(told)} of {len(edits)} edits of {manifest.name}@{manifest.version} show test "
-        f"images, so a score would measure memory:{_listed(told)}\nLook at them in the gallery and "
-        f"refuse them (varifactory decide reject {manifest.name} {keys}), or take the test images "
-        "out, and run the study again"
+        f"{len(told)} of {len(edits)} edits of {title} show test images, so a score would measure "
+        f"memory:{_listed(told)}\nLook at them in the gallery and refuse them (varifactory decide "
+        f"reject {title.partition('@')[0]} {keys}), or take the test images out, and run the study "
+        "again"
     )
 
 
@@ -120,7 +125,7 @@ def _trained_on(items: Sequence[Row], real: dict[str, Row], *, firsts: bool) -> 
         pictures += [(" at its first attempt", "first_sha256", "first_blob")] if firsts else []
         for when, hashed, blob in pictures:
             if row.get(hashed) and row.get(blob):
-                shown = {"key": row["key"] + when, "pixel_sha256": row[hashed],
+                shown = {"key": row["edit_key"] + when, "pixel_sha256": row[hashed],
                          "image_blob": row[blob]}  # fmt: skip
                 found.setdefault(row[hashed], {**of, **shown})
     return list(found.values())

@@ -6,7 +6,6 @@ pictures of one class share keypoints, even a motif of the background, but never
 """
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, cast
 
 import numpy as np
@@ -18,7 +17,7 @@ Plane = NDArray[np.float32]
 
 SIDE = 96
 """Pixels a side that pictures are compared at."""
-KEYPOINTS = 100
+KEYPOINTS = 70
 ALIKE = 0.85
 """Cosine of two keypoints' descriptors (square roots of SIFT's) from which they may be the same."""
 AGREEING = 6
@@ -55,7 +54,12 @@ class Marked:
     @classmethod
     def of(cls, grey: NDArray[np.uint8]) -> "Marked":
         """The keypoints of a picture that was ``shrunk``."""
-        found, described = _detector().detectAndCompute(grey, None)
+        import cv2
+
+        # Below OpenCV's own 0.04 and above its 10: a night sky or a fog has few keypoints. One
+        # detector a picture, for several threads may look at theirs.
+        detector = cv2.SIFT.create(nfeatures=KEYPOINTS, contrastThreshold=0.005, edgeThreshold=15)
+        found, described = detector.detectAndCompute(grey, None)
         if described is None:
             return cls(grey, np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32))
         places = np.array([one.pt for one in found], np.float32)
@@ -72,14 +76,6 @@ class Marked:
 def _rooted(described: Plane) -> Plane:
     root = np.sqrt(described / np.maximum(described.sum(axis=1, keepdims=True), 1e-6))
     return cast(Plane, root.astype(np.float32))
-
-
-@cache
-def _detector() -> Any:
-    import cv2
-
-    # Below OpenCV's own 0.04 and above its 10: a night sky or a fog has few keypoints.
-    return cv2.SIFT.create(nfeatures=KEYPOINTS, contrastThreshold=0.005, edgeThreshold=15)
 
 
 def overlaid(one: Marked, other: Marked) -> float:

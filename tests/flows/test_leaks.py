@@ -5,10 +5,16 @@ import pytest
 from prefect import flow
 
 from flows.dataset import source_images
-from flows.leaks import Leaked
+from flows.leaks import Leaked, refuse_leaks
 from flows.run import FactoryRun
 from tests.planted_copies import DISGUISES, disguised
+from varifactory import records
+from varifactory.decoding import decode_image
+from varifactory.images import encode_png, pixel_hash
+from varifactory.loading import items_of, read_image
 from varifactory.recipe import Recipe
+from varifactory.store import Manifest, Store
+from varifactory.store.manifest import ManifestPart
 from varifactory.world import load_world, render, sample_scene
 
 CLASSES = ("taxi", "apple", "whale")
@@ -101,3 +107,39 @@ def test_a_data_set_is_made_as_before(folder, planted, tmp_path, prefect_server)
     rows, notices = chosen(folder, tmp_path, study=False)
     assert len(rows) == len(CLASSES) * sum(PICTURES.values())
     assert sum("is a near copy of the test image" in notice for notice in notices) == PLANTED
+
+
+def test_an_edit_that_shows_a_test_image_stops_a_study(
+    tiny, generate, tmp_path, prefect_server
+) -> None:
+    """An editor that gives back a test image it was not shown, as one that knows it by heart."""
+    recipe, store = tiny(), Store(str(tmp_path))
+    said = generate(recipe, tmp_path)
+    manifest = store.dataset(said["dataset"], said["version"])
+    items = items_of(store, manifest.name, manifest.version)
+    test = next(row for row in items if row["split"] == "test")
+    strayed = next(row for row in items if row["kind"] == "edit" and row["status"] == "ok"
+                   and row["label"] == test["label"])  # fmt: skip
+
+    @flow(persist_result=False)
+    def refuse(version: Manifest) -> None:
+        with FactoryRun.begin("study", recipe, str(tmp_path)) as run:
+            refuse_leaks(run, version)
+
+    refuse(manifest)
+    for disguise, how in (("same file", "copy by its pixels"), ("cropped", "embedding neighbour")):
+        picture = decode_image(disguised(read_image(store, test["image_blob"]), disguise), 64)
+        sha = store.put_blob(encode_png(picture), "png")
+        shown = {"image_blob": f"{sha}.png", "pixel_sha256": pixel_hash(picture)}
+        rows = [row | shown if row is strayed else row for row in items]
+        part = store.append("items", manifest.parts[0].spec, records.table("items", rows))
+        odd = manifest.model_copy(update={
+            "name": f"odd-{disguise.partition(' ')[0]}", "version": 1,
+            "parts": (ManifestPart(stage="items", spec=manifest.parts[0].spec, name=part.name,
+                                   rows=len(rows), bytes=1),),
+        })  # fmt: skip
+        store.publish(odd)
+        with pytest.raises(Leaked, match=how) as stopped:
+            refuse(store.dataset(odd.name, 1))
+        assert f"{strayed['edit_key'][:16]} ({test['label']})" in str(stopped.value)
+        assert f"decide reject {odd.name}" in str(stopped.value)
