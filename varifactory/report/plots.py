@@ -84,7 +84,7 @@ def curves(
     lines: Mapping[str, Sequence[Sequence[tuple[float, float]]]], *, name: str, text: str
 ) -> Markup:
     """Accuracy on validation by step, in percent: an arm a style, a seed a line."""
-    figure, axes = _figure(3.2, name)
+    figure, axes = _figure(2.8, name)
     for number, (arm, seeds) in enumerate(lines.items()):
         for at, points in enumerate(seeds):
             axes.plot(
@@ -99,7 +99,7 @@ def curves(
     axes.grid(axis="y", color=LINE, linewidth=0.5)
     axes.set_xlabel("optimiser step")
     axes.set_ylabel("right on validation, %")
-    _legend(axes)
+    _legend(figure, len(lines))
     return _svg(figure, name, text)
 
 
@@ -107,7 +107,7 @@ def scaling(
     lines: Mapping[str, Sequence[tuple[int, "Interval"]]], *, name: str, text: str
 ) -> Markup:
     """Accuracy over the number of edits, on a logarithmic scale, with intervals: an arm a line."""
-    figure, axes = _figure(3.2, name)
+    figure, axes = _figure(2.8, name)
     sizes = sorted({edits for points in lines.values() for edits, _ in points})
     for number, (arm, points) in enumerate(lines.items()):
         # Side by side, so that intervals of arms of one size can be told apart.
@@ -126,7 +126,7 @@ def scaling(
     axes.grid(axis="y", color=LINE, linewidth=0.5)
     axes.set_xlabel("edits trained on")
     axes.set_ylabel("right on test images, %")
-    _legend(axes)
+    _legend(figure, len(lines))
     return _svg(figure, name, text)
 
 
@@ -148,9 +148,10 @@ def _look(arm: str, number: int) -> dict[str, str]:
     return {"color": ARM_COLORS.get(kind, FAINT), "linestyle": dash, "marker": "osD^v"[number % 5]}
 
 
-def _legend(axes: "Axes") -> None:
-    axes.legend(frameon=False, fontsize=10, ncols=2, loc="upper center",
-                bbox_to_anchor=(0.45, -0.2), labelcolor=INK)  # fmt: skip
+def _legend(figure: "Figure", names: int) -> None:
+    """Below the plot, which keeps its height however many names there are."""
+    figure.set_figheight(figure.get_figheight() + 0.2 * ((names + 1) // 2))
+    figure.legend(frameon=False, fontsize=10, ncols=2, loc="outside lower center", labelcolor=INK)
 
 
 def _figure(height: float, name: str) -> "tuple[Figure, Axes]":
