@@ -132,6 +132,11 @@ def item_key(spec: str, **fields: Any) -> str:
     return digest({"spec": spec, **fields})
 
 
+def source_key(spec: str, row: Mapping[str, Any]) -> str:
+    """The key of a source that was read: of its file's bytes and its label, wherever it lies."""
+    return item_key(spec, bytes_sha256=row["bytes_sha256"], label=row["label"])
+
+
 def edit_seed(
     generation_seed: int, source_pixels: str, attribute: str, index: int, attempt: int
 ) -> int:

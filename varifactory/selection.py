@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from varifactory import records
 from varifactory.cell_columns import with_factors
 from varifactory.errors import FactoryError
+from varifactory.keys import source_key
 from varifactory.past_runs import PastRun
-from varifactory.sources.settling import key_of
 from varifactory.stages import Row
 from varifactory.standing import standing
 from varifactory.store import Store
@@ -304,7 +304,9 @@ def source_keys(
         table = standing(store, "sources", spec)
         here = table.filter(pc.is_in(table["uri"], value_set=pa.array(sorted(places), pa.string())))
         read = here.filter(pc.is_valid(here["bytes_sha256"]))
-        found |= {key_of(spec, row) for row in read.select(["bytes_sha256", "label"]).to_pylist()}
+        found |= {
+            source_key(spec, row) for row in read.select(["bytes_sha256", "label"]).to_pylist()
+        }
     return found
 
 

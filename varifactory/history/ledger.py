@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from varifactory.sources.settling import key_of
+from varifactory.keys import source_key
 from varifactory.stages import Row
 from varifactory.store import Store, StoreError, StoreMissing, StudyManifest
 from varifactory.store.rows import TOMBSTONE
@@ -150,7 +150,7 @@ def _settled(rows: pa.Table, spec: str) -> pa.Table:
         return rows
     read = rows["key"].to_pylist()
     named = [
-        key_of(spec, row) if row["bytes_sha256"] else key
+        source_key(spec, row) if row["bytes_sha256"] else key
         for key, row in zip(read, rows.select(["bytes_sha256", "label"]).to_pylist(), strict=True)
     ]
     place = rows.schema.get_field_index("key")

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from varifactory.errors import SourceError
-from varifactory.keys import item_key, share
+from varifactory.keys import item_key, share, source_key
 from varifactory.recipe import Sources, Split
 from varifactory.sources.listing import Listing
 from varifactory.sources.names import SPLITS
@@ -99,18 +99,13 @@ def _placed(
     row = {**found, "uri": plan["uri"], "label": plan["label"]}
     if row["status"] != "ok":
         return row
-    key = key_of(spec, row)
+    key = source_key(spec, row)
     split = plan.get("split")
     if split in (None, "train") and is_unmade(row):
         split = "train"  # a plan counts what may be edited
     elif split in (None, "train"):
         split = _cut(row["bytes_sha256"], listing.given_splits, settings.split)
     return {**row, "key": key, "split": split}
-
-
-def key_of(spec: str, row: Row) -> str:
-    """The key of a source that was read: of its content, wherever it lies."""
-    return item_key(spec, bytes_sha256=row["bytes_sha256"], label=row["label"])
 
 
 def _cut(content_hash: str, given: frozenset[str], shares: Split) -> str:
