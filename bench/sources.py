@@ -4,6 +4,7 @@ import io
 import json
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,11 @@ from PIL import Image
 
 from bench.photographs import write_photographs
 from varifactory.decoding import decode_image
+from varifactory.embeddings import Vectors
 from varifactory.keys import spec_of
 from varifactory.leakage import Pixels, near_copies
+from varifactory.models.registry import clip
+from varifactory.neighbours import find_neighbours
 from varifactory.recipe import Sources
 from varifactory.sources import list_sources, read_sources, source_fields
 from varifactory.sources.drawn import draw
@@ -73,7 +77,75 @@ def leaks() -> None:
     show("planted copies taken for others", len(found) - hits, "pairs", len(planted) * len(test))
 
 
+def neighbour_leaks() -> None:
+    """The same for the check among neighbours, with copies in harder disguises."""
+    settings = Sources.model_validate({"kind": "world", "world": {"validation": 1}})
+    listing = list_sources(spec_of("sources", source_fields(settings)), settings)
+    pictures: dict[str, list[Pixels]] = {"train": [], "validation": [], "test": []}
+    for row in listing.planned:
+        pictures[row["split"]].append(draw(row, settings)[0].image)
+    train, test = pictures["train"], pictures["test"]
+    encoder = clip("small-clip", 1)
+    began = time.perf_counter()
+    vectors = encoder.embed_images([*train, *test])
+    show(
+        "embedding, the encoder's loading included", time.perf_counter() - began, "s", len(vectors)
+    )
+    began = time.perf_counter()
+    false = _neighbours(train, vectors[: len(train)], test, vectors[len(train) :])
+    show("neighbour check", time.perf_counter() - began, "s", len(train) * len(test))
+    show("unrelated pairs taken for neighbours", len(false), "pairs", len(train) * len(test))
+    for name, change in HARDER.items():
+        copies = [decode_image(_png(change(Image.fromarray(p), n)), p.shape[0])
+                  for n, p in enumerate(test[::10])]  # fmt: skip
+        found = _neighbours(copies, encoder.embed_images(copies), test, vectors[len(train) :])
+        hits = sum((n, 10 * n) in found for n in range(len(copies)))
+        show(f"planted copies found, {name}", hits / len(copies), "share", len(copies))
+
+
+def _neighbours(
+    train: list[Pixels], own: Vectors, test: list[Pixels], others: Vectors
+) -> set[tuple[int, int]]:
+    known = {f"{side}{n}": (pixels, vector)
+             for side, both in (("a", (train, own)), ("b", (test, others)))
+             for n, (pixels, vector) in enumerate(zip(*both, strict=True))}  # fmt: skip
+    first, second = ([{"key": name, "pixel_sha256": name} for name in known if name[0] == side]
+                     for side in "ab")  # fmt: skip
+    leaks = find_neighbours(
+        first,
+        second,
+        lambda names: np.stack([known[name][1] for name in names]),
+        lambda row: known[row["key"]][0],
+    )
+    return {(int(leak.train_key[1:]), int(leak.test_key[1:])) for leak in leaks}
+
+
+def _png(image: Image.Image) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, "PNG")
+    return stream.getvalue()
+
+
+def _cut(image: Image.Image, share: float, place: int) -> Image.Image:
+    width, height = image.size
+    left, top = (round(share * side) * at // 2 for side, at in
+                 ((width, place % 3), (height, place // 3 % 3)))  # fmt: skip
+    return image.crop((left, top, left + width - round(share * width),
+                       top + height - round(share * height)))  # fmt: skip
+
+
+HARDER: dict[str, Callable[[Image.Image, int], Image.Image]] = {
+    "cut by 15 %": lambda image, n: _cut(image, 0.15, n),
+    "cut by 30 %": lambda image, n: _cut(image, 0.3, n),
+    "turned by 7 to 13 degrees": lambda image, n: image.rotate((7, -10, 13, -8)[n % 4],
+                                                               Image.Resampling.BICUBIC),
+    "grey": lambda image, n: image.convert("L").convert("RGB"),
+    "channels swapped": lambda image, n: Image.merge("RGB", image.split()[::-1]),
+}  # fmt: skip
+
+
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as place:
         reading(Path(place))
     leaks()
+    neighbour_leaks()
