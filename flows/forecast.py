@@ -55,6 +55,7 @@ def forecast(
             )
             if whole:
                 _pictures(run, rows, [*made.chosen, *made.judged.edits])
+                _leaks(plan, run, rows)
             _cells(plan, run, variant, factors(recipe, variant) if whole else None, rows)
         plan.prospect.counted |= run.keys
     return _expectation(plan)
@@ -87,6 +88,16 @@ def _pictures(run: DryRun, rows: Sequence[Row], made: Sequence[Row]) -> None:
         )
         if wanted and row.get(pixels) and row.get(blob)
     ])  # fmt: skip
+
+
+def _leaks(plan: _Plan, run: DryRun, rows: Sequence[Row]) -> None:
+    """Count the check of a data set's edits against its test images."""
+    from flows.leaks import refuse_edits
+
+    if run.lacking:
+        plan.prospect.stage("leakage").may_be("which edits there will be is not known yet", 0)
+    else:
+        refuse_edits(run, rows, run.recipe.name)
 
 
 def _cells(
