@@ -75,6 +75,7 @@ def pages_of(store: Store, report: Report, galleries: Mapping[str, str]) -> dict
 
     ``galleries`` are their addresses as the page links to them.
     """
+    files = report_files(report.study, report.datasets, report.title)
     page = render_study(
         report.study,
         report.datasets,
@@ -83,11 +84,10 @@ def pages_of(store: Store, report: Report, galleries: Mapping[str, str]) -> dict
         provenance=provenance(store, report.manifest),
         galleries=galleries,
         small_models=small_models(store, report.manifest),
+        files=files,
     )
     head = json.dumps(report.told(), ensure_ascii=False, indent=1).encode()
-    return {
-        **report_files(report.study, report.datasets, report.title), TOLD: head, PAGE: page,
-    }  # fmt: skip
+    return {**files, TOLD: head, PAGE: page}
 
 
 def publish_report(store: Store, report: Report) -> str:

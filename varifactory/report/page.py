@@ -40,6 +40,7 @@ def render_study(
     provenance: Mapping[str, Sequence[tuple[str, str]]] | None = None,
     galleries: Mapping[str, str] | None = None,
     small_models: Sequence[str] = (),
+    files: Mapping[str, bytes] | None = None,
 ) -> bytes:
     """One page that needs no server and no script; large tables lie beside it (``report_files``).
 
@@ -53,8 +54,9 @@ def render_study(
         galleries: data set -> address of its gallery, relative to the report.
         small_models: parts that ran on small built-in models, in words, such as ``masks
             (small-sam)``.
+        files: what ``report_files`` made of the same, where that was asked before.
     """
-    files = report_files(study, datasets, title)
+    files = report_files(study, datasets, title) if files is None else files
     return render_page(
         "report.html.j2",
         title=title,
