@@ -10,8 +10,8 @@ from varifactory.store import Store
 
 def test_items_and_their_first_attempts_are_embedded_once(tiny, generate, tmp_path) -> None:
     recipe, store = tiny(), Store(str(tmp_path))
-    said = generate(recipe, tmp_path)
-    items = items_of(store, said["dataset"], said["version"])
+    generate(recipe, tmp_path)
+    items = items_of(store, "tiny", 1)
 
     @flow(persist_result=False)
     def embedding() -> tuple[str, dict]:
