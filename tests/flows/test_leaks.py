@@ -114,8 +114,8 @@ def test_an_edit_that_shows_a_test_image_stops_a_study(
 ) -> None:
     """An editor that gives back a test image it was not shown, as one that knows it by heart."""
     recipe, store = tiny(), Store(str(tmp_path))
-    said = generate(recipe, tmp_path)
-    manifest = store.dataset(said["dataset"], said["version"])
+    generate(recipe, tmp_path)
+    manifest = store.dataset("tiny")
     items = items_of(store, manifest.name, manifest.version)
     test = next(row for row in items if row["split"] == "test")
     strayed = next(row for row in items if row["kind"] == "edit" and row["status"] == "ok"
@@ -127,11 +127,14 @@ def test_an_edit_that_shows_a_test_image_stops_a_study(
             refuse_leaks(run, version)
 
     refuse(manifest)
-    for disguise, how in (("same file", "copy by its pixels"), ("cropped", "embedding neighbour")):
+    for disguise, how in (
+        ("same file", "copy by its pixels"),
+        ("re-encoded", "embedding neighbour"),
+    ):
         picture = decode_image(disguised(read_image(store, test["image_blob"]), disguise), 64)
         sha = store.put_blob(encode_png(picture), "png")
         shown = {"image_blob": f"{sha}.png", "pixel_sha256": pixel_hash(picture)}
-        rows = [row | shown if row is strayed else row for row in items]
+        rows = [{**row, **(shown if row is strayed else {}), "first_part": None} for row in items]
         part = store.append("items", manifest.parts[0].spec, records.table("items", rows))
         odd = manifest.model_copy(update={
             "name": f"odd-{disguise.partition(' ')[0]}", "version": 1,
