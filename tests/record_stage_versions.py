@@ -37,7 +37,12 @@ MODULES: dict[str, tuple[str, ...]] = {
         "varifactory.models.clip.*",
     ),
     "decisions": ("varifactory.decisions",),
-    "training": ("varifactory.training", "varifactory.models.clip.*"),
+    "training": (
+        "varifactory.training",
+        "varifactory.cell_planning",
+        "varifactory.models.clip.*",
+        "varifactory.models.trainees.*",
+    ),
     "checkpoints": ("varifactory.training", "varifactory.models.clip.*"),
     "predictions": ("varifactory.training", "varifactory.models.clip.*"),
     "embeddings": ("varifactory.embeddings", "varifactory.models.clip.*"),
