@@ -16,7 +16,7 @@ from varifactory.planned import Expectation
 from varifactory.recipe import Recipe
 from varifactory.stages import Row
 from varifactory.store import Store
-from varifactory.training import plan_cells, training_spec
+from varifactory.training import plan_cells, plan_each, training_spec
 from varifactory.unmade import is_unmade
 
 UNMADE = "its data set is not made yet"
@@ -112,7 +112,11 @@ def _cells(
             count = len(training.arms) * len(training.seeds) if cells is None else len(new)
             run.unplanned("training", fields, UNMADE, count)
         else:
-            planned = plan_cells(spec_of("training", fields), recipe, rows, rows, cells)
+            spec = spec_of("training", fields)
+            if cells is None:
+                planned = plan_cells(spec, recipe, rows, rows)
+            else:
+                planned = list(plan_each(spec, recipe, rows, cells)[0].values())
             run.stage(training_shard, "training", fields, planned)
     plan.cells |= set(wanted or ())
 

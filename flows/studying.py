@@ -1,7 +1,7 @@
 """A study's data sets, its cells, and the version that it ends in."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
@@ -16,6 +16,7 @@ from flows.tally import StageFailed
 from tasks.training import training_shard
 from varifactory.arms import ARMS
 from varifactory.card_writing import as_yaml
+from varifactory.errors import TrainingError
 from varifactory.grid import Factors, Variant, factors, variants
 from varifactory.keys import spec_of
 from varifactory.loading import items_of
@@ -23,7 +24,7 @@ from varifactory.models import registry
 from varifactory.recipe import Recipe
 from varifactory.stages import Row
 from varifactory.store import StudyCell, StudyManifest, study_hash
-from varifactory.training import plan_cells, training_spec
+from varifactory.training import plan_each, training_spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,20 @@ class Studied:
             "sweep": variant.sweep,
             "generation_seed": variant.generation_seed,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Unplanned:
+    """A cell of the grid that cannot be trained at all."""
+
+    of: Studied
+    factors: Factors
+    reason: str
+
+    def told(self) -> dict[str, Any]:
+        """What the study's manifest says of it."""
+        found = asdict(self.factors)
+        return {**found.pop("stratum"), **found, "reason": self.reason}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +125,20 @@ def _pictures(row: Row, *, first: bool) -> Iterable[tuple[str, str]]:
         yield row["first_sha256"], row["first_blob"]
 
 
-def study_cells(run: FactoryRun, studied: Sequence[Studied]) -> list[Cell]:
+def study_cells(run: FactoryRun, studied: Sequence[Studied]) -> tuple[list[Cell], list[Unplanned]]:
     """Every cell of the grid; each that the store lacks is a Prefect task of its own.
 
     Raises:
         StageFailed: no cell at all was trained.
+        TrainingError: no cell at all can be.
     """
-    cells = [cell for one in studied for cell in _cells_of(run, one)]
+    cells: list[Cell] = []
+    unplanned: list[Unplanned] = []
+    for one in studied:
+        cells += _cells_of(run, one, unplanned)
+    if not cells:
+        raise TrainingError(unplanned[0].reason)
+    run.notices += sorted({f"arm {cell.factors.arm}: {cell.reason}" for cell in unplanned})
     bad = {cell.row["key"]: cell.row for cell in cells if cell.row["status"] != "ok"}
     run.notices += [
         f"arm {row['arm']}, seed {row['seed']} {row['status']}: {row['reason']}"
@@ -124,10 +146,10 @@ def study_cells(run: FactoryRun, studied: Sequence[Studied]) -> list[Cell]:
     ]
     if bad and all(cell.row["key"] in bad for cell in cells):
         raise StageFailed(f"no cell was trained; the first said: {cells[0].row['reason']}")
-    return cells
+    return cells, unplanned
 
 
-def _cells_of(run: FactoryRun, one: Studied) -> list[Cell]:
+def _cells_of(run: FactoryRun, one: Studied, unplanned: list[Unplanned]) -> list[Cell]:
     manifest = one.made.manifest
     items = items_of(run.store, manifest.name, manifest.version)
     extra = {"dataset": manifest.name, "version": manifest.version}
@@ -135,14 +157,12 @@ def _cells_of(run: FactoryRun, one: Studied) -> list[Cell]:
     for recipe, wanted in trained_alike(one.variant.recipe, factors(run.recipe, one.variant)):
         fields = training_spec(recipe, registry.trainee(recipe))
         spec = spec_of("training", fields)
-        planned = plan_cells(spec, recipe, items, items, wanted)
-        once = list({row["key"]: row for row in planned}.values())
+        planned, refused = plan_each(spec, recipe, items, wanted)
+        unplanned += [Unplanned(one, cell, reason) for cell, reason in refused.items()]
+        once = list({row["key"]: row for row in planned.values()}.values())
         rows = run.stage(training_shard, "training", fields, once, size=1, extra=extra)
         row_of = {row["key"]: row for row in rows}
-        found += [
-            Cell(one, factor, spec, row_of[row["key"]])
-            for factor, row in zip(wanted, planned, strict=True)
-        ]
+        found += [Cell(one, cell, spec, row_of[row["key"]]) for cell, row in planned.items()]
     return found
 
 
@@ -162,11 +182,15 @@ def trained_alike(recipe: Recipe, cells: Sequence[Factors]) -> list[tuple[Recipe
 
 
 def publish_study(
-    run: FactoryRun, plan: dict[str, Any], studied: Sequence[Studied], cells: Sequence[Cell]
+    run: FactoryRun,
+    plan: dict[str, Any],
+    studied: Sequence[Studied],
+    cells: Sequence[Cell],
+    unplanned: Sequence[Unplanned] = (),
 ) -> StudyManifest:
     """The study's version; one that holds the same is taken as it is."""
     # What knows no generation seed is a cell of every data set of that seed, and one of the study.
-    once = {cell.factors: cell for cell in reversed(cells) if cell.row["status"] == "ok"}
+    once = {cell.factors: cell for cell in reversed(cells)}
     kept = [_kept(once[factor]) for factor in sorted(once)]
     told = [one.told() for one in studied]
     wanted = ("training/", "embeddings/", "masks/", "prompts/")
@@ -182,7 +206,10 @@ def publish_study(
             datasets=tuple(told),
             cells=tuple(kept),
             specs={name: fields for name, fields in run.specs.items() if name.startswith(wanted)},
-            provenance={"runs": sorted({run.id, *(one["run_id"] for one in told)})},
+            provenance={
+                "runs": sorted({run.id, *(one["run_id"] for one in told)}),
+                "unplanned": [cell.told() for cell in unplanned],
+            },
             study_hash=study_hash(told, kept, plan),
         )
     )
@@ -196,8 +223,7 @@ def compared(run: FactoryRun, plan: dict[str, Any], studied: Sequence[Studied]) 
     embed_all(run, studied)
     for one in studied:
         refuse_leaks(run, one.made.manifest)
-    cells = study_cells(run, studied)
-    study = publish_study(run, plan, studied, cells)
+    study = publish_study(run, plan, studied, *study_cells(run, studied))
     report = show_study(run, study)
     first = studied[0]
     said = summary(run, first.made.manifest, gallery=first.gallery, report=report)
@@ -215,4 +241,5 @@ def _kept(cell: Cell) -> StudyCell:
         per_source=stratum.per_source, schedule=stratum.schedule, arm=cell.factors.arm,
         generation_seed=cell.factors.generation_seed, seed=cell.factors.seed,
         name=manifest.name, version=manifest.version, spec=cell.spec, key=cell.row["key"],
+        status=cell.row["status"],
     )  # fmt: skip

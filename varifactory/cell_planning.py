@@ -66,6 +66,20 @@ def plan_cells(
     return [_planned(spec, recipe, cell, class_names, sources, items) for cell in wanted]
 
 
+def plan_each(
+    spec: str, recipe: Recipe, items: Sequence[Row], cells: Iterable[Factors]
+) -> tuple[dict[Factors, Row], dict[Factors, str]]:
+    """The planned rows of cells, and why others cannot be trained: none takes another with it."""
+    planned: dict[Factors, Row] = {}
+    refused: dict[Factors, str] = {}
+    for cell in cells:
+        try:
+            (planned[cell],) = plan_cells(spec, recipe, items, items, [cell])
+        except TrainingError as error:
+            refused[cell] = str(error)
+    return planned, refused
+
+
 def _usual(training: Training) -> list[Factors]:
     shared = Stratum(trainee=training.trainee, augmentation=training.augmentation)
     return [Factors(shared, arm, 0, seed) for arm in training.arms for seed in training.seeds]

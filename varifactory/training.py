@@ -11,7 +11,7 @@ import numpy as np
 
 from varifactory import keys
 from varifactory.arms import ARMS, Mixture, held_out, mixture, source_key
-from varifactory.cell_planning import plan_cells, training_spec
+from varifactory.cell_planning import plan_cells, plan_each, training_spec
 from varifactory.cells import CellData, CellSettings, Examples, Progress
 from varifactory.models import Trainee
 from varifactory.schedules import Phase, batches, phases, with_next
@@ -26,6 +26,7 @@ __all__ = [
     "held_out",
     "mixture",
     "plan_cells",
+    "plan_each",
     "source_key",
     "train_cell",
     "training_spec",

@@ -106,3 +106,16 @@ def test_a_further_seed_trains_its_cells_alone(
     assert {cell.seed for cell in fresh} == {3}
     assert said["made"] == len(fresh)
     assert (after.version, said["dataset"]) == (2, first["dataset"])
+
+
+def test_an_arm_that_cannot_be_trained_takes_no_other_with_it(
+    studied: tuple[Path, dict[str, Any]], tiny: Make
+) -> None:
+    path, _ = studied
+    settings = GRID | {"training__arms": ["real", "real+feasible", "real+unchanged"]}
+    said = study(tiny(name="partly", **settings), str(path))
+    assert any("real+unchanged" in notice and "unchanged" in notice for notice in said["notices"])
+    kept = Store(str(path)).study("partly")
+    assert {cell.arm for cell in kept.cells} == {"real", "real+feasible"}
+    assert {cell["arm"] for cell in kept.provenance["unplanned"]} == {"real+unchanged"}
+    assert "real+unchanged" in Path(said["report"]).read_text()

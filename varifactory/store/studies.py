@@ -36,6 +36,8 @@ class StudyCell(BaseModel):
     spec: str
     key: str
     """In the stage ``training``; predictions have the same spec and name it as training_key."""
+    status: str = "ok"
+    """Of its training row; one that failed is listed, so that no other cell takes its place."""
     result: str = ""
     """Hash of what came out, which the store fills in: a cell that was trained again and came out
     otherwise is no longer the one that was compared."""

@@ -69,7 +69,8 @@ class StudiesVerified(Studied):
             if cell.spec not in predicted:
                 predicted[cell.spec] = self._predicted(cell.spec)
             images = self._test_images(cell.name, cell.version, tested)
-            if cell.key in there and predicted[cell.spec].get(cell.key, 0) < images:
+            answered = predicted[cell.spec].get(cell.key, 0)
+            if cell.key in there and cell.status == "ok" and answered < images:
                 torn.append(cell.key)
         if torn:
             yield f"of {_some(torn)} predictions are missing; {_MENDED}"
