@@ -65,7 +65,7 @@ class Comparison:
     """Of the plan's confidence, for this comparison alone."""
     p_value: float
     p_holm: float
-    """Adjusted over the family: all inferential comparisons of the study; 1 of the others."""
+    """Adjusted by Holm over its ``family``; 1 of those of none."""
     verdict: Verdict
     winner: str
     """``above``, ``below`` or ``no winner``."""
@@ -73,9 +73,11 @@ class Comparison:
     """One a pair of cells, in the order of generation and training seeds."""
     bootstrap: Interval | None
     detectable: float
-    """Smallest difference that this design sees with the plan's power."""
+    """Smallest difference that this design tells from none with the plan's power, corrected for its
+    family at Holm's worst step. One that lies inside the margin comes out equivalent."""
     seeds_needed: int | None
-    """To resolve the plan's ``resolve``; None where no number of seeds does."""
+    """Training seeds that resolve the plan's ``resolve``, corrected likewise; None where no number
+    does and, with ``spread_known`` false, where none can be told."""
     images_needed: int | None
     """Test images that would, with the seeds there are; None where seeds suffice."""
     primary: bool = False
@@ -84,8 +86,23 @@ class Comparison:
     """Of ``schedule``, ``augmentation`` and ``trainee``: the factor's two values, first minus
     second; the stratum then leaves that factor empty, and ``arm`` is ``other``."""
     inferential: bool = True
-    """Whether it is of the family that Holm's correction covers. One that is not describes: it
-    names no winner and is never ``different``."""
+    """Whether it is of a family that Holm's correction covers. One that is not describes: it names
+    no winner, and its verdict is none to show."""
+    family: str = "other"
+    """``primary``: the planned primary comparisons of the study, those that are missing counted,
+    too; ``other``: all other inferential ones; empty: not inferential."""
+    family_size: int = 1
+    """Comparisons that Holm corrects for."""
+    spread_known: bool = True
+    """False with one training seed, which says nothing of the spread between training seeds:
+    intervals and ``detectable`` are then of that training alone."""
+    generations_needed: int | None = None
+    """Generation seeds that resolve ``resolve`` with the training seeds and images there are; None
+    where training seeds suffice, with one generation seed, whose spread is not known, and where no
+    number does."""
+    equal_steps: bool | None = None
+    """Whether both sides trained equally many steps on every pair of seeds; None where one of them
+    tells none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +148,12 @@ class Ranked:
     """At that size."""
     exponent: Interval | None
     """As of ``Scaling``; None where the sizes are too few to fit."""
+    validation_top1: float | None = None
+    """At that size, mean over its cells: what combinations are ranked by. ``top1`` is of the test
+    images and ranks nothing. None where a cell was not validated: then the order is the recipe's.
+    """
+    same_edits: bool = True
+    """Whether all combinations it is ranked with trained on equally many edits at that size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +209,21 @@ class Confound:
     standardised: float
     """Difference in standard deviations."""
     text: str
+    notable: bool = True
+    """False below 0.1 standard deviations: surely there, and too small to move an arm by much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A primary comparison that the recipe planned and whose cells do not give it."""
+
+    question: str
+    """``helps`` or ``matters``."""
+    stratum: Stratum
+    arm: str
+    other: str
+    why: str
+    """A clause without a full stop, such as ``real+mixed, seed 0: failed: ...``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,3 +245,13 @@ class Study:
     """Data set -> test images."""
     notes: tuple[str, ...] = ()
     """What a reader must know of cells that are missing or were left out."""
+    remarks: tuple[str, ...] = ()
+    """What a reader must know of cells that are counted."""
+    missing: tuple[Missing, ...] = ()
+    """Nothing else takes their place as primary."""
+    alarms: tuple[str, ...] = ()
+    """Sentences that a reader must know before believing the verdict: feasible and infeasible edits
+    that are not told apart by the judge, images that a program drew."""
+    tested: tuple[str, ...] = ()
+    """Measures by which at least one pair of arms could be tested for confounds; empty: nothing was
+    tested, and no confound found says nothing."""
