@@ -93,6 +93,7 @@ def _comparison(one: Measured, plan: Plan, p_holm: float | None, *, primary: boo
         verdict=effect.verdict(plan.margin, plan.confidence, p_adjusted),
         winner=above,
         mcnemar=one.mcnemar,
+        pairs=one.pair.seeds,
         bootstrap=bootstrap_difference(first, second, plan.confidence, RESAMPLES)
         if primary
         else None,

@@ -103,6 +103,9 @@ class Comparison:
     equal_steps: bool | None = None
     """Whether both sides trained equally many steps on every pair of seeds; None where one of them
     tells none."""
+    pairs: tuple[tuple[int, int], ...] = ()
+    """Generation and training seed of each pair of cells, as ``mcnemar`` has them; 0 for what
+    neither arm depends on."""
 
 
 @dataclass(frozen=True, slots=True)
