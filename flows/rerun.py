@@ -24,7 +24,16 @@ from varifactory.store import Manifest, Store
 log = logging.getLogger("varifactory")
 
 Stage = Literal[
-    "", "sources", "leakage", "prompts", "masks", "adapters", "edits", "verdicts", "training"
+    "",
+    "sources",
+    "leakage",
+    "prompts",
+    "masks",
+    "adapters",
+    "edits",
+    "verdicts",
+    "embeddings",
+    "training",
 ]
 Keys = Annotated[tuple[str, ...], Field(title="Keys", examples=[["3f2a91c05d7e"]])]
 Shard = Annotated[int | None, Field(ge=0, title="Shard")]

@@ -34,6 +34,8 @@ class Studied:
     variant: Variant
     made: Dataset
     gallery: str
+    failed: int = 0
+    """Items that failed in the run that made it, beside those of the study's own run."""
 
     def told(self) -> dict[str, Any]:
         """What the study's manifest says of it."""
@@ -83,10 +85,13 @@ def registered(run: FactoryRun) -> dict[str, Any]:
         "seeds": list(recipe.training.seeds),
         "generation_seeds": list(study.generation_seeds or (recipe.seed,)),
         "attributes": list(study.attributes), "per_source": list(study.per_source),
-        "schedules": list(study.schedules), "trainees": list(study.trainees),
+        "schedules": list(study.schedules),
+        "trainees": list(study.trainees or (recipe.training.trainee,)),
         "augmentations": list(study.augmentations or (recipe.training.augmentation,)),
         "datasets": [one.name for one in study.datasets],
         "sweep": [one.model_dump(mode="json") for one in study.sweep],
+        "leaks": study.leaks, "encoder": registry.encoder(recipe).identity,
+        "training": recipe.training.model_dump(mode="json", exclude={"arms", "seeds"}),
     }  # fmt: skip
     return run.store.register_plan(recipe.name, plan)
 
@@ -104,7 +109,9 @@ def _studied(run: FactoryRun, variant: Variant) -> Studied:
     with FactoryRun.begin("generate", variant.recipe, run.store.url, beside=beside) as own:
         made = make_dataset(own, trains=True)
         run.notices += [f"{beside}: {notice}" for notice in own.notices]
-        return Studied(variant, made, show_dataset(own, made))
+        gallery = show_dataset(own, made)
+        failed = sum(counts.get("failed", 0) for counts in own.counts().values())
+        return Studied(variant, made, gallery, failed)
 
 
 def embed_all(run: FactoryRun, studied: Sequence[Studied]) -> None:
@@ -137,7 +144,13 @@ def study_cells(run: FactoryRun, studied: Sequence[Studied]) -> tuple[list[Cell]
     for one in studied:
         cells += _cells_of(run, one, unplanned)
     if not cells:
-        raise TrainingError(unplanned[0].reason)
+        raise TrainingError(
+            unplanned[0].reason
+            if unplanned
+            else "no trainee of this recipe has a cell in any of its arms: zero-shot needs "
+            "clip-lora, and a probe knows no augmentation; add an arm to training.arms, or a "
+            "trainee to study.trainees"
+        )
     run.notices += sorted({f"arm {cell.factors.arm}: {cell.reason}" for cell in unplanned})
     bad = {cell.row["key"]: cell.row for cell in cells if cell.row["status"] != "ok"}
     run.notices += [
@@ -228,6 +241,7 @@ def compared(run: FactoryRun, plan: dict[str, Any], studied: Sequence[Studied]) 
     first = studied[0]
     said = summary(run, first.made.manifest, gallery=first.gallery, report=report)
     return said | {
+        "failed": said["failed"] + sum(one.failed for one in studied),
         "study": {"name": study.name, "version": study.version, "cells": len(study.cells)},
         "datasets": [one.told() | {"gallery": one.gallery} for one in studied],
     }

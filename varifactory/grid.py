@@ -70,10 +70,13 @@ def variants(recipe: Recipe) -> list[Variant]:
     sets = [(one.name, one.settings) for one in study.datasets] or [("", ())]
     swept = list(_combinations(recipe))
     seeds = study.generation_seeds or (recipe.seed,)
+    wanted = list(product(sets, swept, seeds))
+    names = [_name(recipe, name, settings, seed) for (name, _), settings, seed in wanted]
     return [
-        _variant(recipe, name, [*own, *settings], " ".join(settings), seed)
-        for (name, own), settings, seed in product(sets, swept, seeds)
-    ]
+        _variant(recipe, dataset, [*own, *settings], " ".join(settings), seed,
+                 name if names.count(name) == 1 else _marked(name, settings))
+        for ((dataset, own), settings, seed), name in zip(wanted, names, strict=True)
+    ]  # fmt: skip
 
 
 def _combinations(recipe: Recipe) -> Iterator[list[str]]:
@@ -87,12 +90,20 @@ def _plain(value: bool | float | str) -> str:
 
 
 def _variant(
-    recipe: Recipe, dataset: str, settings: Sequence[str], sweep: str, seed: int
+    recipe: Recipe, dataset: str, settings: Sequence[str], sweep: str, seed: int, name: str
 ) -> Variant:
-    whole = [*settings, f"seed={seed}"]
-    parts = [recipe.name, dataset, _slug(sweep), "" if seed == recipe.seed else f"seed{seed}"]
-    name = _short("-".join(filter(None, parts)))
-    return Variant(recipe.overlaid([*whole, f"name={name}"]), dataset, sweep, seed)
+    whole = [*settings, f"seed={seed}", f"name={name}"]
+    return Variant(recipe.overlaid(whole), dataset, sweep, seed)
+
+
+def _name(recipe: Recipe, dataset: str, settings: Sequence[str], seed: int) -> str:
+    own = "" if seed == recipe.seed else f"seed{seed}"
+    return _short("-".join(filter(None, (recipe.name, dataset, _slug(" ".join(settings)), own))))
+
+
+def _marked(name: str, settings: Sequence[str]) -> str:
+    """A name that values which differ only in what a name cannot hold do not share."""
+    return _short(f"{name[: LONGEST_NAME - 9]}-{digest(list(settings))[:8]}")
 
 
 def _short(name: str) -> str:
@@ -113,8 +124,8 @@ def factors(recipe: Recipe, variant: Variant) -> list[Factors]:
     study, training = recipe.study, recipe.training
     found: dict[Factors, None] = {}
     for trainee, augmentation, attribute, count, schedule, arm, seed in product(
-        study.trainees, study.augmentations or (training.augmentation,), study.attributes,
-        study.per_source, study.schedules, training.arms, training.seeds,
+        study.trainees or (training.trainee,), study.augmentations or (training.augmentation,),
+        study.attributes, study.per_source, study.schedules, training.arms, training.seeds,
     ):  # fmt: skip
         stratum = Stratum(
             variant.dataset, variant.sweep, trainee, augmentation, attribute, count, schedule

@@ -112,10 +112,14 @@ def test_an_arm_that_cannot_be_trained_takes_no_other_with_it(
     studied: tuple[Path, dict[str, Any]], tiny: Make
 ) -> None:
     path, _ = studied
-    settings = GRID | {"training__arms": ["real", "real+feasible", "real+unchanged"]}
-    said = study(tiny(name="partly", **settings), str(path))
-    assert any("real+unchanged" in notice and "unchanged" in notice for notice in said["notices"])
+    sweep = [{"key": "edits.gate.min_change", "values": [255.0, 0.0]}]
+    settings = GRID | {"training__arms": ["real", "real+feasible"], "training__seeds": [1]}
+    said = study(tiny(name="partly", study={"sweep": sweep}, **settings), str(path))
+    assert any("real+feasible" in notice and "needs edits" in notice for notice in said["notices"])
     kept = Store(str(path)).study("partly")
-    assert {cell.arm for cell in kept.cells} == {"real", "real+feasible"}
-    assert {cell["arm"] for cell in kept.provenance["unplanned"]} == {"real+unchanged"}
-    assert "real+unchanged" in Path(said["report"]).read_text()
+    assert {(cell.arm, cell.sweep) for cell in kept.cells} == {
+        ("real", ""), ("real+feasible", "edits.gate.min_change=0.0"),
+    }  # fmt: skip
+    (refused,) = kept.provenance["unplanned"]
+    assert (refused["arm"], refused["sweep"]) == ("real+feasible", "edits.gate.min_change=255.0")
+    assert "edits.gate.min_change=255.0" in Path(said["report"]).read_text()

@@ -109,6 +109,33 @@ def test_what_cannot_be_a_grid_is_refused_by_its_key(setting: str, said: str) ->
         recipe(setting)
 
 
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("study.attributes=[colour]", "which prompts.attributes does not make"),
+        ("study.per_source=[9]", "raise that"),
+        ("training.arms=[real, real+unchanged]", "set edits.unchanged=true"),
+    ],
+)
+def test_what_could_only_fail_after_hours_is_refused_at_once(setting: str, said: str) -> None:
+    with pytest.raises(RecipeError, match=said):
+        recipe(setting)
+
+
+def test_values_that_a_name_cannot_tell_apart_have_names_of_their_own() -> None:
+    names = [
+        one.recipe.name
+        for one in variants(recipe("study.sweep=[{key: prompts.writer, values: [a/b, a-b, c]}]"))
+    ]
+    assert len(set(names)) == 3
+    assert names[2] == "quickstart-prompts.writer-c"
+
+
+def test_without_trainees_of_its_own_a_study_trains_the_recipes() -> None:
+    found = cells("training.trainee=classifier", "training.arms=[real]")
+    assert {cell.stratum.trainee for cell in found} == {"classifier"}
+
+
 def test_a_value_of_a_sweep_that_the_recipe_refuses_names_its_key() -> None:
     with pytest.raises(RecipeError, match="guidance"):
         variants(recipe("study.sweep=[{key: edits.guidance, values: [-3]}]"))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from varifactory.errors import RecipeError
 from varifactory.keys import digest
@@ -21,7 +21,7 @@ from varifactory.recipe.prompts import Price, Prompts
 from varifactory.recipe.review import Review
 from varifactory.recipe.run import Report, Run
 from varifactory.recipe.sources import Sources, Split, World
-from varifactory.recipe.study import Study
+from varifactory.recipe.study import EVERY, Study
 from varifactory.recipe.text import explain, overlaid, read_yaml
 from varifactory.recipe.training import ARMS, Training
 from varifactory.recipe.verdicts import Verdicts
@@ -65,6 +65,29 @@ class Recipe(Part):
     prices: Prices = Prices()
     review: Review = Review()
     run: Run = Run()
+
+    @model_validator(mode="after")
+    def _study_is_possible(self) -> "Recipe":
+        """Refused before anything is made, not after hours of it."""
+        known = {EVERY, *self.prompts.attributes}
+        if strange := [name for name in self.study.attributes if name not in known]:
+            raise ValueError(
+                f"study.attributes names {strange}, which prompts.attributes does not make; "
+                f"allowed are {', '.join(sorted(known))}"
+            )
+        most = self.edits.per_source
+        if self.edits.exact == 0 and (far := [n for n in self.study.per_source if n > most]):
+            raise ValueError(
+                f"study.per_source asks for {far} pairs a real image, and edits.per_source makes "
+                f"{most}: raise that"
+            )
+        unchanged = [arm for arm in self.training.arms if arm.endswith("unchanged")]
+        if unchanged and not self.edits.unchanged:
+            raise ValueError(
+                f"training.arms names {unchanged}, which train on edits that edits.unchanged "
+                "makes: set edits.unchanged=true"
+            )
+        return self
 
     def fingerprint(self) -> str:
         """Hash of what the recipe asks for; ``NOT_IDENTITY`` tells what is left out and why."""

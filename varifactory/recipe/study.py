@@ -11,6 +11,9 @@ EVERY = "all"
 TRAINEES = ("clip-lora", "linear-probe", "classifier")
 VARIED = ("sources", "prompts", "masks", "adaptation", "edits", "verdicts")
 """Parts of a recipe that another data set may differ in; training has grid factors of its own."""
+SWEPT = tuple(part for part in VARIED if part != "sources")
+"""Parts that a sweep may vary. Arms without edits are trained once for all its combinations, which
+therefore share their images; other images are another data set."""
 
 
 class OtherImages(Part):
@@ -50,9 +53,9 @@ class Study(Part):
     schedules: Annotated[tuple[Literal["mixed", "bridged"], ...], Field(min_length=1)] = Field(
         ("mixed",), description="bridged: first the edits, then the real images, in as many steps"
     )
-    trainees: Annotated[
-        tuple[Literal["clip-lora", "linear-probe", "classifier"], ...], Field(min_length=1)
-    ] = Field(("clip-lora",), description="what is trained; each has cells of its own")
+    trainees: tuple[Literal["clip-lora", "linear-probe", "classifier"], ...] = Field(
+        (), description="each has cells of its own; empty: training.trainee alone"
+    )
     augmentations: tuple[Literal["none", "flip", "geometry", "standard"], ...] = Field(
         (), description="each has cells of its own; empty: training.augmentation alone"
     )
@@ -84,15 +87,26 @@ class Study(Part):
 
     @model_validator(mode="after")
     def _only_data_is_varied(self) -> "Study":
-        settings = [setting for one in self.datasets for setting in one.settings]
-        varied = [*(one.key for one in self.sweep), *(one.partition("=")[0] for one in settings)]
-        for key in varied:
-            if key.strip().split(".")[0] not in VARIED:
-                raise ValueError(
-                    f"{key!r} cannot be varied: datasets and sweep take keys of "
-                    f"{', '.join(VARIED)}; seeds, trainees, schedules and augmentations have keys "
-                    "of their own"
-                )
+        keys = [setting.partition("=")[0] for one in self.datasets for setting in one.settings]
+        for name, varied, allowed in (
+            ("datasets", keys, VARIED),
+            ("sweep", [one.key for one in self.sweep], SWEPT),
+        ):
+            for key in varied:
+                if key.strip().split(".")[0] not in allowed:
+                    raise ValueError(_unvaried(name, key))
         if len({one.name for one in self.datasets}) != len(self.datasets):
             raise ValueError("two datasets have one name")
         return self
+
+
+def _unvaried(name: str, key: str) -> str:
+    if key.strip().split(".")[0] in VARIED:
+        return (
+            f"{key!r} cannot be varied by {name}: arms without edits would be compared on images "
+            f"of another value; give each value a data set of its own in study.datasets"
+        )
+    return (
+        f"{key!r} cannot be varied: datasets take keys of {', '.join(VARIED)}, sweep of "
+        f"{', '.join(SWEPT)}; seeds, trainees, schedules and augmentations have keys of their own"
+    )
