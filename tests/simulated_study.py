@@ -50,6 +50,8 @@ def simulated(
     seed: int = 0,
     plan: Mapping[str, Any] = SETTLED,
     logits: bool = True,
+    validation: Accuracy = lambda _: 0.5,
+    fails: Callable[[Factors], bool] = lambda _: False,
 ) -> StudyManifest:
     """Write the cells of a recipe's grid as if they had been trained; their manifest.
 
@@ -58,14 +60,23 @@ def simulated(
         accuracy: what a cell would have on endless images and seeds.
         noise: what moves it.
         seed: of every draw.
+        validation: what a cell's row says of validation images.
+        fails: cells whose training ends without predictions.
     """
-    recipe = Recipe.parse({"name": "simulated", "sources": {"kind": "world"}, **settings})
+    recipe = Recipe.parse({
+        "name": "simulated", "sources": {"kind": "world"},
+        "edits": {"per_source": 8, "unchanged": True}, **settings,
+    })  # fmt: skip
     drawn, rows, answers = _Drawn(seed, images, noise), [], []
     names = [f"class {number:03d}" for number in range(classes)]
     cells = cells_of(recipe)
     for one, cell in cells.items():
         right = drawn.right(one, accuracy(one))
-        rows.append(training_row(cell, right, names))
+        row = training_row(cell, right, names) | {"validation_top1": validation(one)}
+        if fails(one):
+            rows.append(row | {"status": "failed", "reason": "out of memory"})
+            continue
+        rows.append(row)
         answers.append(answered(cell, right, names, drawn.random, logits=logits))
     store.append("predictions", SPEC, pa.concat_tables(answers))
     store.append("training", SPEC, records.table("training", rows))

@@ -3,7 +3,7 @@
 import json
 import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from varifactory.store import Store
 from varifactory.store.studies import StudyManifest
 from varifactory.study.counting import count_study
 from varifactory.study.datasets import DatasetFigures, dataset_figures
-from varifactory.study.figures import Comparison, Study
+from varifactory.study.figures import Comparison, Missing, Study
 from varifactory.study.provenance import provenance, small_models
 
 PAGE, TOLD = "report.html", "report.json"
@@ -31,7 +31,8 @@ class Report:
     study: Study
     datasets: tuple[DatasetFigures, ...]
     machinery: bool
-    """Whether images of it are the built-in world's: then it checks the machinery, no more."""
+    """Whether all images of it are the built-in world's: then it checks the machinery, no more. Of
+    some data sets alone, an alarm of the study names these."""
 
     @property
     def title(self) -> str:
@@ -50,7 +51,9 @@ class Report:
             "cells": self.study.cells,
             "test_images": dict(self.study.test_images),
             "primary": [_told(one) for one in self.study.comparisons if one.primary],
+            "missing": [_lacking(one) for one in self.study.missing],
             "notes": list(self.study.notes),
+            "remarks": list(self.study.remarks),
         }
 
 
@@ -65,9 +68,17 @@ def recounted(store: Store, manifest: StudyManifest) -> Report:
     datasets = tuple(
         dataset_figures(store, name, version, study.plan.confidence) for name, version in places
     )
-    recipes = [store.dataset(*place).recipe for place in places]
-    drawn = any((one.get("sources") or {}).get("kind") == "world" for one in recipes)
-    return Report(manifest, study, datasets, machinery=drawn)
+    drawn = [place for place in places if _is_drawn(store.dataset(*place).recipe)]
+    whole = bool(places) and len(drawn) == len(places)
+    if drawn and not whole:
+        names = ", ".join(f"{name}, version {version}" for name, version in drawn)
+        told = f"Drawn by a program, and no photographs, are the images of {names}."
+        study = replace(study, alarms=(*study.alarms, told))
+    return Report(manifest, study, datasets, machinery=whole)
+
+
+def _is_drawn(recipe: Mapping[str, Any]) -> bool:
+    return (recipe.get("sources") or {}).get("kind") == "world"
 
 
 def pages_of(store: Store, report: Report, galleries: Mapping[str, str]) -> dict[str, bytes]:
@@ -111,8 +122,9 @@ def write_report(store: Store, report: Report, folder: str) -> str:
     """
     place = Path(folder)
     found = {one: _address(where) for one, where in galleries(store, report).items()}
+    pages = pages_of(store, report, found)
     try:
-        for path, data in pages_of(store, report, found).items():
+        for path, data in pages.items():
             (place / path).parent.mkdir(parents=True, exist_ok=True)
             (place / path).write_bytes(data)
     except OSError as error:
@@ -142,5 +154,13 @@ def _told(one: Comparison) -> dict[str, Any]:
         "other": one.other, "estimate": one.interval.estimate, "low": one.interval.low,
         "high": one.interval.high, "p_holm": one.p_holm, "verdict": one.verdict,
         "winner": one.winner, "detectable": one.detectable, "seeds_needed": one.seeds_needed,
-        "images_needed": one.images_needed,
+        "generations_needed": one.generations_needed, "images_needed": one.images_needed,
+        "spread_known": one.spread_known, "comparisons_corrected_for": one.family_size,
+    }  # fmt: skip
+
+
+def _lacking(one: Missing) -> dict[str, Any]:
+    return {
+        "question": one.question, "dataset": one.stratum.dataset, "arm": one.arm,
+        "other": one.other, "why": one.why,
     }  # fmt: skip

@@ -23,12 +23,12 @@ def bootstrap_difference(
 
     A percentile bootstrap (Efron, 1979) that draws whole generation seeds, whole training seeds and
     whole images anew, all with replacement and crossed, since every seed saw every image (Owen's
-    pigeonhole bootstrap, 2007, which errs to the wide side). Few seeds understate their own spread
-    (simulated: 70 % instead of 95 % with two seeds), so deviations between seeds are stretched by
-    sqrt(S / (S - 1)) * t / z (Hesterberg's expanded percentile, 2015). Drawing differences, not
-    arms, keeps the pairing. Assumes that seeds and images are draws from those one wants to speak
-    of. A check on ``paired_effect`` that needs no formula, and the wider of the two: simulated, 95
-    to 98 % with a high spread between seeds, 98 to 100 % with a low one (``bench.statistics``),
+    pigeonhole bootstrap, 2007, which errs to the wide side). Few seeds understate their own spread,
+    so deviations between seeds are stretched by sqrt(S / (S - 1)) * t / z (Hesterberg's expanded
+    percentile, 2015). Drawing differences, not arms, keeps the pairing. Assumes that seeds and
+    images are draws from those one wants to speak of. A check on ``paired_effect`` that needs no
+    formula, and the wider of the two: simulated, 95 to 98 % with a high spread between seeds, 98 to
+    100 % with a low one (``bench.statistics``),
     since what images and seeds do together is drawn three times over.
 
     Images that all cells answered the same way are exchangeable, so that only the number of each

@@ -99,9 +99,10 @@ class Effect:
         """Smallest true difference that this design finds with the chance ``power``.
 
         Found means that the interval excludes zero (the minimum detectable effect of Bloom, 1995,
-        with the noncentral t). Of one comparison alone: correction for a family asks for more. Few
-        seeds know their own error only roughly, and it is more often too small than too large:
-        the error is taken as large as makes it as often the one as the other.
+        with the noncentral t). Of a family of m comparisons, 1 - confidence divided by m gives what
+        is found even where Holm corrects most. Few seeds know their own error only roughly, and it
+        is more often too small than too large: the error is taken as large as makes it as often the
+        one as the other.
         """
         return smallest(*self._planned(self._shape), power, confidence)
 
@@ -141,6 +142,23 @@ class Effect:
             return chance(abs(effect), error, freedom, confidence) >= power
 
         return least(does, self.images, MOST_IMAGES)
+
+    def generations_for(
+        self, effect: float, power: float = 0.8, confidence: float = 0.95
+    ) -> int | None:
+        """Generation seeds that would find ``effect``, on as many images and training seeds.
+
+        Never fewer than there are. None where no number does, and with one generation seed, which
+        says nothing of their spread.
+        """
+        if self.generation_seeds == 1:
+            return None
+
+        def does(generations: int) -> bool:
+            error, freedom = self._planned((generations, self.seeds, self.images))
+            return chance(abs(effect), error, freedom, confidence) >= power
+
+        return least(does, self.generation_seeds, MOST_SEEDS)
 
     @property
     def _shape(self) -> Shape:

@@ -46,8 +46,8 @@ def median_unbiased(freedom: float) -> float:
     """A factor that makes an error of so many degrees of freedom as often too large as too small.
 
     1.48 of one, 1.20 of two, 1.04 of ten. Simulated, effects that designs call detectable with
-    80 % are then found in 73 to 77 % with three seeds and 80 to 86 % with five or ten; without it
-    in as few as 63 %.
+    80 % are then found in 73 to 77 % with three seeds and 80 to 86 % with five or ten
+    (``bench.statistics``).
     """
     from scipy.stats import chi2
 

@@ -19,8 +19,8 @@ Shape = tuple[int, int, int]
 GENERATIONS, SEEDS, IMAGES = 0, 1, 2
 FEW, MORE = 1.0, 1.5
 """Powers of a factor's share of the variance in the freedom: Satterthwaite's (1946) is 2, which
-covers as little as 92.5 % with three seeds (simulated), since a share that is small by chance then
-counts as known. 1.5 holds 93 to 98 % from three levels of a factor on; two levels need 1."""
+covers too little with three seeds, since a share that is small by chance then counts as known. 1.5
+holds 93 to 98 % from three levels of a factor on (``bench.statistics``); two levels need 1."""
 
 
 def mean_squares(values: NDArray[np.float64]) -> dict[Axes, float]:

@@ -1,6 +1,6 @@
 """Each arm of a study on its own: how often it is right, where it is worst, how sure it is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,12 @@ from varifactory.study.predictions import Answers, curve_of
 from varifactory.study.questions import Cells, Place, rank, shared
 
 ByClass = dict[str, tuple[int, int]]
+TOLD_ONCE = {
+    "train_real": "its cells were trained on {few} to {many} real images",
+    "train_edits": "its cells were trained on {few} to {many} edits",
+    "steps": "its cells were trained {few} to {many} steps",
+}
+"""Columns of a cell's row of which an arm's row shows the largest value, and what is said then."""
 
 
 def arms(
@@ -56,6 +62,23 @@ def _arm(cells: Cells, place: Place, truth: NDArray[np.str_], confidence: float)
         validation_top1=float(np.mean(validated)) if validated else None,
         curves=tuple(curve for one in counted if (curve := curve_of(one.training))),
     )  # fmt: skip
+
+
+def arm_remarks(cells: Cells) -> Iterator[str]:
+    """Cells that an arm's own row does not count, and rows that show one number for several."""
+    for place in sorted(cells, key=lambda one: (one.stratum, one.arm)):
+        alone = shared(cells, [place])
+        assert alone is not None  # as above
+        if alone.left_out:
+            yield (
+                f"{place.arm}: {alone.left_out} cells do not count into the arm's own accuracy, "
+                f"for not every generation seed has all training seeds; {len(alone.seeds)} do."
+            )
+        for column, said in TOLD_ONCE.items():
+            values = {cells[place][both].training[column] for both in alone.seeds} - {None}
+            if len(values) > 1:
+                few, many = f"{min(values):,}", f"{max(values):,}"
+                yield f"{place.arm}: {said.format(few=few, many=many)}; its row shows the most."
 
 
 def class_counts(hits: Hits, truth: NDArray[np.str_]) -> ByClass:

@@ -7,6 +7,7 @@ pictures and without models.
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,7 +19,12 @@ from varifactory.stages import Row
 from varifactory.statistics import Interval, clustered_proportion
 from varifactory.store import Manifest, Store
 from varifactory.store.studies import StudyCell, StudyManifest
-from varifactory.study.confounds import Sides, confounds_of
+from varifactory.study.confounds import (
+    Sides,
+    confounds_of,
+    failed_manipulation,
+    tested_measures,
+)
 from varifactory.study.diversity import diversity, effective, prompts
 from varifactory.study.figures import Check, Confound
 from varifactory.study.first_words import with_first_words
@@ -28,7 +34,7 @@ MATTERS = (("real+feasible", "real+infeasible"), ("feasible", "infeasible"))
 """Arms that should differ in feasibility alone; the first pair that was trained is compared."""
 BOTH = ("feasible", "infeasible")
 AT_MOST = 200
-"""Edits of a class that its Vendi score looks at: 200 take about 5 ms."""
+"""Edits of a class that its Vendi score looks at: its time grows with their third power."""
 COLUMNS = (
     "key", "edit_key", "status", "label", "kind", "split", "source_key", "pixel_sha256",
     "image_blob", "attribute", "feasibility", "value", "prompt", "editor", "index", "attempt",
@@ -88,10 +94,18 @@ class Edits:
     asked: Sequence[Row]
 
 
-def study_checks(
-    store: Store, manifest: StudyManifest
-) -> tuple[tuple[Check, ...], tuple[Confound, ...]]:
-    """A check an arm with edits, and what tells feasible from infeasible edits besides.
+class Checked(NamedTuple):
+    """Fields of ``figures.Study``."""
+
+    checks: tuple[Check, ...]
+    confounds: tuple[Confound, ...]
+    alarms: tuple[str, ...]
+    tested: tuple[str, ...]
+
+
+def study_checks(store: Store, manifest: StudyManifest) -> Checked:
+    """A check an arm with edits, what tells feasible from infeasible edits besides, and whether
+    they differ in feasibility at all.
 
     Edits do not depend on trainee, augmentation and schedule, so the strata of checks leave those
     empty; edits of several generation seeds are taken together. Of an arm that draws its edits by
@@ -112,14 +126,16 @@ def study_checks(
         _check(stratum, arm, known[stratum, ARMS[arm].synthetic], confidence)
         for stratum, arm in cells
     ]
-    confounds = [
-        confound
-        for stratum, arm, other in _compared(cells)
-        for confound in confounds_of(
-            stratum, arm, other, _sides(known, stratum, arm, other), confidence
-        )
-    ]
-    return tuple(checks), tuple(confounds)
+    confounds: list[Confound] = []
+    alarms: list[str] = []
+    tested: dict[str, None] = {}
+    for stratum, arm, other in _compared(cells):
+        sides = _sides(known, stratum, arm, other)
+        confounds += confounds_of(stratum, arm, other, sides, confidence)
+        tested |= dict.fromkeys(tested_measures(sides))
+        failed = failed_manipulation(arm, other, sides, confidence)
+        alarms += [f"{_where(stratum, cells)}{failed}"] if failed else []
+    return Checked(tuple(checks), tuple(confounds), tuple(alarms), tuple(tested))
 
 
 Cells = Mapping[tuple[Stratum, str], Sequence[StudyCell]]
@@ -149,6 +165,17 @@ def _compared(cells: Cells) -> list[tuple[Stratum, str, str]]:
         for stratum in strata
         if any(all((stratum, arm) in cells for arm in pair) for pair in MATTERS)
     ]
+
+
+def _where(stratum: Stratum, cells: Cells) -> str:
+    """A stratum by what tells it from the others of the study; empty of the only one."""
+    others = {one for one, _ in cells}
+    told = [
+        f"{getattr(stratum, factor)}{' a source' if factor == 'per_source' else ''}"
+        for factor in ("dataset", "sweep", "attribute", "per_source")
+        if len({getattr(one, factor) for one in others}) > 1
+    ]
+    return f"{', '.join(told)}: " if told else ""
 
 
 def _images(store: Store, manifest: StudyManifest, place: Place) -> Images:

@@ -24,6 +24,8 @@ from varifactory.study.measures import Measured, Numbers
 PAIRED = ("present", "presence", "class_kept", "region_share", "pixel_change",
           "embedding_distance", "forced")  # fmt: skip
 """Measures of ``figures.Check`` that an edit has alone; ``feasible`` is what should differ."""
+MANIPULATED = "feasible"
+"""The measure that should differ, and the other way round is none of it."""
 NOTABLE = 0.1
 """Standardised difference from which one counts: Austin's (2009) rule for covariates of matched
 groups. Below it a difference that is surely there moves an arm by little."""
@@ -55,26 +57,54 @@ class _Tested:
 def confounds_of(
     stratum: Stratum, arm: str, other: str, sides: Sides, confidence: float = 0.95
 ) -> list[Confound]:
-    """Measures that differ by more than chance and by more than ``NOTABLE``.
+    """Measures that differ by more than chance; ``notable`` says by more than ``NOTABLE``, too.
 
     Student's t over the differences of sources (or classes), two-sided, Holm over the measures of
     this pair of arms. It assumes sources drawn independently and, with few of them, differences
     near to normal.
     """
-    tested = list(_tested(sides))
+    tested = list(_tested(sides, PAIRED))
+    tested += _of_classes(sides)
     adjusted = holm([one.p_value for one in tested])
     return [
         Confound(stratum, arm, other, one.measure, one.value, one.other, float(p), one.standardised,
-                 _sentence(one))
+                 _sentence(one), notable=abs(one.standardised) >= NOTABLE)
         for one, p in zip(tested, adjusted, strict=True)
-        if p < 1 - confidence and abs(one.standardised) >= NOTABLE
+        if p < 1 - confidence
     ]  # fmt: skip
 
 
-def _tested(sides: Sides) -> Iterable[_Tested]:
+def tested_measures(sides: Sides) -> list[str]:
+    """Measures that enough sources or classes tell to be tested."""
+    return [one.measure for one in (*_tested(sides, PAIRED), *_of_classes(sides))]
+
+
+def failed_manipulation(arm: str, other: str, sides: Sides, confidence: float = 0.95) -> str:
+    """What is said where two arms do not differ in feasibility as they should; empty if they do.
+
+    The judge must call the edits of the first feasible more often than those of the second, by more
+    than chance (as confounds are tested, alone) and by at least ``NOTABLE``.
+    """
+    found = next(iter(_tested(sides, (MANIPULATED,))), None)
+    place = f"{arm} against {other}"
+    if found is None:
+        return (
+            f"{place}: too few edits were judged for feasibility to tell whether the arms differ "
+            "in it."
+        )
+    if found.p_value < 1 - confidence and found.standardised >= NOTABLE:
+        return ""
+    return (
+        f"{place}: the judge calls {found.value:.0%} of the one's edits feasible and "
+        f"{found.other:.0%} of the other's, which does not tell them apart: what these arms say is "
+        "nothing of feasibility."
+    )
+
+
+def _tested(sides: Sides, measures: Iterable[str]) -> Iterable[_Tested]:
     at, partner = _partners(sides.ours.rows, sides.theirs.rows)
     sources = sides.ours.sources[at]
-    for name in PAIRED:
+    for name in measures:
         first, second = sides.ours.numbers[name][at], sides.theirs.numbers[name][partner]
         known = ~(np.isnan(first) | np.isnan(second))
         of = sources[known]
@@ -83,6 +113,10 @@ def _tested(sides: Sides) -> Iterable[_Tested]:
             yield replace(
                 found, value=float(first[known].mean()), other=float(second[known].mean())
             )
+
+
+def _of_classes(sides: Sides) -> Iterable[_Tested]:
+    """What a class, or a source whatever became of its edits, has one number of."""
     for name, of_class in (("diversity", diversity), ("prompts", prompts)):
         yield from _compared(name, *_shared(of_class(sides.ours), of_class(sides.theirs)))
     yield from _compared("rejected", *_shared(*_refused(sides.asked)))
@@ -160,8 +194,11 @@ def _sentence(found: _Tested) -> str:
         more=more, less=less, by=by, one=words["number"].format(high),
         other=words["number"].format(low),
     )  # fmt: skip
+    said = f"{said[0].upper()}{said[1:]}"
+    if abs(found.standardised) < NOTABLE:
+        return f"{said}: surely, but by less than {NOTABLE} standard deviations."
     return (
-        f"{said[0].upper()}{said[1:]}: a difference between the arms may be one of "
+        f"{said}: a difference between the arms may be one of "
         f"{words['may_be']}, not of feasibility."
     )
 

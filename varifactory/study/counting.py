@@ -8,13 +8,14 @@ from typing import Any
 from varifactory.arms import ARMS
 from varifactory.store import Store
 from varifactory.store.studies import StudyManifest
-from varifactory.study.arms import arms
+from varifactory.study.arms import arm_remarks, arms
 from varifactory.study.checks import study_checks
 from varifactory.study.classes import class_changes
 from varifactory.study.comparisons import comparisons, measured, notes
 from varifactory.study.figures import Plan, Study
+from varifactory.study.planned import missing, planned_places, unplanned_notes
 from varifactory.study.predictions import Predictions, read_predictions, words
-from varifactory.study.questions import placed
+from varifactory.study.questions import asked, placed, primary
 from varifactory.study.scaling import ranking, scaling
 
 Order = Mapping[str, Sequence[Any]]
@@ -29,22 +30,33 @@ def count_study(store: Store, manifest: StudyManifest) -> Study:
         StudyError: predictions that contradict themselves, or cells that cannot be told apart.
         StoreError: a data set version that it is of is gone or damaged.
     """
-    checks, confounds = study_checks(store, manifest)
+    checked = study_checks(store, manifest)
     study = count_predictions(read_predictions(store, manifest), manifest)
     again = [
         f"{words(cell)} was trained again since this version was written and came out otherwise: "
         "figures are of what the store holds now."
         for cell in store.trained_since(manifest)
     ]
-    return replace(study, checks=checks, confounds=confounds, notes=(*study.notes, *again))
+    return replace(
+        study,
+        checks=checked.checks,
+        confounds=checked.confounds,
+        alarms=checked.alarms,
+        tested=checked.tested,
+        remarks=(*study.remarks, *again),
+    )
 
 
 def count_predictions(found: Predictions, manifest: StudyManifest) -> Study:
     """What its cells answered, and nothing of its data sets."""
     cells, order = placed(found.cells), order_of(manifest)
     plan = plan_of(manifest, found)
-    pairs = measured(cells, order)
-    judged = comparisons(pairs, plan)
+    planned = asked(planned_places(manifest, order), order)
+    pairs = measured(cells, planned)
+    judged = comparisons(pairs, planned, plan)
+    answered = {(one.asked.first, one.asked.second) for one in pairs}
+    lacking = [planned[at] for at in sorted(primary(planned))
+               if (planned[at].first, planned[at].second) not in answered]  # fmt: skip
     return Study(
         plan=plan,
         arms=arms(cells, found.truth, order, plan.confidence),
@@ -54,7 +66,9 @@ def count_predictions(found: Predictions, manifest: StudyManifest) -> Study:
         ranking=ranking(cells, order, plan.confidence),
         cells=len(found.cells),
         test_images={dataset: len(truth) for dataset, truth in found.truth.items()},
-        notes=(*found.notes, *notes(pairs)),
+        notes=(*found.notes, *unplanned_notes(manifest), *notes(pairs)),
+        remarks=(*found.remarks, *arm_remarks(cells)),
+        missing=missing(lacking, cells, manifest, found.left_out),
     )
 
 
@@ -88,7 +102,7 @@ def order_of(manifest: StudyManifest) -> Order:
     told: dict[str, Sequence[Any]] = {
         "dataset": [one.get("dataset", "") for one in manifest.datasets],
         "sweep": [one.get("sweep", "") for one in manifest.datasets],
-        "trainee": study.get("trainees") or (),
+        "trainee": study.get("trainees") or [training.get("trainee") or "clip-lora"],
         "augmentation": study.get("augmentations") or [training.get("augmentation", "")],
         "attribute": study.get("attributes") or (),
         "per_source": study.get("per_source") or (),

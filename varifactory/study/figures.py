@@ -146,7 +146,8 @@ class Ranked:
     """Its ``sweep`` is the combination; ``per_source`` 0."""
     arm: str
     edits: int
-    """Trained on at the largest size."""
+    """Trained on at the largest size that all combinations it is ranked with have; without one, at
+    its own largest."""
     top1: Interval
     """At that size."""
     exponent: Interval | None
@@ -239,8 +240,8 @@ class Study:
     classes: tuple[ClassChange, ...] = ()
     scaling: tuple[Scaling, ...] = ()
     ranking: tuple[Ranked, ...] = ()
-    """Combinations of a sweep within their stratum and arm, by accuracy at the largest size, then
-    by exponent; empty without a sweep."""
+    """Combinations of a sweep within their stratum and arm, by accuracy on validation images; empty
+    without a sweep."""
     checks: tuple[Check, ...] = ()
     confounds: tuple[Confound, ...] = ()
     cells: int = 0

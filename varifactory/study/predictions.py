@@ -48,6 +48,10 @@ class Predictions:
     """Data set -> class names of its test images, in the order of their keys."""
     notes: tuple[str, ...] = ()
     """Which cells were left out, and why."""
+    remarks: tuple[str, ...] = ()
+    """What is to be known of cells that count."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Key of a cell that is in no figure -> what became of it."""
 
 
 @dataclass(slots=True)
@@ -194,11 +198,18 @@ def _whole(cells: Sequence[StudyCell], found: _Found, rows: Mapping[str, Row]) -
         for dataset, counts in answered.items()
     }
     kept = [cell for cell in cells if found.images.get(cell.key) == usual.get(cell.dataset, "")]
+    left_out = _left_out(cells, found, rows, usual)
     return Predictions(
         # A key may stand in the manifest twice, as two places of the grid that came out equal.
         cells=tuple(_at(found.answers[cell.key], cell) for cell in kept),
         truth={dataset: found.truth[images] for dataset, images in usual.items()},
-        notes=(*_left_out(cells, found, rows, usual), *_otherwise_scored(kept, found)),
+        notes=tuple(
+            f"{words(cell)} {left_out[cell.key]} and is left out of every figure."
+            for cell in cells
+            if cell.key in left_out
+        ),
+        remarks=tuple(_otherwise_scored(kept, found)),
+        left_out=left_out,
     )
 
 
@@ -208,7 +219,8 @@ def _at(answers: Answers, cell: StudyCell) -> Answers:
 
 def _left_out(
     cells: Sequence[StudyCell], found: _Found, rows: Mapping[str, Row], usual: Mapping[str, str]
-) -> Iterator[str]:
+) -> dict[str, str]:
+    told = {}
     for cell in cells:
         row = rows.get(cell.key)
         images = found.images.get(cell.key)
@@ -223,7 +235,8 @@ def _left_out(
             why = f"answered {here} test images, not the {there} that the other cells answered,"
         else:
             continue
-        yield f"{words(cell)} {why} and is left out of every figure."
+        told[cell.key] = why
+    return told
 
 
 def _otherwise_scored(cells: Sequence[StudyCell], found: _Found) -> Iterator[str]:

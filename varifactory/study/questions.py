@@ -1,7 +1,7 @@
 """Which comparisons a grid gives: fixed by its cells alone, before any answer is looked at."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from varifactory.arms import ARMS
 from varifactory.errors import StudyError
-from varifactory.grid import BRIDGED, MIXED, Factors, Stratum, needed
+from varifactory.grid import BRIDGED, MIXED, PROBE, Factors, Stratum, needed
 from varifactory.statistics import Hits
 from varifactory.store.studies import StudyCell
 from varifactory.study.predictions import Answers
@@ -19,9 +19,9 @@ from varifactory.study.predictions import Answers
 REFERENCE = "real"
 SIDES = ("mixed", "feasible", "infeasible")
 HELPS = tuple(f"{start}{side}" for start in ("real+", "") for side in SIDES)
-"""The first of these that was trained answers whether edits help: fixed before anything is seen."""
+"""The first of these that was planned answers whether edits help: fixed before anything is seen."""
 MATTERS = (("real+feasible", "real+infeasible"), ("feasible", "infeasible"))
-"""The first of these pairs that was trained answers whether feasibility matters."""
+"""The first of these pairs that was planned answers whether feasibility matters."""
 CONTROLS = (
     *((arm, REFERENCE) for arm in ("zero-shot", "real-standard", "copy-real")),
     *((f"{start}{side}", REFERENCE)
@@ -99,11 +99,11 @@ def place_of(cell: StudyCell) -> tuple[Place, Seeds]:
     return Place(plain.stratum, cell.arm), (plain.generation_seed, plain.seed)
 
 
-def asked(cells: Cells, order: Mapping[str, Sequence[Any]]) -> list[Asked]:
+def asked(places: Collection[Place], order: Mapping[str, Sequence[Any]]) -> list[Asked]:
     """Every comparison once; ``order`` is each factor's values in the order of the recipe."""
-    strata = sorted({place.stratum for place in cells}, key=lambda one: rank(one, order))
+    strata = sorted({place.stratum for place in places}, key=lambda one: rank(one, order))
     found: dict[tuple[Place, Place], Asked] = {}
-    for one in [*_within(cells, strata), *_across(cells, order)]:
+    for one in [*_within(set(places), strata), *_across(places, order)]:
         found.setdefault((one.first, one.second), one)
     return list(found.values())
 
@@ -116,12 +116,12 @@ def rank(stratum: Stratum, order: Mapping[str, Sequence[Any]]) -> tuple[int, ...
     )
 
 
-def _within(cells: Cells, strata: Sequence[Stratum]) -> Iterator[Asked]:
+def _within(places: set[Place], strata: Sequence[Stratum]) -> Iterator[Asked]:
     for stratum in strata:
         for question, arm, other in WITHIN:
             first, second = _at(stratum, arm), _at(stratum, other)
             # One of the two depends on all that the stratum names; else it is another's question.
-            if {first, second} <= cells.keys() and stratum in (first.stratum, second.stratum):
+            if {first, second} <= places and stratum in (first.stratum, second.stratum):
                 yield Asked(question, stratum, first, second)
 
 
@@ -129,19 +129,31 @@ def _at(stratum: Stratum, arm: str) -> Place:
     return Place(needed(Factors(stratum, arm, 0, 0)).stratum, arm)
 
 
-def _across(cells: Cells, order: Mapping[str, Sequence[Any]]) -> Iterator[Asked]:
+def _across(places: Iterable[Place], order: Mapping[str, Sequence[Any]]) -> Iterator[Asked]:
     for factor in FACTORS:
-        blank: dict[str, Any] = {factor: ""}
-        groups: dict[Place, list[Place]] = defaultdict(list)
-        for place in cells:
-            if getattr(place.stratum, factor):
-                without = Place(replace(place.stratum, **blank), place.arm)
-                groups[without].append(place)
-        for without, places in groups.items():
-            first, *others = sorted(places, key=lambda one: _place_in(one, factor, order))
+        for without, group in _alike(places, factor).items():
+            first, *others = sorted(group, key=lambda one: _place_in(one, factor, order))
             for other in others:
                 values = (getattr(other.stratum, factor), getattr(first.stratum, factor))
                 yield Asked(factor, without.stratum, other, first, values)
+
+
+def _alike(places: Iterable[Place], factor: str) -> dict[Place, list[Place]]:
+    """Places that only this factor tells apart; no augmentation tells a probe from another."""
+    blank: dict[str, Any] = {factor: ""}
+    groups: dict[Place, list[Place]] = defaultdict(list)
+    probes = []
+    for place in places:
+        if factor == "trainee" and place.stratum.trainee == PROBE:
+            probes.append(place)
+        elif getattr(place.stratum, factor):
+            groups[Place(replace(place.stratum, **blank), place.arm)].append(place)
+    for probe in probes:
+        of_vectors = replace(probe.stratum, trainee="", augmentation="")
+        for without, group in groups.items():
+            if (replace(without.stratum, augmentation=""), without.arm) == (of_vectors, probe.arm):
+                group.append(probe)
+    return groups
 
 
 def _place_in(place: Place, factor: str, order: Mapping[str, Sequence[Any]]) -> tuple[int, str]:
@@ -152,7 +164,10 @@ def _place_in(place: Place, factor: str, order: Mapping[str, Sequence[Any]]) -> 
 
 def primary(questions: Sequence[Asked]) -> set[int]:
     """Places of those that the verdict rests on: of each data set the first that asks whether
-    edits help, and the first that asks whether feasibility matters, in the order of the recipe."""
+    edits help, and the first that asks whether feasibility matters, in the order of the recipe.
+
+    ``questions`` are those that were planned: one that could not be answered gives way to no other.
+    """
     found: dict[tuple[str, str], int] = {}
     for at, one in enumerate(questions):
         if one.question in ("helps", "matters"):
@@ -169,13 +184,19 @@ class Shared:
     seeds: tuple[Seeds, ...]
     left_out: int
     """Sets of cells that no rectangle of seeds could hold with these."""
+    equal_steps: bool | None
+    """Whether all places trained equally many steps on every pair of seeds; None where one of them
+    tells none."""
 
 
 def shared(cells: Cells, places: Sequence[Place]) -> Shared | None:
     """The largest rectangle of generation and training seeds that all places have.
 
-    A place that a seed does not move stands beside every value of it. None where they share none.
+    A place that a seed does not move stands beside every value of it. None where they share none,
+    or one has no cells.
     """
+    if not all(place in cells for place in places):
+        return None
     sides = [_Side(cells[place], place) for place in places]
     generations = sorted({seed for side in sides for seed in side.generations}) or [0]
     trainings = sorted({seed for side in sides for seed in side.trainings}) or [0]
@@ -189,7 +210,14 @@ def shared(cells: Cells, places: Sequence[Place]) -> Shared | None:
     seeds = tuple((generations[row], trainings[column]) for row in rows for column in columns)
     shape = (len(rows), len(columns), -1)
     hits = tuple(np.stack([side.right(*both) for both in seeds]).reshape(shape) for side in sides)
-    return Shared(hits, seeds, int(there.sum()) - len(seeds))
+    return Shared(hits, seeds, int(there.sum()) - len(seeds), _equal_steps(sides, seeds))
+
+
+def _equal_steps(sides: Sequence["_Side"], seeds: Sequence[Seeds]) -> bool | None:
+    steps = [{side.steps(*both) for side in sides} for both in seeds]
+    if any(None in one for one in steps):
+        return None
+    return all(len(one) == 1 for one in steps)
 
 
 class _Side:
@@ -209,6 +237,12 @@ class _Side:
         found = self.at(generation, training)
         assert found is not None  # only seeds of the rectangle are asked for
         return found.right
+
+    def steps(self, generation: int, training: int) -> int | None:
+        """None of what is not trained, too."""
+        found = self.at(generation, training)
+        assert found is not None  # as above
+        return found.training.get("steps") if self._kind.trained else None
 
 
 MANY_ROWS = 12

@@ -12,7 +12,7 @@ from varifactory.arms import ARMS
 from varifactory.statistics import Hits, Interval, accuracy, scaling_law, scaling_verdict
 from varifactory.study.figures import Ranked, Scaling
 from varifactory.study.predictions import Answers
-from varifactory.study.questions import Cells, Place, rank, shared
+from varifactory.study.questions import Cells, Place, Seeds, rank, shared
 
 FITTED = 3
 """Sizes that a power law needs: two always lie on one."""
@@ -24,6 +24,8 @@ class Sizes:
 
     edits: tuple[int, ...]
     hits: tuple[Hits, ...]
+    validated: tuple[float | None, ...]
+    """Mean accuracy of the cells on validation images; None where one of them tells none."""
 
     def exponent(self, confidence: float) -> Interval | None:
         """k of error = a n^-k; None where there are too few sizes, or one without an error."""
@@ -61,13 +63,19 @@ def _sizes(cells: Cells, order: Mapping[str, Sequence[Any]]) -> dict[Place, Size
         ascending = sorted(places)
         same = shared(cells, [places[size] for size in ascending])
         if same is not None:
-            found[group] = Sizes(tuple(ascending), same.hits)
+            validated = [_validated(cells, places[size], same.seeds) for size in ascending]
+            found[group] = Sizes(tuple(ascending), same.hits, tuple(validated))
     return found
 
 
 def _edits(answers: Iterable[Answers]) -> int:
     """Edits that a place's cells were trained on; the most where they differ."""
     return max(one.training["train_edits"] or 0 for one in answers)
+
+
+def _validated(cells: Cells, place: Place, seeds: Iterable[Seeds]) -> float | None:
+    told = [cells[place][both].training["validation_top1"] for both in seeds]
+    return None if None in told else float(np.mean(told))
 
 
 def _curve(place: Place, sizes: Sizes, truth: NDArray[np.str_], confidence: float) -> Scaling:
@@ -94,24 +102,34 @@ def _verdicts(sizes: Sizes, truth: NDArray[np.str_], confidence: float) -> dict[
 def ranking(
     cells: Cells, order: Mapping[str, Sequence[Any]], confidence: float
 ) -> tuple[Ranked, ...]:
-    """The combinations of a sweep, best first within each stratum and arm."""
-    groups: dict[Place, list[Ranked]] = defaultdict(list)
+    """The combinations of a sweep, best first within each stratum and arm.
+
+    Validation images rank them, at the largest number of edits that all of them have: settings that
+    test images chose would look better on those than they are. Equals, and combinations of which a
+    cell was not validated, stand in the order of the recipe.
+    """
+    groups: dict[Place, list[tuple[Place, Sizes]]] = defaultdict(list)
     for place, sizes in _sizes(cells, order).items():
-        one = Ranked(
-            stratum=place.stratum,
-            arm=place.arm,
-            edits=sizes.edits[-1],
-            top1=accuracy(sizes.hits[-1], confidence),
-            exponent=sizes.exponent(confidence),
-        )
-        groups[Place(replace(place.stratum, sweep=""), place.arm)].append(one)
+        groups[Place(replace(place.stratum, sweep=""), place.arm)].append((place, sizes))
     return tuple(
-        one
-        for group in groups.values()
-        if len(group) > 1
-        for one in sorted(group, key=_worth, reverse=True)
+        one for group in groups.values() if len(group) > 1 for one in _ranked(group, confidence)
     )
 
 
-def _worth(one: Ranked) -> tuple[float, float]:
-    return one.top1.estimate, one.exponent.estimate if one.exponent else float("-inf")
+def _ranked(group: Sequence[tuple[Place, Sizes]], confidence: float) -> list[Ranked]:
+    common = set.intersection(*(set(sizes.edits) for _, sizes in group))
+    found = []
+    for place, sizes in group:
+        at = sizes.edits.index(max(common)) if common else -1
+        found.append(Ranked(
+            stratum=place.stratum,
+            arm=place.arm,
+            edits=sizes.edits[at],
+            top1=accuracy(sizes.hits[at], confidence),
+            exponent=sizes.exponent(confidence),
+            validation_top1=sizes.validated[at],
+            same_edits=bool(common),
+        ))  # fmt: skip
+    if any(one.validation_top1 is None for one in found):
+        return found
+    return sorted(found, key=lambda one: one.validation_top1 or 0.0, reverse=True)

@@ -67,7 +67,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 def test_an_arm_with_edits_has_a_check_counted_from_its_rows(store: Store) -> None:
-    checks, _ = study_checks(store, studied())
+    checks, *_ = study_checks(store, studied())
     assert [one.arm for one in checks] == ["real+feasible", "real+infeasible", "real+mixed"]
     rows, _ = made_rows(World(), 1)
     mine = [row for row in rows if row["paired"] and row["feasibility"] == "feasible"]
@@ -90,7 +90,7 @@ def test_an_arm_with_edits_has_a_check_counted_from_its_rows(store: Store) -> No
 
 
 def test_embeddings_give_distance_and_diversity(store: Store) -> None:
-    checks, _ = study_checks(store, studied())
+    checks, *_ = study_checks(store, studied())
     rows, vectors = made_rows(World(), 1)
     mine = [row for row in rows if row["paired"] and row["feasibility"] == "feasible"]
     distances = [1 - vectors[row["pixel_sha256"]] @ vectors[f"made:{row['source_key']}"]
@@ -104,7 +104,7 @@ def test_embeddings_give_distance_and_diversity(store: Store) -> None:
 
 
 def test_without_embeddings_these_are_not_known_and_the_rest_is(store: Store) -> None:
-    checks, confounds = study_checks(store, studied(specs={}))
+    checks, confounds, *_ = study_checks(store, studied(specs={}))
     assert {(one.embedding_distance, one.diversity, one.effective) for one in checks} == {
         (None, None, None)
     }
@@ -113,7 +113,7 @@ def test_without_embeddings_these_are_not_known_and_the_rest_is(store: Store) ->
 
 
 def test_strata_differ_by_what_edits_depend_on_alone(store: Store) -> None:
-    checks, _ = study_checks(store, studied(
+    checks, *_ = study_checks(store, studied(
         ("real+feasible",), trainee=("clip-lora", "linear-probe", "clip-lora", "clip-lora"),
         attribute=("all", "all", "color", "all"), per_source=(0, 0, 0, 1),
     ))  # fmt: skip
@@ -127,7 +127,7 @@ def test_strata_differ_by_what_edits_depend_on_alone(store: Store) -> None:
 
 def test_edits_of_several_generation_seeds_are_taken_together(store: Store) -> None:
     both = studied(("feasible",), name=("made", "stronger"), generation_seed=(1, 2))
-    (check,), _ = study_checks(store, both)
+    (check,), *_ = study_checks(store, both)
     alone = [study_checks(store, studied(("feasible",), name=(name,)))[0][0].edits
              for name in ("made", "stronger")]  # fmt: skip
     assert check.edits == sum(alone)
@@ -135,7 +135,7 @@ def test_edits_of_several_generation_seeds_are_taken_together(store: Store) -> N
 
 def test_a_planted_confound_shows_once_and_with_the_first_pair_of_arms(store: Store) -> None:
     arms = ("feasible", "infeasible", "real+feasible", "real+infeasible")
-    _, confounds = study_checks(store, studied(arms, name=("stronger",)))
+    _, confounds, *_ = study_checks(store, studied(arms, name=("stronger",)))
     told = {one.measure: one for one in confounds}
     assert {"pixel_change", "embedding_distance"} <= set(told)
     assert len(told) == len(confounds)
@@ -144,7 +144,7 @@ def test_a_planted_confound_shows_once_and_with_the_first_pair_of_arms(store: St
 
 
 def test_an_arm_that_cannot_be_made_has_no_edits(store: Store) -> None:
-    (check,), _ = study_checks(store, studied(("real+feasible",), per_source=(9,)))
+    (check,), *_ = study_checks(store, studied(("real+feasible",), per_source=(9,)))
     assert (check.edits, check.present, check.pixel_change) == (0, None, None)
 
 
@@ -160,5 +160,5 @@ def test_forced_edits_are_counted(tmp_path: Path) -> None:
         counts={}, parts=(ManifestPart(stage="items", spec="items", name=part.name, rows=part.rows,
                                        bytes=part.bytes),),
     ))  # fmt: skip
-    checks, _ = study_checks(store, studied(("feasible",), specs={}))
+    checks, *_ = study_checks(store, studied(("feasible",), specs={}))
     assert checks[0].forced == 0.5

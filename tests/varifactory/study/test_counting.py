@@ -1,5 +1,6 @@
 """A study counted from a store: what it says of arms, comparisons, classes and sizes."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -70,15 +71,22 @@ def test_a_comparison_is_of_all_seeds_at_once(
     )
     assert first.bootstrap is not None
     assert first.bootstrap.low > 0
-    assert first.detectable == effect.detectable(0.8, 0.95)
-    assert first.seeds_needed == effect.seeds_for(0.003, 0.8, 0.95)
+    # Two primary comparisons: at worst Holm holds the smaller p-value to half of 5 %.
+    assert (first.family, first.family_size) == ("primary", 2)
+    assert first.detectable == effect.detectable(0.8, 0.975)
+    assert first.seeds_needed == effect.seeds_for(0.003, 0.8, 0.975)
+    assert first.generations_needed == effect.generations_for(0.003, 0.8, 0.975)
     assert (first.images_needed is None) or first.seeds_needed is None
+    assert (first.spread_known, first.equal_steps) == (True, True)
 
 
-def test_holm_is_over_the_whole_family(study: Study) -> None:
-    assert [one.p_holm for one in study.comparisons] == holm(
-        [one.p_value for one in study.comparisons]
-    )
+def test_holm_corrects_the_primary_comparisons_by_themselves(study: Study) -> None:
+    for family, size in (("primary", 2), ("other", 3)):
+        mine = [one for one in study.comparisons if one.family == family]
+        assert [one.p_holm for one in mine] == holm([one.p_value for one in mine])
+        assert {one.family_size for one in mine} == {size}
+        assert {one.primary for one in mine} == {family == "primary"}
+        assert len(mine) == size
     assert len(study.comparisons) == 5
     assert sum(one.primary for one in study.comparisons) == 2
     assert [one.bootstrap is not None for one in study.comparisons] == [
@@ -126,13 +134,14 @@ def test_trainees_are_described_and_never_win(tmp_path: Path) -> None:
     found = counted(tmp_path, settings,
                     lambda cell: 0.5 if cell.stratum.trainee == "classifier" else 0.9)  # fmt: skip
     told = [one for one in found.comparisons if one.question == "trainee"]
-    family = [one for one in found.comparisons if one.inferential]
     assert len(told) == 2
     for one in told:
         assert one.interval.high < 0
         assert (one.inferential, one.p_holm, one.winner) == (False, 1.0, "no winner")
-        assert one.verdict == "inconclusive"
-    assert [one.p_holm for one in family] == holm([one.p_value for one in family])
+        assert (one.verdict, one.family) == ("inconclusive", "")
+    for family in ("primary", "other"):
+        mine = [one for one in found.comparisons if one.family == family]
+        assert [one.p_holm for one in mine] == holm([one.p_value for one in mine])
 
 
 def test_with_one_pair_of_cells_the_exact_test_must_agree(tmp_path: Path) -> None:
@@ -143,7 +152,7 @@ def test_with_one_pair_of_cells_the_exact_test_must_agree(tmp_path: Path) -> Non
         )
         (one,) = found.comparisons
         assert one.p_value == max(one.mcnemar[0].p_value, one.effect.p_value)
-        assert one.seeds_needed is None
+        assert (one.seeds_needed, one.generations_needed, one.spread_known) == (None, None, False)
         assert "not training noise" in one.interval.covers
 
 
@@ -159,7 +168,12 @@ def test_sizes_make_a_curve_and_settings_a_ranking(tmp_path: Path) -> None:
     settings = {"training": {"arms": ["real", "feasible"], "seeds": [1, 2, 3]},
                 "study": {"per_source": [1, 2, 4, 8],
                           "sweep": [{"key": "edits.guidance", "values": [1.0, 2.0]}]}}  # fmt: skip
-    found = counted(tmp_path, settings, right, images=2000, noise=Noise(0, 0.005, 0.2))
+
+    def validation(cell: Factors) -> float:
+        return 0.9 if "1.0" in cell.stratum.sweep else 0.4
+
+    found = counted(tmp_path, settings, right, images=2000, noise=Noise(0, 0.005, 0.2),
+                    validation=validation)  # fmt: skip
     flat, falling = found.scaling
     assert [size for size, _ in falling.points] == [PER_SOURCE * n for n in (1, 2, 4, 8)]
     assert falling.exponent is not None
@@ -169,12 +183,50 @@ def test_sizes_make_a_curve_and_settings_a_ranking(tmp_path: Path) -> None:
     assert set(falling.classes.values()) == {"scaling"}
     assert "scaling" not in flat.classes.values()
     assert falling.stratum.per_source == 0
+    # Validation images rank, not the test images, which say the opposite here.
     best, worst = found.ranking
     assert (best.stratum.sweep, worst.stratum.sweep) == (
-        "edits.guidance=2.0", "edits.guidance=1.0"
+        "edits.guidance=1.0", "edits.guidance=2.0"
     )  # fmt: skip
-    assert best.edits == PER_SOURCE * 8
-    assert best.exponent == falling.exponent
+    assert (best.validation_top1, worst.validation_top1) == (pytest.approx(0.9), pytest.approx(0.4))
+    assert best.top1.high < worst.top1.low
+    assert best.edits == worst.edits == PER_SOURCE * 8
+    assert best.same_edits
+    assert worst.exponent == falling.exponent
+
+
+def test_combinations_are_ranked_at_as_many_edits_or_it_is_told(tmp_path: Path) -> None:
+    """One combination lacks its largest size: the other is not taken at more edits."""
+    settings = {"training": {"arms": ["feasible"], "seeds": [1, 2]},
+                "study": {"per_source": [1, 2, 4],
+                          "sweep": [{"key": "edits.guidance", "values": [1.0, 2.0]}]}}  # fmt: skip
+
+    def lacks(*sizes: int) -> Callable[[Factors], bool]:
+        return lambda cell: "2.0" in cell.stratum.sweep and cell.stratum.per_source in sizes
+
+    found = counted(tmp_path / "common", settings, images=50, fails=lacks(4))
+    assert [(one.edits, one.same_edits) for one in found.ranking] == [(20, True), (20, True)]
+    few = {**settings, "study": {**settings["study"], "per_source": [1, 2]}}
+    store = Store(str(tmp_path / "apart"))
+    manifest = simulated(store, few, lambda _: 0.7, images=50)
+    apart = [cell for cell in manifest.cells
+             if cell.per_source == (1 if "1.0" in cell.sweep else 2)]  # fmt: skip
+    manifest = manifest.model_copy(update={"cells": tuple(apart)})
+    found = count_predictions(read_predictions(store, manifest), manifest)
+    assert sorted((one.edits, one.same_edits) for one in found.ranking) == [
+        (10, False), (20, False)
+    ]  # fmt: skip
+
+
+def test_without_validation_the_recipe_orders_a_sweep(tmp_path: Path) -> None:
+    settings = {"training": {"arms": ["feasible"], "seeds": [1, 2]},
+                "study": {"sweep": [{"key": "edits.guidance", "values": [2.0, 1.0]}]}}  # fmt: skip
+    found = counted(tmp_path, settings, lambda cell: 0.5 if "2.0" in cell.stratum.sweep else 0.9,
+                    validation=lambda _: None)  # fmt: skip
+    assert [one.stratum.sweep for one in found.ranking] == [
+        "edits.guidance=2.0", "edits.guidance=1.0"
+    ]  # fmt: skip
+    assert {one.validation_top1 for one in found.ranking} == {None}
 
 
 def test_one_size_is_no_curve(study: Study) -> None:
@@ -205,6 +257,9 @@ def test_seeds_that_do_not_fit_are_told(tmp_path: Path) -> None:
     found = count_predictions(read_predictions(store, fewer), fewer)
     (note,) = found.notes
     assert note.startswith("feasible minus real: 1 pair")
+    # The largest rectangle is two training seeds of one generation seed: one cell is beside it.
+    (remark,) = found.remarks
+    assert remark.startswith("feasible: 1 cells do not count into the arm's own accuracy")
     assert found.cells == 5
 
 

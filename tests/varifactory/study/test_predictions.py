@@ -157,7 +157,9 @@ def test_a_score_that_the_predictions_do_not_bear_out_is_told(store: Store) -> N
     store.append("training", SPEC, records.table("training", [row]))
     table = predictions(one, TRUTH, TRUTH, NAMES, np.random.default_rng(1))
     store.append("predictions", SPEC, table)
-    (note,) = read_predictions(store, manifest(one)).notes
+    found = read_predictions(store, manifest(one))
+    (note,) = found.remarks
+    assert not found.notes
     assert "was 0.5000 right when it was trained" in note
     assert "1.0000 right" in note
 

@@ -31,6 +31,7 @@ ALL = ["zero-shot", "real", "real-standard", "copy-real", "feasible", "infeasibl
 def recipe(arms: list[str], study: dict[str, Any] | None = None, seeds: int = 2) -> Recipe:
     return Recipe.parse({
         "name": "s", "sources": {"kind": "world"}, "study": study or {},
+        "edits": {"unchanged": any("unchanged" in arm for arm in arms)},
         "training": {"arms": arms, "seeds": list(range(1, seeds + 1))},
     })  # fmt: skip
 
