@@ -83,6 +83,7 @@ def _examples(store: Store, rows: Sequence[Row], embeddings: str) -> Examples:
         images=images,
         labels=[row["label"] for row in rows],
         keys=[source_key(row) for row in rows],
+        hashes=[row["pixel_sha256"] for row in rows],
     )
 
 

@@ -14,12 +14,13 @@ from varifactory.recipe.study import EVERY
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Images, or their vectors, with class names; ``keys`` are source keys where predictions are
-    stored."""
+    """Images, or their vectors, with class names; where predictions are stored, ``keys`` are source
+    keys and ``hashes`` those of the decoded pixels."""
 
     images: Sequence[Shown] = ()
     labels: Sequence[str] = ()
     keys: Sequence[str] = ()
+    hashes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,6 +166,7 @@ STAGES: dict[str, list[tuple[str, pa.DataType, str]]] = {
         ("arm", TEXT, "training mixture"),
         ("seed", pa.int64(), "training seed"),
         ("source_key", TEXT, "key of the test image"),
+        ("pixel_sha256", TEXT, "hash of its decoded pixels; null in rows of earlier versions"),
         ("truth", TEXT, "its class name"),
         ("predicted", TEXT, "class of the largest logit"),
         ("logits", pa.list_(pa.float32()), "one a class, in the order of class_names"),

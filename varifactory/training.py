@@ -108,6 +108,7 @@ def _top1(trainee: Trainee, examples: Examples, settings: CellSettings) -> float
 
 def _predictions(row: Row, test: Examples, trainee: Trainee, settings: CellSettings) -> list[Row]:
     logits = trainee.logits(test.images)
+    hashes = test.hashes or [None] * len(test.keys)
     return [
         {
             "key": keys.item_key(row["key"], source=source),
@@ -118,12 +119,15 @@ def _predictions(row: Row, test: Examples, trainee: Trainee, settings: CellSetti
             "arm": row["arm"],
             "seed": row["seed"],
             "source_key": source,
+            "pixel_sha256": pixels,
             "truth": label,
             "predicted": settings.class_names[int(scores.argmax())],
             "logits": [float(score) for score in scores],
             "class_names": list(settings.class_names),
         }
-        for source, label, scores in zip(test.keys, test.labels, logits, strict=True)
+        for source, pixels, label, scores in zip(
+            test.keys, hashes, test.labels, logits, strict=True
+        )
     ]
 
 

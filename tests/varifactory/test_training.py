@@ -102,7 +102,8 @@ def cell_data(row, sources, items, pictures) -> CellData:
     parts = [found.real, found.edits, held_out(sources, "validation"), held_out(sources, "test")]
     return CellData(*(
         Examples([pictures[each["pixel_sha256"]] for each in rows],
-                 [each["label"] for each in rows], [each["key"] for each in rows])
+                 [each["label"] for each in rows], [each["key"] for each in rows],
+                 [each["pixel_sha256"] for each in rows])
         for rows in parts
     ))  # fmt: skip
 
@@ -215,7 +216,9 @@ def test_weights_are_chosen_on_validation_and_test_is_looked_at_once(sources, it
     logits = again.logits([pictures[row["pixel_sha256"]] for row in test])
     stored = np.array([row["logits"] for row in predictions], np.float32)
     assert np.array_equal(stored, logits)
-    assert [row["source_key"] for row in predictions] == [row["key"] for row in test]
+    assert [(row["source_key"], row["pixel_sha256"]) for row in predictions] == [
+        (row["key"], row["pixel_sha256"]) for row in test
+    ]
     assert all(row["predicted"] == row["class_names"][int(np.argmax(row["logits"]))]
                for row in predictions)  # fmt: skip
     assert len({row["key"] for row in predictions}) == 12

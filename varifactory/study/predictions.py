@@ -1,10 +1,9 @@
 """What every cell answered, read from the store cell by cell: logits of one cell at a time."""
 
-import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,10 +16,11 @@ from varifactory.stages import Row
 from varifactory.statistics import calibration_error
 from varifactory.store import Store
 from varifactory.store.studies import StudyCell, StudyManifest
+from varifactory.study.alignment import ByPixels, alignable, by_pixels, digest
 
 TRAINED = ("key", "status", "reason", "made_at", "steps", "chosen_step", "train_real",
            "train_edits", "validation_top1", "test_top1", "curve", "settings")  # fmt: skip
-ANSWERED = ("status", "source_key", "truth", "predicted", "logits")
+ANSWERED = ("status", "source_key", "pixel_sha256", "truth", "predicted", "logits")
 AT_ONCE = 1024
 """Rows whose exponentials are held."""
 
@@ -31,7 +31,7 @@ class Answers:
 
     cell: StudyCell
     right: NDArray[np.bool_]
-    """An image a place, in the order of their keys."""
+    """An image a place, in the order of ``Predictions.truth``."""
     calibration_error: float | None
     """None without logits."""
     training: Row
@@ -45,7 +45,8 @@ class Predictions:
     cells: tuple[Answers, ...]
     """In the order of the manifest."""
     truth: Mapping[str, NDArray[np.str_]]
-    """Data set -> class names of its test images, in the order of their keys."""
+    """Data set -> class names of its test images, in the order of their pixels' hashes; of their
+    keys where a cell does not tell these."""
     notes: tuple[str, ...] = ()
     """Which cells were left out, and why."""
     remarks: tuple[str, ...] = ()
@@ -64,6 +65,8 @@ class _Found:
     """Key of the cell -> hash of the images it answered."""
     truth: dict[str, NDArray[np.str_]] = field(default_factory=dict)
     """Hash of images -> their class names."""
+    pixels: dict[str, ByPixels] = field(default_factory=dict)
+    """Key of the cell -> its images by their pixels, where its predictions tell these."""
 
 
 def read_predictions(store: Store, manifest: StudyManifest) -> Predictions:
@@ -89,6 +92,7 @@ def read_predictions(store: Store, manifest: StudyManifest) -> Predictions:
         there = [key for key, row in trained.items() if row["status"] == "ok"]
         for key, answers in store.grouped("predictions", spec, "training_key", there, ANSWERED):
             _keep(found, keys[key], trained[key], answers)
+    _align_by_pixels([cell for cell in manifest.cells if cell.key in found.answers], found)
     return _whole(manifest.cells, found, rows)
 
 
@@ -119,15 +123,35 @@ def _keep(found: _Found, cell: StudyCell, training: Row, table: pa.Table) -> Non
     if logits is not None:
         confidence = _confidences(cell, logits, predicted)
         error = float(calibration_error(confidence, right))
-    images = _digest(table["source_key"])
+    images = digest(table["source_key"])
     names = np.array(classes)[truth]
     if not np.array_equal(found.truth.setdefault(images, names), names):
-        raise StudyError(
-            f"{words(cell)} knows its test images under other class names than another cell of the "
-            "same images: train both on one data set"
-        )
+        raise _otherwise_named(cell)
     found.answers[cell.key] = Answers(cell, right, error, training)
     found.images[cell.key] = images
+    if pixels := by_pixels(table):
+        found.pixels[cell.key] = pixels
+
+
+def _otherwise_named(cell: StudyCell) -> StudyError:
+    return StudyError(
+        f"{words(cell)} knows its test images under other class names than another cell of the "
+        "same images: train both on one data set"
+    )
+
+
+def _align_by_pixels(cells: Sequence[StudyCell], found: _Found) -> None:
+    """A key is of an image's file, and a cell is used again where the file has other bytes."""
+    known: dict[tuple[str, str], str] = {}
+    for cell in alignable(cells, found.pixels.keys()):
+        pixels, before = found.pixels[cell.key], found.images[cell.key]
+        if known.setdefault((cell.dataset, pixels.images), pixels.named) != pixels.named:
+            raise _otherwise_named(cell)
+        if before != pixels.named:
+            answers = found.answers[cell.key]
+            found.truth[pixels.named] = found.truth[before][pixels.order]
+            found.answers[cell.key] = replace(answers, right=answers.right[pixels.order])
+            found.images[cell.key] = pixels.named
 
 
 def _refuse_twice(cell: StudyCell, keys: pa.ChunkedArray) -> None:
@@ -184,10 +208,6 @@ def _confidences(
     return found
 
 
-def _digest(keys: pa.ChunkedArray) -> str:
-    return hashlib.sha256("\n".join(keys.to_pylist()).encode()).hexdigest()
-
-
 def _whole(cells: Sequence[StudyCell], found: _Found, rows: Mapping[str, Row]) -> Predictions:
     answered: dict[str, Counter[str]] = defaultdict(Counter)
     for cell in cells:
@@ -233,6 +253,8 @@ def _left_out(
         elif images != usual[cell.dataset]:
             here, there = len(found.truth[images]), len(found.truth[usual[cell.dataset]])
             why = f"answered {here} test images, not the {there} that the other cells answered,"
+            if here == there:
+                why = "answered other test images than the other cells did,"
         else:
             continue
         told[cell.key] = why

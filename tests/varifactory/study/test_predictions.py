@@ -130,6 +130,67 @@ def test_cells_that_did_not_answer_what_the_others_did_are_told_and_left_out(sto
     ]
 
 
+def rewritten(table: pa.Table, pixels: list[str] | None = None) -> pa.Table:
+    """The same answers for files of other bytes: other keys in another order."""
+    keys = [key[::-1] for key in table["source_key"].to_pylist()]
+    assert np.argsort(keys).tolist() != np.argsort(table["source_key"].to_pylist()).tolist()
+    table = table.set_column(table.schema.get_field_index("source_key"), "source_key", [keys])
+    return table if pixels is None else table.append_column("pixel_sha256", [pixels])
+
+
+PIXELS = [f"{at:064x}" for at in (3, 1, 0, 5, 4, 2)]
+
+
+def test_a_cell_answers_the_same_images_where_their_files_have_other_bytes(store: Store) -> None:
+    """Seeds that were trained before keep their keys, for a cell's key holds pixels alone."""
+    one, other = cell(seed=1), cell(seed=2)
+    predicted = np.array([0, 1, 1, 0, 2, 2])
+    store.append("predictions", SPEC, write(store, one, predicted, 0).append_column(
+        "pixel_sha256", [PIXELS]))  # fmt: skip
+    store.append("predictions", SPEC, rewritten(write(store, other, predicted, 0), PIXELS))
+    found = read_predictions(store, manifest(one, other))
+    order = np.argsort(PIXELS)
+    assert found.notes == ()
+    assert found.truth[""].tolist() == [NAMES[at] for at in TRUTH[order]]
+    assert [each.right.tolist() for each in found.cells] == [(predicted == TRUTH)[order].tolist()
+                                                             ] * 2  # fmt: skip
+
+
+def test_images_are_known_by_their_keys_where_an_old_cell_tells_no_pixels(store: Store) -> None:
+    """Of its own data set, and of one that shares a cell with it."""
+    old, shared, new = cell(dataset="a"), cell(dataset="a", seed=2), cell(dataset="b", seed=3)
+    also = shared.model_copy(update={"dataset": "b"})
+    tables = [write(store, one, TRUTH, 0) for one in (old, shared, new)]
+    for table in (tables[0], *(one.append_column("pixel_sha256", [PIXELS]) for one in tables[1:])):
+        store.append("predictions", SPEC, table)
+    found = read_predictions(store, manifest(old, shared, also, new))
+    by_key = TRUTH[np.argsort(tables[0]["source_key"].to_pylist())]
+    assert len(found.cells) == 4
+    for dataset in ("a", "b"):
+        assert found.truth[dataset].tolist() == [NAMES[at] for at in by_key]
+
+
+def test_other_images_of_the_same_number_are_told_and_left_out(store: Store) -> None:
+    for seed in (1, 2):
+        write(store, cell(seed=seed), TRUTH)
+    store.append("predictions", SPEC, rewritten(write(store, cell(seed=3), TRUTH, 0)))
+    (note,) = read_predictions(store, manifest(*(cell(seed=seed) for seed in (1, 2, 3)))).notes
+    assert "seed 3" in note
+    assert "answered other test images than the other cells did, and is left out" in note
+
+
+def test_another_class_of_the_same_pixels_is_refused(store: Store) -> None:
+    store.append("predictions", SPEC, write(store, cell(), TRUTH, 0).append_column(
+        "pixel_sha256", [PIXELS]))  # fmt: skip
+    other, moved = cell(seed=2), (TRUTH + 1) % 3
+    row = training_row(other, TRUTH == TRUTH, NAMES)
+    store.append("training", SPEC, records.table("training", [row]))
+    table = predictions(other, moved, moved, NAMES, np.random.default_rng(1))
+    store.append("predictions", SPEC, rewritten(table, PIXELS))
+    with pytest.raises(StudyError, match="under other class names"):
+        read_predictions(store, manifest(cell(), other))
+
+
 def test_data_sets_have_test_images_of_their_own(store: Store) -> None:
     one, other = cell(dataset="pets"), cell(dataset="cars")
     write(store, one, TRUTH)
