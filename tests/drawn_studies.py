@@ -86,6 +86,8 @@ def comparison(
               for _ in range(3)),
         interval(middle, 2.3 * error) if primary else None, 3.1 * error,
         None if error > 0.006 else 12, 18_400 if error > 0.006 else None, primary,
+        family="primary" if primary else "other", family_size=2 if primary else 6,
+        equal_steps=True, pairs=((7, 1), (7, 2), (7, 3)),
     )  # fmt: skip
 
 
@@ -133,7 +135,7 @@ def quickstart() -> Study:
         compared,
         tuple(one for found in compared if found.primary for one in changes(found, CLASSES, 400)),
         checks=tuple(check(place[name], name) for name in QUICK if "feasible" in name),
-        cells=19, test_images={"": 400},
+        cells=19, test_images={"": 400}, tested=("pixel_change", "embedding_distance"),
         notes=("real+mixed, seed 3 answered 398 of 400 test images and is left out.",),
     )  # fmt: skip
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from varifactory.pages import data_uri
-from varifactory.report.opening import headline
 from varifactory.report.tables import as_csv, as_json, as_parquet, tables
+from varifactory.report.verdict import headline
 from varifactory.study.datasets import DatasetFigures
 from varifactory.study.figures import Study
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from varifactory.report.verdict import answers, headline, outcome, strata_of
 from varifactory.report.wording import (
     NBSP,
     Numbers,
@@ -13,16 +14,14 @@ from varifactory.report.wording import (
     date_words,
     level,
     p_words,
-    signed,
     words,
 )
-from varifactory.study.figures import Comparison, Plan, Study
+from varifactory.statistics import Effect
+from varifactory.study.figures import Comparison, Missing, Plan, Study
 
-OUTCOMES = ("above", "below", "equivalent", "open")
-ASKED = ("helps", "matters")
-NOTHING = "No arm was trained, so nothing is said of what the edits are worth."
-UNCOMPARED = "The arms that were trained cannot be compared, so nothing is said of what the edits "\
-             "are worth."  # fmt: skip
+ELSEWHERE = 4
+"""Other settings of a primary comparison that are told one by one; more are counted."""
+FAMILIES = (("primary", "primary comparison"), ("other", "other comparison"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,82 +38,26 @@ class Opening:
 
 def opening(study: Study) -> Opening:
     """The head of the report of a study."""
-    primary = [one for one in study.comparisons if one.primary and one.question in ASKED]
-    primary.sort(key=lambda one: ASKED.index(one.question))
-    numbers = Numbers(study.plan.margin)
-    strata = Strata(one.stratum for one in primary)
-    single = len({one.question for one in primary}) == len(primary)
+    given = answers(study)
+    primary = [one for answer in given for one in answer.found]
+    numbers, strata = Numbers(study.plan.margin), strata_of(study)
+    single = all(len(one.asked) == 1 for one in given)
     return Opening(
         headline=headline(study),
         rests_on=() if single else tuple(
             (_place(one, strata), _measured(one, numbers), one.verdict) for one in primary
         ),
-        lead=tuple(filter(None, (*_arms(primary, single), _margin(study.plan), _holm(study),
-                                 *_resolution(study.plan, primary)))),
-        alarms=tuple(_alarms(study, primary)),
+        lead=tuple(filter(None, (
+            *_arms(primary, single), *_elsewhere(study, primary, strata), _margin(study.plan),
+            _families(study), *_resolution(study.plan, primary),
+        ))),
+        alarms=tuple(_alarms(study, primary, strata)),
     )  # fmt: skip
 
 
-def headline(study: Study) -> str:
-    """The verdict in one sentence; no winner where an interval spans zero or Holm forbids it."""
-    if not study.arms:
-        return NOTHING
-    helps, matters = (
-        [one for one in study.comparisons if one.primary and one.question == question]
-        for question in ASKED
-    )
-    asked = zip(ASKED, (helps, matters), strict=True)
-    clauses = [_clause(question, found, study.plan) for question, found in asked if found]
-    if not clauses:
-        return UNCOMPARED
-    sentence = "; ".join(clauses)
-    if [outcome(one) for one in (*helps, *matters)] == ["open", "open"] and helps and matters:
-        sentence = f"{clauses[0]}, {_single('matters', 'also_open', matters[0], study.plan)}"
-    return f"{sentence[:1].upper()}{sentence[1:]}."
-
-
-def outcome(found: Comparison) -> str:
-    """One of ``OUTCOMES``: a winner is named only where the verdict is ``different``."""
-    if found.verdict == "different" and found.winner in ("above", "below"):
-        return found.winner
-    return "equivalent" if found.verdict == "equivalent" else "open"
-
-
-def _clause(question: str, asked: Sequence[Comparison], plan: Plan) -> str:
-    if len(asked) > 1:
-        return _counted(question, asked, Numbers(plan.margin))
-    return _single(question, outcome(asked[0]), asked[0], plan)
-
-
-def _single(question: str, said: str, found: Comparison, plan: Plan) -> str:
-    numbers = Numbers(plan.margin)
-    return str(words()[question][said]).format(
-        size=numbers.size(found.interval.estimate),
-        points=numbers.points(found.interval.estimate),
-        interval=f"{level(found.interval.confidence)} interval {numbers.bounds(found.interval)}",
-        margin=signed(plan.margin, numbers.decimals).lstrip("+"),
-    )
-
-
-def _counted(question: str, asked: Sequence[Comparison], numbers: Numbers) -> str:
-    said = words()[f"{question}_counts"]
-    counts = Counter(map(outcome, asked))
-    places = "data sets" if len({one.stratum.dataset for one in asked}) == len(asked) else "choices"
-    parts = [f"{said[one]} {_of(counts[one], len(asked), places)}"
-             for one in OUTCOMES if counts[one]]  # fmt: skip
-    low, high = (numbers.points(end(one.interval.estimate for one in asked)) for end in (min, max))
-    width = f"{low} points" if low == high else f"{low} to {high} points"
-    return f"{', '.join(parts)} ({width})"
-
-
-def _of(count: int, total: int, places: str) -> str:
-    if count < total:
-        return f"{count} of {total} {places}"
-    return f"both {places}" if total == 2 else f"all {total} {places}"
-
-
-def _place(found: Comparison, strata: Strata) -> str:
-    return ": ".join(filter(None, (strata.name(found.stratum), compared(found))))
+def _place(found: Comparison | Missing, strata: Strata) -> str:
+    name = compared(found) if isinstance(found, Comparison) else f"{found.arm} − {found.other}"
+    return ": ".join(filter(None, (strata.name(found.stratum), name)))
 
 
 def _measured(found: Comparison, numbers: Numbers) -> str:
@@ -123,52 +66,95 @@ def _measured(found: Comparison, numbers: Numbers) -> str:
 
 
 def _arms(primary: Sequence[Comparison], single: bool) -> list[str]:
-    """What was compared with what, in plain words."""
+    """What was compared with what, in plain words, and on what."""
     if not primary or not single:
         return []
-    asked = {
-        "helps": "Whether edits help is asked of",
-        "matters": "whether feasibility matters, of",
-    }
+    asked = {"helps": "whether edits help", "matters": "whether feasibility matters"}
     told = [
-        f"{asked[one.question]} {one.arm} ({arm_words(one.arm)}) against {one.other} "
-        f"({arm_words(one.other)})"
-        for one in primary
+        f"{asked[one.question]}{', of' if at else ' is asked of'} {one.arm} "
+        f"({arm_words(one.arm)}) against {one.other} ({arm_words(one.other)})"
+        for at, one in enumerate(primary)
     ]
     sentence = "; ".join(told)
-    effect = primary[0].effect
-    seeds = _many(effect.seeds, "training seed")
+    steps = all(one.equal_steps for one in primary)
+    equally = ", after equally many training steps" if steps else ""
+    return [f"{sentence[:1].upper()}{sentence[1:]}. {_seen(primary)}{equally}."]
+
+
+def _seen(primary: Sequence[Comparison]) -> str:
+    shapes = [_shape(one.effect) for one in primary]
+    if len(set(shapes)) == 1:
+        return f"Both sides see the same {shapes[0]}"
+    return (f"Both sides of the first see the same {shapes[0]}, both sides of the second the same "
+            f"{shapes[1]}")  # fmt: skip
+
+
+def _shape(effect: Effect) -> str:
     made = f" of each of {_many(effect.generation_seeds, 'generation seed')}"
     over = made if effect.generation_seeds > 1 else ""
-    return [f"{sentence[:1].upper()}{sentence[1:]}. Both sides see the same "
-            f"{_many(effect.images, 'test image')} on {seeds}{over}, after equally many training "
-            "steps."]  # fmt: skip
+    return f"{_many(effect.images, 'test image')} on {_many(effect.seeds, 'training seed')}{over}"
 
 
 def _many(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+def _elsewhere(study: Study, primary: Sequence[Comparison], strata: Strata) -> list[str]:
+    """What a primary comparison gives in the settings that the headline does not speak of."""
+    numbers, told = Numbers(study.plan.margin), []
+    for pair in dict.fromkeys((one.question, one.arm, one.other) for one in primary):
+        others = [one for one in study.comparisons
+                  if not one.primary and (one.question, one.arm, one.other) == pair]  # fmt: skip
+        if not others:
+            continue
+        if len(others) > ELSEWHERE:
+            said = _outcomes(others)
+        else:
+            said = "; ".join(f"{strata.name(one.stratum)} {_measured(one, numbers)}, {one.verdict}"
+                             for one in others)  # fmt: skip
+        told.append(f"The headline does not speak of {compared(others[0])} in "
+                    f"{_many(len(others), 'other setting')}: {said}.")  # fmt: skip
+    return told
+
+
+def _outcomes(found: Sequence[Comparison]) -> str:
+    names = {"above": "different, above zero", "below": "different, below zero",
+             "equivalent": "equivalent", "open": "inconclusive"}  # fmt: skip
+    counts = Counter(map(outcome, found))
+    return "; ".join(f"{counts[one]} {name}" for one, name in names.items() if counts[one])
+
+
 def _margin(plan: Plan) -> str:
-    size = signed(plan.margin, Numbers(plan.margin).decimals).lstrip("+")
-    text = f"A difference inside ±{size} points counts as none"
+    text = f"A difference inside ±{Numbers(plan.margin).exact(plan.margin)} points counts as none"
     if plan.registered_at and not plan.trained_before:
         when = date_words(plan.registered_at)
         return f"{text}; this margin was fixed on {when}, before the first cell was trained."
     return f"{text}."
 
 
-def _holm(study: Study) -> str:
-    family = [one for one in study.comparisons if one.inferential]
-    if not family:
+def _families(study: Study) -> str:
+    """What became of the comparisons of each family, and how they were corrected."""
+    told = []
+    for family, noun in FAMILIES:
+        found = [one for one in study.comparisons if one.inferential and one.family == family]
+        if found:
+            size = max(len(found), found[0].family_size)
+            gone = size - len(found)
+            lost = f" ({gone} {'is' if gone == 1 else 'are'} missing)" if gone else ""
+            told.append(f"of {_many(size, noun)}{lost}: {_verdicts(found)}")
+    if not told:
         return ""
-    counts = Counter(str(one.verdict) for one in family)
+    apart = ", primary comparisons among themselves" if len(told) > 1 else ""
+    sentence = "; ".join(told)
+    return (f"{sentence[:1].upper()}{sentence[1:]}. What is different is corrected for their "
+            f"number by Holm{apart}; what is equivalent is read from the interval of each alone. "
+            "Where an interval spans zero no winner is named.")  # fmt: skip
+
+
+def _verdicts(found: Sequence[Comparison]) -> str:
+    counts = Counter(str(one.verdict) for one in found)
     verdicts = ("different", "equivalent", "inconclusive")
-    told = ", ".join(f"{counts[one]} {one}" for one in verdicts if counts[one])
-    if len(family) == 1:
-        return f"Of one comparison: {told}. Where the interval spans zero no winner is named."
-    return (f"Of {len(family)} comparisons, corrected together by Holm: {told}. Where an interval "
-            "spans zero no winner is named.")  # fmt: skip
+    return ", ".join(f"{counts[one]} {one}" for one in verdicts if counts[one])
 
 
 def _resolution(plan: Plan, primary: Sequence[Comparison]) -> list[str]:
@@ -178,46 +164,81 @@ def _resolution(plan: Plan, primary: Sequence[Comparison]) -> list[str]:
     worst = max(primary, key=lambda one: one.detectable)
     numbers = Numbers(plan.margin)
     chance = f"{100 * plan.power:.0f}{NBSP}%"
-    where = "in one comparison" + (" at worst" if len(primary) > 2 else "")
-    seen = (f"With a chance of {chance} this study sees differences of "
-            f"{numbers.size(worst.detectable)} points and more {where}")  # fmt: skip
+    where = "each primary comparison" if len(primary) > 1 else "the primary comparison"
+    corrected = ", Holm’s correction counted in" if worst.family_size > 1 else ""
+    smallest = numbers.size(worst.detectable, (plan.margin, plan.resolve))
+    seen = (f"With a chance of {chance} {where} tells a difference of {smallest} points and more "
+            f"from none{corrected}")  # fmt: skip
     if worst.detectable > 1:
         seen = "This study is too small to see any difference with such a chance as it plans for"
-    goal = signed(plan.resolve, numbers.decimals).lstrip("+")
     if worst.detectable <= plan.resolve:
-        return [f"{seen}: enough to resolve {goal} points."]
-    return [f"{seen}. To resolve {goal} points it needs {_needs(worst)}."]
+        seen = f"{seen}: enough to resolve {numbers.exact(plan.resolve)} points"
+    told = [f"{seen}."]
+    if worst.detectable < plan.margin:
+        told.append(f"Inside the margin of ±{numbers.exact(plan.margin)} it comes out equivalent "
+                    "all the same.")  # fmt: skip
+    if worst.detectable > plan.resolve:
+        told.append(_needs(worst, numbers.exact(plan.resolve)))
+    return [" ".join(told)]
 
 
-def _needs(found: Comparison) -> str:
+def _needs(found: Comparison, goal: str) -> str:
+    if not found.spread_known:
+        said = (f"How many seeds would resolve {goal} points cannot be told: with one training "
+                "seed the spread between seeds is unknown.")  # fmt: skip
+        if found.images_needed is None:
+            return said
+        return f"{said} For this training alone {_many(found.images_needed, 'test image')} would."
     if found.seeds_needed is not None:
-        return f"{_many(found.seeds_needed, 'training seed')} on the same test images"
+        seeds = _many(found.seeds_needed, "training seed")
+        return f"To resolve {goal} points it needs {seeds} on the same test images."
+    effect, ways = found.effect, []
+    if found.generations_needed is not None:
+        ways.append((found.generations_needed, effect.generation_seeds, "generation seed"))
     if found.images_needed is not None:
-        return (f"{_many(found.images_needed, 'test image')}; on the {found.effect.images:,} there "
-                "are, no number of seeds is enough")  # fmt: skip
-    return "more test images and more seeds: with either alone no number is enough"
+        ways.append((found.images_needed, effect.images, "test image"))
+    if ways:
+        needs = " or ".join(_many(needed, noun) for needed, _, noun in ways)
+        there = " and ".join(_many(count, noun) for _, count, noun in ways)
+        return (f"To resolve {goal} points it needs {needs}; on the {there} there are, no number "
+                "of training seeds is enough.")  # fmt: skip
+    return (f"To resolve {goal} points it needs more test images and more seeds: with either alone "
+            "no number is enough.")  # fmt: skip
 
 
-def _alarms(study: Study, primary: Sequence[Comparison]) -> list[str]:
-    plan, told = study.plan, []
-    if plan.trained_before:
-        have = "cell had" if plan.trained_before == 1 else "cells had"
-        told.append(f"The margin was fixed on {date_words(plan.registered_at)}, when "
-                    f"{plan.trained_before:,} {have} already been trained: it may have been "
-                    "chosen with results in sight.")  # fmt: skip
-    elif not plan.registered_at:
-        told.append("No plan was registered before training: whether the margin was chosen with "
-                    "results in sight cannot be known.")  # fmt: skip
-    if study.confounds:
-        many = len(study.confounds)
-        told.append(f"{many} confound{' was' if many == 1 else 's were'} found: arms differ in "
-                    "more than feasibility. The manipulation checks say in what.")  # fmt: skip
+def _alarms(study: Study, primary: Sequence[Comparison], strata: Strata) -> list[str]:
+    told = [*_planned(study.plan), *(_lost(one, strata) for one in study.missing), *study.alarms]
+    notable = sum(one.notable for one in study.confounds)
+    if notable:
+        told.append(f"{notable} confound{' was' if notable == 1 else 's were'} found: arms differ "
+                    "in more than feasibility. The manipulation checks say in what.")  # fmt: skip
+    told += [f"In {_place(one, strata)} the two sides did not take equally many training steps: "
+             "what differs may be the training." for one in primary
+             if one.equal_steps is False]  # fmt: skip
     told += [_refused(one) for one in primary if _only_alone(one)]
     single = [one.interval.covers for one in primary if one.effect.seeds == 1]
     if single:
         told.append(f"With one training seed the intervals cover {single[0]}: another seed may "
                     "move the arms by more.")  # fmt: skip
     return told
+
+
+def _planned(plan: Plan) -> list[str]:
+    if not plan.registered_at:
+        return ["No plan was registered before training: whether the margin was chosen with "
+                "results in sight cannot be known."]  # fmt: skip
+    if not plan.trained_before:
+        return []
+    have = "cell had" if plan.trained_before == 1 else "cells had"
+    return [f"The margin was fixed on {date_words(plan.registered_at)}, when "
+            f"{plan.trained_before:,} {have} already been trained: it may have been chosen with "
+            "results in sight."]  # fmt: skip
+
+
+def _lost(one: Missing, strata: Strata) -> str:
+    asks = words()["asks"][one.question]
+    return (f"{_place(one, strata)}, the comparison that was planned to say {asks}, is missing, "
+            f"and no other takes its place: {one.why.rstrip('.')}.")  # fmt: skip
 
 
 def _only_alone(found: Comparison) -> bool:

@@ -21,6 +21,7 @@ from varifactory.report.rows import (
     questions,
 )
 from varifactory.report.wording import NBSP, Numbers, Strata
+from varifactory.study.confounds import NOTABLE
 from varifactory.study.datasets import DatasetFigures
 from varifactory.study.figures import Scaling, Study
 
@@ -91,6 +92,7 @@ def _figures(study: Study) -> dict[str, Any]:
         "more_changes": more,
         "most": most,
         "check_tables": check_tables(study.checks),
+        "slightest": NOTABLE,
         **_plots(study, strata),
     }
 

@@ -6,13 +6,15 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from varifactory.arms import ARMS
 from varifactory.grid import Stratum
-from varifactory.report.opening import outcome
 from varifactory.report.scale import Mark, Scale, around, around_zero
+from varifactory.report.verdict import outcome
 from varifactory.report.wording import Strata, words
 from varifactory.study.figures import Arm, Check, ClassChange, Comparison, Study
 
 SHOWN_CLASSES = 40
 """Rows of class changes on the page; the data hold all."""
+DESCRIBED = "described"
+"""Outcome of a comparison of which nothing is inferred."""
 LARGEST_CHANGES = 8
 """Of a primary comparison, shown whether or not they survive."""
 
@@ -104,18 +106,22 @@ def _line(found: Comparison, scale: Scale, margin: float) -> Line:
     else:
         side = "lies right of zero" if low > 0 else "lies left of zero"
     inside = "inside" if -margin < low and high < margin else "not inside"
-    return Line(found, scale.mark(found.interval), outcome(found),
+    said = outcome(found) if found.inferential else DESCRIBED
+    return Line(found, scale.mark(found.interval), said,
                 f"The interval {side}, {inside} the margin")  # fmt: skip
 
 
 def blocks(
     rows: Iterable[Row], stratum: Callable[[Row], Stratum], strata: Strata
 ) -> tuple[Block[Row], ...]:
-    """Rows under the names of their strata, strata in the order in which they first come."""
-    groups: dict[str, list[Row]] = {}
+    """Rows under the names of their strata, strata in the order in which they first come.
+
+    Those of no stratum come first, where they stand under no other's name.
+    """
+    groups: dict[str, list[Row]] = {"": []}
     for row in rows:
         groups.setdefault(strata.name(stratum(row)), []).append(row)
-    return tuple(Block(name, tuple(found)) for name, found in groups.items())
+    return tuple(Block(name, tuple(found)) for name, found in groups.items() if found)
 
 
 def arm_scales(study: Study) -> dict[str, Scale]:

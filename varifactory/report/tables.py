@@ -36,7 +36,7 @@ def tables(study: Study, datasets: Sequence[DatasetFigures] = ()) -> Mapping[str
         ],
         "comparisons": [_comparison(one) for one in study.comparisons],
         "mcnemar": [
-            {**_place(one.stratum, one.arm), "other": one.other, "pair": at, **asdict(found)}
+            {**_asked(one), **_seeds(one, at), **asdict(found)}
             for one in study.comparisons
             for at, found in enumerate(one.mcnemar)
         ],
@@ -79,6 +79,19 @@ def _place(stratum: Stratum, arm: str) -> Row:
     return {**asdict(stratum), "arm": arm}
 
 
+def _asked(one: Comparison) -> Row:
+    return {
+        **_place(one.stratum, one.arm), "other": one.other, "question": one.question,
+        "value": one.values[0], "other_value": one.values[1],
+    }  # fmt: skip
+
+
+def _seeds(one: Comparison, at: int) -> Row:
+    """Of a pair of cells; unknown where the comparison does not name its pairs."""
+    generation, training = one.pairs[at] if one.pairs else (None, None)
+    return {"pair": at, "generation_seed": generation, "seed": training}
+
+
 def _interval(found: Interval | None, name: str) -> Row:
     parts = ("estimate", "low", "high")
     values = [getattr(found, part) for part in parts] if found else [None] * 3
@@ -94,7 +107,7 @@ def _arm(one: Arm) -> Row:
 
 def _comparison(one: Comparison) -> Row:
     flat = _flat_one(one)
-    for name in ("effect", "mcnemar", "values"):
+    for name in ("effect", "mcnemar", "values", "pairs"):
         flat.pop(name)
     effect = {f"effect_{name}": value for name, value in asdict(one.effect).items()}
     return {**flat, "value": one.values[0], "other_value": one.values[1], **effect}

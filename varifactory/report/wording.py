@@ -17,6 +17,8 @@ NBSP = "\N{NO-BREAK SPACE}"
 SMALL_MARGIN = 0.005
 """Below this margin, in shares, points are told with two decimals."""
 MOST_DECIMALS = 4
+EXACT_DECIMALS = 6
+"""Of a setting of the plan in points; what has more is rounded."""
 UNSEEN = 1e-6
 """Shares nearer than this are one: ``MOST_DECIMALS`` of a point do not tell them apart."""
 
@@ -45,9 +47,16 @@ class Numbers:
         """One; two where the margin is under half a point."""
         return 2 if self.margin < SMALL_MARGIN else 1
 
-    def size(self, share: float) -> str:
-        """Points without a sign."""
-        return f"{abs(100 * share):.{self.decimals}f}"
+    def size(self, share: float, edges: Sequence[float] = ()) -> str:
+        """Points without a sign; more decimals where rounding would make them one of ``edges``."""
+        return f"{abs(100 * share):.{self._telling([share], edges)}f}"
+
+    def exact(self, share: float) -> str:
+        """A setting as it was given, without a sign: as many decimals as it has."""
+        decimals = self.decimals
+        while decimals < EXACT_DECIMALS and abs(round(100 * share, decimals) - 100 * share) > 1e-9:
+            decimals += 1
+        return f"{abs(100 * share):.{decimals}f}"
 
     def points(self, share: float) -> str:
         """Points with their sign."""
@@ -58,17 +67,23 @@ class Numbers:
 
         With ``margin`` also of the margin, for intervals that a verdict of equivalence is on.
         """
-        decimals, edges = self.decimals, (0.0, self.margin, -self.margin) if margin else (0.0,)
-        while decimals < MOST_DECIMALS and _hidden(interval, edges, decimals):
-            decimals += 1
+        edges = (0.0, self.margin, -self.margin) if margin else (0.0,)
+        decimals = self._telling((interval.low, interval.high), edges)
         low, high = (signed(bound, decimals) for bound in (interval.low, interval.high))
         return f"{low}{NBSP}to{NBSP}{high}"
 
+    def _telling(self, shares: Sequence[float], edges: Sequence[float]) -> int:
+        """Decimals that tell the shares from the edges that they are not."""
+        decimals = self.decimals
+        while decimals < MOST_DECIMALS and _hidden(shares, edges, decimals):
+            decimals += 1
+        return decimals
 
-def _hidden(interval: Interval, edges: Sequence[float], decimals: int) -> bool:
+
+def _hidden(shares: Sequence[float], edges: Sequence[float], decimals: int) -> bool:
     return any(
-        abs(bound - edge) > UNSEEN and round(100 * bound, decimals) == round(100 * edge, decimals)
-        for bound in (interval.low, interval.high)
+        abs(share - edge) > UNSEEN and round(100 * share, decimals) == round(100 * edge, decimals)
+        for share in shares
         for edge in edges
     )
 

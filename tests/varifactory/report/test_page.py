@@ -90,8 +90,74 @@ def test_a_confound_is_loud_and_none_is_told_too(page: str, large: str) -> None:
     assert "2 confounds: the arms differ in more than feasibility" in words(large)
     assert "infeasible edits change pixel values 39 % more" in large
     assert "No confound was found" in page
-    unasked = replace(quickstart(), comparisons=())
-    assert "No confound was found" not in render(unasked)
+    untested = words(render(replace(quickstart(), tested=())))
+    assert "No confound was found" not in untested
+    assert "Nothing was tested for confounds" in untested
+
+
+def test_what_no_confound_rests_on_is_said(page: str) -> None:
+    assert "by no more than chance, or by less than 0.1 standard deviations" in words(page)
+    assert "Tested: pixel change, CLIP distance." in words(page)
+
+
+def test_a_slight_difference_is_told_and_is_no_confound() -> None:
+    slight = tuple(replace(one, notable=False, standardised=0.04) for one in grid().confounds)
+    text = render(replace(grid(), confounds=slight, tested=("pixel_change",)))
+    assert "No confound was found" in text
+    assert "confounds were found" not in text
+    assert 'href="#confounds"' not in text
+    shown = words(text.partition('id="slight"')[2])
+    assert shown.partition("infeasible edits change pixel values 39 % more")[1]
+    assert "0.04 standard deviations" in shown
+
+
+def test_an_alarm_of_the_study_stands_at_the_head() -> None:
+    text = render(replace(quickstart(), alarms=("The manipulation failed.",)))
+    assert "The manipulation failed." in text.partition("<main")[0]
+
+
+def test_what_is_counted_and_odd_is_not_headed_left_out(page: str) -> None:
+    text = words(render(replace(quickstart(), notes=(), remarks=("real was trained again.",))))
+    assert "Counted, and to know of real was trained again." in text
+    assert "Left out real was" not in text
+    assert "Counted, and to know of" not in page
+
+
+def test_the_margin_is_shown_as_it_was_set() -> None:
+    plan = replace(quickstart().plan, margin=0.0075, resolve=0.00125)
+    text = words(render(replace(quickstart(), plan=plan)))
+    assert "the margin of ±0.75 points" in text
+    assert "A difference inside ±0.75 points" in text
+    assert "would resolve 0.125 points" in text
+    assert "±0.8" not in text
+
+
+def test_comparisons_of_no_setting_stand_under_no_settings_name() -> None:
+    study = grid({"pets": 3669})
+    bare = [replace(one, stratum=replace(one.stratum, attribute=""))
+            if one.arm in ("zero-shot", "real-standard", "copy-real") else one
+            for one in study.comparisons]  # fmt: skip
+    last = sorted(bare, key=lambda one: one.stratum.attribute == "")
+    page = render(replace(study, comparisons=tuple(last)))
+    table = words(page.partition('id="asked-control"')[2].partition("</table>")[0])
+    assert table.index("copy-real − real") < table.index("background")
+    assert table.index("background") < table.index("real+unchanged − real")
+    assert table.index("color") < table.index("texture")
+
+
+def test_false_discoveries_are_at_most_so_many(page: str) -> None:
+    assert "at most 5&nbsp;% are expected to be false discoveries" in words(page)
+
+
+def test_how_each_was_measured_tells_its_family_and_what_one_seed_hides() -> None:
+    study = quickstart()
+    one = replace(study.comparisons[0], spread_known=False, seeds_needed=None)
+    two = replace(study.comparisons[1], generations_needed=9)
+    text = words(render(replace(study, comparisons=(one, two))).partition('id="details-head"')[2])
+    assert "real+mixed − real primary, 2" in text
+    assert "unknown" in text.partition("real+feasible − real")[0].partition("primary, 2")[2]
+    assert "Generation seeds for it" in text
+    assert "Generation seeds for it" not in words(render(study))
 
 
 def test_nothing_is_said_where_nothing_was_trained() -> None:
@@ -105,9 +171,17 @@ def test_a_sweep_is_ranked(page: str) -> None:
     study = quickstart()
     top1 = study.arms[-1].top1
     swept = replace(study.arms[-1].stratum, sweep="edits.guidance=2.0")
-    text = words(render(replace(study, ranking=(Ranked(swept, "real+mixed", 480, top1, None),))))
+    one = Ranked(swept, "real+mixed", 480, top1, None, 0.812)
+    text = words(render(replace(study, ranking=(one,))))
     assert "Settings, best first" in text
-    assert "edits.guidance=2.0 real+mixed 480" in text
+    assert "edits.guidance=2.0 real+mixed 480 81.2 % 75.7 %" in text
+    assert "By accuracy on validation images at the largest size" in text
+    assert "shown and ranks nothing" in text
+    assert "equally many edits" not in text.partition("Settings, best first")[2]
+    unlike = replace(one, same_edits=False, validation_top1=None)
+    text = words(render(replace(study, ranking=(unlike,)))).partition("Settings, best first")[2]
+    assert "Not all settings that are ranked together trained on equally many edits" in text
+    assert "stand in the order of the recipe" in text
     assert "Settings, best first" not in page
 
 
@@ -118,7 +192,9 @@ def test_what_is_only_described_has_no_p_value() -> None:
     text = words(render(replace(study, comparisons=(one,))))
     assert "real+mixed: image classifier − CLIP with LoRA" in text
     assert "Described only: nothing is inferred" in text
-    assert "+2.1 to +7.3 p –" in text
+    assert "+2.1 to +7.3 p – described" in text
+    row = text.partition("classifier − CLIP with LoRA")[2].partition("Data")[0]
+    assert not any(word in row for word in ("different", "inconclusive", "equivalent"))
 
 
 def test_plots_are_whole_take_the_pages_colours_and_are_told_in_words(

@@ -38,6 +38,20 @@ def test_every_figure_has_a_row_with_its_factors(study: Study) -> None:
     assert points[0]["top1_high"] == study.scaling[0].points[0][1].high
 
 
+def test_exact_tests_name_their_question_and_their_seeds() -> None:
+    one = quickstart().comparisons[0]
+    other = replace(one, question="schedule", values=("bridged", "mixed"), other=one.arm)
+    found = tables(replace(quickstart(), comparisons=(one, other)))["mcnemar"].to_pylist()
+    told = [(row["question"], row["value"], row["other_value"], row["generation_seed"],
+             row["seed"]) for row in found]  # fmt: skip
+    assert told == [
+        *(("helps", "", "", 7, seed) for seed in (1, 2, 3)),
+        *(("schedule", "bridged", "mixed", 7, seed) for seed in (1, 2, 3)),
+    ]
+    unknown = tables(replace(quickstart(), comparisons=(replace(one, pairs=()),)))["mcnemar"]
+    assert unknown.column("seed").null_count == 3
+
+
 def test_what_a_study_has_not_has_no_table() -> None:
     assert "scaling" not in tables(quickstart())
     assert "masks" not in tables(quickstart())

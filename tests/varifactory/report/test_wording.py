@@ -37,6 +37,20 @@ def test_a_small_margin_asks_for_two_decimals() -> None:
     assert Numbers(0.005).points(-0.00001) == "0.0"
 
 
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [(0.0075, "0.75"), (0.005, "0.5"), (0.01, "1.0"), (0.00125, "0.125"), (1 / 300, "0.333333")],
+)
+def test_a_setting_of_the_plan_is_told_as_it_was_given(share: float, said: str) -> None:
+    assert Numbers(0.0075).exact(share) == said
+
+
+def test_a_size_is_not_rounded_to_what_it_is_not() -> None:
+    assert Numbers(0.005).size(0.0032) == "0.3"
+    assert Numbers(0.005).size(0.0032, (0.005, 0.003)) == "0.32"
+    assert Numbers(0.005).size(0.003, (0.003,)) == "0.3"
+
+
 def test_where_only_zero_matters_the_margin_adds_no_decimals() -> None:
     numbers, found = Numbers(0.005), Interval(-0.05, -0.1, -0.0049, 0.95)
     assert numbers.bounds(found, margin=False).replace(NBSP, " ") == "−10.0 to −0.5"
