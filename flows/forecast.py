@@ -53,7 +53,7 @@ def forecast(
             rows = items.assemble(
                 made.chosen, made.masks, made.judged.edits, made.judged.outcomes, variant.recipe
             )
-            if whole:
+            if not preview:
                 _pictures(run, rows, [*made.chosen, *made.judged.edits])
                 _leaks(plan, run, rows)
             _cells(plan, run, variant, factors(recipe, variant) if whole else None, rows)

@@ -1,20 +1,19 @@
 """A study's data sets, its cells, and the version that it ends in."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
 from flows.dataset import Dataset, make_dataset
-from flows.embedding import embedded
+from flows.embedding import embed_items
 from flows.leaks import refuse_leaks
 from flows.run import FactoryRun, actor
 from flows.showing import show_dataset, show_study
 from flows.summary import summary
 from flows.tally import StageFailed
 from tasks.training import training_shard
-from varifactory.arms import ARMS
 from varifactory.card_writing import as_yaml
 from varifactory.errors import TrainingError
 from varifactory.grid import Factors, Variant, factors, variants
@@ -116,20 +115,8 @@ def _studied(run: FactoryRun, variant: Variant) -> Studied:
 
 def embed_all(run: FactoryRun, studied: Sequence[Studied]) -> None:
     """Embeddings of every picture that a cell may train on or is tested with."""
-    first = any(ARMS[arm].synthetic == "unfiltered" for arm in run.recipe.training.arms)
-    found: dict[str, Row] = {}
-    for one in studied:
-        for row in items_of(run.store, one.made.manifest.name, one.made.manifest.version):
-            for pixels, blob in _pictures(row, first=first):
-                found.setdefault(pixels, {"pixel_sha256": pixels, "image_blob": blob})
-    embedded(run, [found[pixels] for pixels in sorted(found)])
-
-
-def _pictures(row: Row, *, first: bool) -> Iterable[tuple[str, str]]:
-    if row["status"] == "ok":
-        yield row["pixel_sha256"], row["image_blob"]
-    if first and row.get("first_sha256"):
-        yield row["first_sha256"], row["first_blob"]
+    made = [one.made.manifest for one in studied]
+    embed_items(run, (row for one in made for row in items_of(run.store, one.name, one.version)))
 
 
 def study_cells(run: FactoryRun, studied: Sequence[Studied]) -> tuple[list[Cell], list[Unplanned]]:

@@ -8,6 +8,8 @@ from typing import Any
 from prefect import flow
 
 from flows.dataset import make_dataset
+from flows.embedding import embed_items
+from flows.leaks import refuse_edits
 from flows.parameters import RecipeFile, Settings, StoreUrl, settled, store_url
 from flows.run import FactoryRun
 from flows.summary import announce, summary
@@ -49,9 +51,16 @@ def train(recipe: RecipeFile, store: StoreUrl = "", settings: Settings = ()) -> 
 
 
 def train_cells(run: FactoryRun, manifest: Manifest) -> list[Row]:
-    """The cells of all arms and seeds of the recipe, each a Prefect task."""
-    fields = training_spec(run.recipe, registry.trainee(run.recipe))
+    """The cells of all arms and seeds of the recipe, each a Prefect task.
+
+    Raises:
+        Leaked: edits of the data set show test images.
+        StageFailed: no cell was trained, or the check for leaks failed.
+    """
     items = items_of(run.store, manifest.name, manifest.version)
+    embed_items(run, items)
+    refuse_edits(run, items, f"{manifest.name}@{manifest.version}")
+    fields = training_spec(run.recipe, registry.trainee(run.recipe))
     planned = plan_cells(spec_of("training", fields), run.recipe, items, items)
     extra = {"dataset": manifest.name, "version": manifest.version}
     cells = run.stage(training_shard, "training", fields, planned, size=1, extra=extra)
