@@ -56,7 +56,7 @@ class Study(Part):
     trainees: tuple[Literal["clip-lora", "linear-probe", "classifier"], ...] = Field(
         (), description="each has cells of its own; empty: training.trainee alone"
     )
-    augmentations: tuple[Literal["none", "flip", "geometry", "standard"], ...] = Field(
+    augmentations: tuple[Literal["none", "flip", "geometry", "standard", "strong"], ...] = Field(
         (), description="each has cells of its own; empty: training.augmentation alone"
     )
     margin: Annotated[float, Field(gt=0, lt=1)] = Field(

@@ -92,8 +92,10 @@ class Training(Part):
         description="lambda: weight of the real loss beside edits in one batch; a bridged "
         "cell has no such batch",
     )
-    augmentation: Literal["none", "flip", "geometry", "standard"] = Field(
-        "flip", description="geometry is standard without what changes colours"
+    augmentation: Literal["none", "flip", "geometry", "standard", "strong"] = Field(
+        "flip",
+        description="geometry is standard without what changes colours; strong: the paper's, which "
+        "also blurs, greys and solarises, and crops more closely",
     )
     validate_every: Count = 20
     template: str = Field("a photo of a {class_name}", description="text of a class")

@@ -9,17 +9,22 @@ from numpy.typing import NDArray
 
 from varifactory.errors import ModelError
 from varifactory.models import Pixels
+from varifactory.models.clip import recoloring
 from varifactory.models.clip.pictures import Kept, each_of, prepare
 
 if TYPE_CHECKING:
     import torch
 
-KINDS = ("none", "flip", "geometry", "standard")
+KINDS = ("none", "flip", "geometry", "standard", "strong")
 """``geometry`` is ``standard`` without its jitter: crops and flips from the same chance, colours as
-they were. Jitter of colours works against edits that change them."""
+they were. Jitter of colours works against edits that change them; ``strong`` is the most of it."""
+DRAWS = {"strong": 8 + recoloring.DRAWS}
+"""Numbers an image that are drawn from 0 to 1; 8 of the other kinds, whose chance must stay."""
 SMALLEST_CROP = 0.5
 """Least share of the area a crop keeps; CLIP fine-tuning uses 0.25 to 0.5, objects here fill the
 picture less than photographs' do."""
+SMALLEST_STRONG_CROP = 0.25
+"""Of ``strong``, as CLIP was fine-tuned by DataDream and VariReal."""
 LARGEST_STRETCH = 4 / 3
 """Largest change of a crop's aspect ratio, as in ImageNet training."""
 JITTER = 0.2
@@ -49,7 +54,8 @@ def augmented(
         raise ModelError(f"augmentation {kind!r} is unknown; allowed are {', '.join(KINDS)}")
     if kind == "none":
         return each_of(plain, images, together=together)
-    draws = torch.rand(len(images), 8, generator=random, device=random.device).cpu().numpy()
+    shape = len(images), DRAWS.get(kind, 8)
+    draws = torch.rand(*shape, generator=random, device=random.device).cpu().numpy()
     change = partial(_changed, plain, kind)
     return each_of(change, images, draws, together=together)
 
@@ -58,15 +64,20 @@ def _changed(plain: Kept, kind: str, image: Pixels, draw: NDArray[np.float32]) -
     if kind == "flip":
         picture = plain(image)
     else:
-        look, box = plain.look, _crop(image.shape[1], image.shape[0], draw[1:5])
+        least = SMALLEST_STRONG_CROP if kind == "strong" else SMALLEST_CROP
+        look, box = plain.look, _crop(image.shape[1], image.shape[0], draw[1:5], least)
         picture = prepare(image, look.height, look.width, box, bilinear=look.bilinear)
     if kind == "standard":
         picture = _jittered(picture, draw[5:8])
+    elif kind == "strong":
+        picture = recoloring.recolored(picture, draw[8:])
     return picture[:, :, ::-1] if draw[0] < 0.5 else picture
 
 
-def _crop(width: int, height: int, draw: NDArray[np.float32]) -> tuple[float, float, float, float]:
-    area = SMALLEST_CROP + (1 - SMALLEST_CROP) * float(draw[0])
+def _crop(
+    width: int, height: int, draw: NDArray[np.float32], least: float
+) -> tuple[float, float, float, float]:
+    area = least + (1 - least) * float(draw[0])
     stretch = LARGEST_STRETCH ** (2 * float(draw[1]) - 1)
     wide = min(1.0, (area * stretch) ** 0.5) * width
     tall = min(1.0, (area / stretch) ** 0.5) * height

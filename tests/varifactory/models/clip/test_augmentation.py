@@ -27,7 +27,7 @@ def test_augmentations_are_as_named(images):
         augmented("blur", images, Kept(LOOK), generator)
 
 
-@pytest.mark.parametrize("kind", ["none", "flip", "geometry", "standard"])
+@pytest.mark.parametrize("kind", ["none", "flip", "geometry", "standard", "strong"])
 def test_several_at_a_time_are_the_same_as_one_after_another(images, kind):
     one, other = (
         augmented(kind, images, Kept(LOOK), torch.Generator().manual_seed(3), together=together)
@@ -72,3 +72,27 @@ def test_geometry_has_the_crops_and_flips_of_standard(images, monkeypatch):
     assert not np.array_equal(geometry, drawn("none", images))
     monkeypatch.setattr("varifactory.models.clip.augmentation._jittered", lambda cut, draw: cut)
     assert np.array_equal(drawn("standard", images), geometry)
+
+
+def test_strong_crops_more_closely_than_geometry():
+    # Each pixel of the picture says where it is: the span of what is left is the crop's side.
+    place = np.broadcast_to(np.linspace(0, 255, 96)[None, :, None], (96, 96, 3)).astype(np.uint8)
+    spans = {}
+    for kind in ("geometry", "strong"):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("varifactory.models.clip.recoloring.recolored", lambda cut, draw: cut)
+            found = drawn(kind, [place] * 60).astype(int)
+        sides = found.max(axis=(1, 2, 3)) - found.min(axis=(1, 2, 3))
+        spans[kind] = sides.min() / 255
+    # The narrowest sides: 0.25 and 0.5 of the area, a third narrower than tall.
+    assert 0.4 < spans["strong"] < 0.55 < spans["geometry"]
+
+
+def test_todays_kinds_draw_what_they_drew(images):
+    """The chance of a training that was begun before goes on as it would have."""
+    for kind in ("flip", "geometry", "standard"):
+        generator = torch.Generator().manual_seed(3)
+        augmented(kind, images, Kept(LOOK), generator)
+        other = torch.Generator().manual_seed(3)
+        torch.rand(len(images), 8, generator=other)
+        assert torch.equal(generator.get_state(), other.get_state())
