@@ -178,20 +178,27 @@ def _resolution(plan: Plan, primary: Sequence[Comparison]) -> list[str]:
         told.append(f"Inside the margin of ±{numbers.exact(plan.margin)} it comes out equivalent "
                     "all the same.")  # fmt: skip
     if worst.detectable > plan.resolve:
-        told.append(_needs(worst, numbers.exact(plan.resolve)))
+        each = " points in each" if len(primary) > 1 else " points"
+        told.append(_needs(max(primary, key=_hardest), f"{numbers.exact(plan.resolve)}{each}"))
     return [" ".join(told)]
+
+
+def _hardest(found: Comparison) -> tuple[bool, bool, float]:
+    """Orders comparisons by what they need."""
+    seeds = found.seeds_needed
+    return not found.spread_known, seeds is None, found.detectable if seeds is None else seeds
 
 
 def _needs(found: Comparison, goal: str) -> str:
     if not found.spread_known:
-        said = (f"How many seeds would resolve {goal} points cannot be told: with one training "
+        said = (f"How many seeds would resolve {goal} cannot be told: with one training "
                 "seed the spread between seeds is unknown.")  # fmt: skip
         if found.images_needed is None:
             return said
         return f"{said} For this training alone {_many(found.images_needed, 'test image')} would."
     if found.seeds_needed is not None:
         seeds = _many(found.seeds_needed, "training seed")
-        return f"To resolve {goal} points it needs {seeds} on the same test images."
+        return f"To resolve {goal} it needs {seeds} on the same test images."
     effect, ways = found.effect, []
     if found.generations_needed is not None:
         ways.append((found.generations_needed, effect.generation_seeds, "generation seed"))
@@ -200,9 +207,9 @@ def _needs(found: Comparison, goal: str) -> str:
     if ways:
         needs = " or ".join(_many(needed, noun) for needed, _, noun in ways)
         there = " and ".join(_many(count, noun) for _, count, noun in ways)
-        return (f"To resolve {goal} points it needs {needs}; on the {there} there are, no number "
+        return (f"To resolve {goal} it needs {needs}; on the {there} there are, no number "
                 "of training seeds is enough.")  # fmt: skip
-    return (f"To resolve {goal} points it needs more test images and more seeds: with either alone "
+    return (f"To resolve {goal} it needs more test images and more seeds: with either alone "
             "no number is enough.")  # fmt: skip
 
 

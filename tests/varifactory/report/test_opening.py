@@ -133,7 +133,12 @@ def test_what_it_could_see_is_of_the_worst_primary_comparison() -> None:
     found = study(replace(asked("helps", 0.02), detectable=0.006, seeds_needed=4),
                   replace(asked("matters", 0.02), detectable=0.009, seeds_needed=31))  # fmt: skip
     assert "each primary comparison tells a difference of 0.9 points" in lead(found)
-    assert "it needs 31 training seeds" in lead(found)
+    assert "To resolve 0.3 points in each it needs 31 training seeds" in lead(found)
+    limited = study(replace(asked("helps", 0.02), detectable=0.009),
+                    replace(asked("matters", 0.02), detectable=0.006, seeds_needed=None,
+                            images_needed=18_400))  # fmt: skip
+    assert "tells a difference of 0.9 points" in lead(limited)
+    assert "To resolve 0.3 points in each it needs 18,400 test images" in lead(limited)
 
 
 def test_families_are_told_apart_and_only_differences_are_corrected() -> None:
@@ -229,8 +234,8 @@ def test_a_planned_comparison_that_is_missing_is_named_and_replaced_by_none() ->
     cars = replace(LOST, stratum=Stratum("cars"))
     several = replace(study(asked("helps", 0.02, dataset="pets")), missing=(cars,))
     assert headline(several).startswith(
-        "The edits help on 1 of 2 data sets, whether the edits help cannot be told on 1 of 2 data "
-        "sets (+2.0 points)"
+        "The edits help on 1 of 2 data sets, it cannot be told whether the edits help on 1 of 2 "
+        "data sets (+2.0 points)"
     )
 
 

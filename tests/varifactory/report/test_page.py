@@ -175,7 +175,9 @@ def test_a_sweep_is_ranked(page: str) -> None:
     text = words(render(replace(study, ranking=(one,))))
     assert "Settings, best first" in text
     assert "edits.guidance=2.0 real+mixed 480 81.2 % 75.7 %" in text
-    assert "By accuracy on validation images at the largest size" in text
+    assert (
+        "By accuracy on validation images, at the largest number of edits that all of them" in text
+    )
     assert "shown and ranks nothing" in text
     assert "equally many edits" not in text.partition("Settings, best first")[2]
     unlike = replace(one, same_edits=False, validation_top1=None)
