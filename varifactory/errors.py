@@ -21,7 +21,7 @@ class ModelError(FactoryError):
 
 
 class TrainingError(FactoryError):
-    """An arm that cannot be trained from the images there are."""
+    """What cannot be trained from the images there are or with these settings; others still can."""
 
 
 class StudyError(FactoryError):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from varifactory.errors import ModelError
+from varifactory.errors import ModelError, TrainingError
 from varifactory.models import Identity, LoraSettings, Pixels, accelerator, residency
 from varifactory.models.clip.adapter import pack, unpack
 from varifactory.models.clip.augmentation import augmented
@@ -143,7 +143,7 @@ class LoraClip:
         next step: beside a card they are made ready while it computes.
 
         Raises:
-            ModelError: the loss is not finite, or one image alone is too much for the memory.
+            TrainingError: the loss is not finite, or one image alone is too much for the memory.
             CardLost: the card is gone.
         """
         loss = self._backward(self._pictures(images), labels, weights)
@@ -290,7 +290,7 @@ class LoraClip:
 
     def _halve(self, count: int) -> None:
         if self._parts >= count:
-            raise ModelError(
+            raise TrainingError(
                 "one image alone is too much for the memory there is: set training.recompute=true, "
                 "training.encoders=image or training.precision=bfloat16, or take a smaller "
                 "training.clip"
@@ -307,7 +307,7 @@ class LoraClip:
     def _finite(self, loss: "torch.Tensor") -> float:
         value = float(loss.item())
         if not math.isfinite(value):
-            raise ModelError(
+            raise TrainingError(
                 f"the loss became {value} at step {self._step + 1}: lower "
                 f"training.learning_rate (now {self._settings.learning_rate})"
             )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from varifactory.errors import ModelError
+from varifactory.errors import ModelError, TrainingError
 from varifactory.models import Identity, LoraSettings, Shown, accelerator
 from varifactory.models.clip.adapter import pack, unpack
 from varifactory.models.clip.embedder import BATCH
@@ -84,7 +84,7 @@ class WholeTrainee:
         """One optimiser step on ``sum(weight * cross-entropy)``; returns that loss before it.
 
         Raises:
-            ModelError: the loss is not finite, or the memory is too small for the batch.
+            TrainingError: the loss is not finite, or the memory is too small for the batch.
             CardLost: the card is gone.
         """
         del following
@@ -93,7 +93,7 @@ class WholeTrainee:
         self._optimizer.zero_grad(set_to_none=True)
         loss = self._backward(rows, labels, weights)
         if not math.isfinite(loss):
-            raise ModelError(
+            raise TrainingError(
                 f"the loss became {loss} at step {self._step + 1}: lower {self.rate_key} (now "
                 f"{self._settings.learning_rate})"
             )
@@ -186,7 +186,7 @@ class WholeTrainee:
             if accelerator.is_lost(error):
                 raise accelerator.lost(error) from error
             if accelerator.is_short(error):
-                raise ModelError(
+                raise TrainingError(
                     f"a batch of {len(labels)} is too much for the memory there is: lower "
                     "training.batch_size, or set run.workers lower, so that fewer cells train "
                     "side by side"

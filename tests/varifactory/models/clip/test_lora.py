@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from transformers import AutoImageProcessor, AutoTokenizer
 
-from varifactory.errors import ModelError
+from varifactory.errors import ModelError, TrainingError
 from varifactory.models import LoraSettings
 from varifactory.models.clip.adapter import MANIFEST, pack, read_manifest, unpack
 from varifactory.models.clip.bases import find_base
@@ -253,7 +253,7 @@ def test_a_checkpoint_is_no_adapter_and_fits_its_own_settings_only(fresh, images
 
 
 def test_a_loss_that_is_not_finite_says_what_to_lower(fresh, images):
-    with pytest.raises(ModelError, match="learning_rate"):
+    with pytest.raises(TrainingError, match=r"inf at step 1: lower training\.learning_rate"):
         fresh().step(images[:1], [0], [float("inf")])
 
 

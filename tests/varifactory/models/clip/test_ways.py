@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from varifactory.errors import ModelError
+from varifactory.errors import ModelError, TrainingError
 from varifactory.models import LoraSettings, accelerator, residency
 from varifactory.models.clip.adapter import unpack
 from varifactory.models.clip.bases import find_base
@@ -194,7 +194,7 @@ def test_memory_for_no_image_and_a_lost_card_say_what_to_do(images, monkeypatch)
         monkeypatch.setattr(ClipCheckpoint, "encode_images", fail)
         return begun("small-clip")
 
-    with pytest.raises(ModelError, match=r"training\.recompute=true"):
+    with pytest.raises(TrainingError, match=r"training\.recompute=true"):
         run(failing("CUDA out of memory"), images, 1)
     with pytest.raises(accelerator.CardLost, match="from its last checkpoint"):
         run(failing("CUDA error: unspecified launch failure"), images, 1)

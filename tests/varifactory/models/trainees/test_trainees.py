@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from varifactory.errors import ModelError
+from varifactory.errors import ModelError, TrainingError
 from varifactory.models import LoraSettings, registry
 from varifactory.models.clip.adapter import read_manifest, unpack
 from varifactory.models.trainees.image_classifier import ImageClassifier
@@ -185,7 +185,7 @@ def test_a_loss_that_is_no_number_names_the_rate(shown, kind, key):
     found = trainee(kind)
     found.begin(settings(kind), CLASSES)
     images, labels = shown[kind]["train"]
-    with pytest.raises(ModelError, match=f"lower training.{key}"):
+    with pytest.raises(TrainingError, match=f"nan at step 1: lower training.{key}"):
         found.step(images[:4], labels[:4], [float("nan")] * 4)
 
 
