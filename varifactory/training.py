@@ -108,7 +108,7 @@ def _top1(trainee: Trainee, examples: Examples, settings: CellSettings) -> float
 
 def _predictions(row: Row, test: Examples, trainee: Trainee, settings: CellSettings) -> list[Row]:
     logits = trainee.logits(test.images)
-    hashes = test.hashes or [None] * len(test.keys)
+    hashes: Sequence[str | None] = test.hashes or [None] * len(test.keys)
     return [
         {
             "key": keys.item_key(row["key"], source=source),
