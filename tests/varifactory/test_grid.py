@@ -95,6 +95,8 @@ def test_no_augmentation_reaches_stored_vectors() -> None:
     [
         ("study.sweep=[{key: training.steps, values: [1]}]", "cannot be varied"),
         ("study.datasets=[{name: a, settings: [run.workers=1]}]", "cannot be varied"),
+        ("study.sweep=[{key: sources.size, values: [64, 96]}]",
+         "cannot be varied by sweep: .* give each value a data set of its own in study.datasets"),
         ("study.sweep=[{key: edits.guidance, values: []}]", "study.sweep.0.values"),
         ("study.generation_seeds=[7, 7]", "names a value twice"),
         ("study.per_source=[-1]", "study.per_source.0"),

@@ -1,6 +1,7 @@
 """An estimate with its bounds, the interval of a share, and no false winners."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import inf, sqrt
 from typing import Literal
 
@@ -76,6 +77,7 @@ def by_t(estimate: float, error: float, freedom: float, confidence: float) -> tu
     return estimate - half, estimate + half
 
 
+@lru_cache(maxsize=1024)
 def quantile(share: float, freedom: float) -> float:
     """Of Student's t."""
     from scipy.stats import t

@@ -116,6 +116,7 @@ def test_a_cell_that_came_out_otherwise_since_is_told(place: Path) -> None:
     changed = row.set_column(at, "adapter_blob", [[f"{'a' * 64}.safetensors"]])
     store.append("training", SPEC, changed)
     told = json.loads(ask(str(place), "simulated", "--json").stdout)
-    (note,) = told["notes"]
+    assert not told["notes"]
+    (note,) = told["remarks"]
     assert note.startswith(f"cell real, seed {cell.seed}")
     assert "was trained again since" in note

@@ -78,6 +78,13 @@ def test_what_no_number_of_seeds_or_images_resolves() -> None:
     loud_seeds = paired_effect(*World(4000, 3, between_seeds=0.05).draw(random))
     assert loud_seeds.images_for(0.003) is None
     assert loud_seeds.images_for(0.02, seeds=200) is not None
+    made = World(4000, 8, 3, between_seeds=0.0, between_generations=0.02)
+    loud_edits = paired_effect(*made.draw(np.random.default_rng(25)))
+    assert loud_edits.seeds_for(0.02) is None
+    needed = loud_edits.generations_for(0.02)
+    assert needed is not None
+    assert 3 < needed < 100
+    assert loud_seeds.generations_for(0.5) is None
     one_seed = paired_effect(*World(400, 1).draw(random))
     assert one_seed.seeds_for(0.5) is None
 

@@ -26,6 +26,8 @@ class World:
     pool: tuple[int, int] = (4, 4)
     """Prompts of a class and attribute."""
     refused: tuple[float, float] = (0.1, 0.1)
+    judged: tuple[float, float] = (0.95, 0.05)
+    """Chance that the judge calls an edit feasible."""
     dataset: str = "made"
 
 
@@ -88,7 +90,7 @@ def _pair(world, dice, label, source, attribute, index, own, vector, vectors):  
             measured_value=value if dice.random() < world.seen[side] else "other",
             measured_class=label if dice.random() < 0.9 else "another",
             presence=float(np.clip(dice.normal(world.seen[side], 0.1), 0, 1)),
-            judged_feasibility=feasibility if dice.random() < 0.95 else SIDES[1 - side],
+            judged_feasibility=SIDES[int(dice.random() >= world.judged[side])],
             change_inside=world.strength[side] * max(1.0, 40 + own + dice.normal(0, 8)),
             region_share=share,
         ))  # fmt: skip

@@ -20,8 +20,10 @@ SPECS = {f"embeddings/{SPEC}": {"encoder": {"name": "made"}}}
 ARMS = ("zero-shot", "real", "copy-real", "real+feasible", "real+infeasible", "real+mixed")
 
 
-def publish(store: Store, world: World, seed: int) -> list[dict]:  # type: ignore[type-arg]
+def publish(store: Store, world: World, seed: int, *, judged: bool = True) -> list[dict]:  # type: ignore[type-arg]
     rows, vectors = made_rows(world, seed)
+    if not judged:
+        rows = [row | {"judged_feasibility": None} for row in rows]
     part = store.append("items", "items", records.table("items", rows))
     store.append("embeddings", SPEC, records.table("embeddings", [
         {"key": item_key(SPEC, pixel_sha256=pixels), "status": "ok", "reason": "", "label": "",
@@ -141,6 +143,43 @@ def test_a_planted_confound_shows_once_and_with_the_first_pair_of_arms(store: St
     assert len(told) == len(confounds)
     assert {(one.arm, one.other) for one in confounds} == {("real+feasible", "real+infeasible")}
     assert not study_checks(store, studied(arms))[1]
+
+
+def test_arms_that_the_judge_does_not_tell_apart_are_an_alarm(tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "store"))
+    store.prepare()
+    publish(store, World(dataset="alike", judged=(0.6, 0.6)), 3)
+    publish(store, World(dataset="apart"), 4)
+    publish(store, World(dataset="swapped", judged=(0.1, 0.9)), 5)
+    arms = ("feasible", "infeasible", "real+feasible", "real+infeasible")
+    checked = study_checks(store, studied(arms, name=("alike", "apart", "swapped"),
+                                          dataset=("alike", "apart", "swapped")))  # fmt: skip
+    alike, swapped = checked.alarms
+    assert alike.startswith("alike: real+feasible against real+infeasible: the judge calls ")
+    assert swapped.startswith("swapped: ")
+    assert "does not tell them apart" in alike
+    (alone,) = study_checks(store, studied(arms, name=("alike",))).alarms
+    assert alone.startswith("real+feasible against real+infeasible: ")
+    assert not study_checks(store, studied(arms, name=("apart",))).alarms
+
+
+def test_what_was_tested_for_confounds_is_told(store: Store) -> None:
+    whole = study_checks(store, studied()).tested
+    assert {"pixel_change", "embedding_distance", "diversity", "rejected"} <= set(whole)
+    assert len(set(whole)) == len(whole)
+    assert "feasible" not in whole
+    blind = study_checks(store, studied(specs={})).tested
+    assert set(whole) - set(blind) == {"embedding_distance", "diversity"}
+    alone = study_checks(store, studied(("real+feasible",)))
+    assert (alone.tested, alone.alarms) == ((), ())
+
+
+def test_edits_that_nobody_judged_are_an_alarm(tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "store"))
+    store.prepare()
+    publish(store, World(), 7, judged=False)
+    (alarm,) = study_checks(store, studied()).alarms
+    assert "too few edits were judged for feasibility" in alarm
 
 
 def test_an_arm_that_cannot_be_made_has_no_edits(store: Store) -> None:

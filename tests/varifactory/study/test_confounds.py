@@ -65,6 +65,29 @@ def test_what_else_differs_is_told_by_its_name(world: World, measure: str) -> No
         assert measure in {one.measure for one in found(world, seed)}
 
 
+def test_a_difference_that_is_sure_and_small_is_told_as_such() -> None:
+    """A twentieth of a standard deviation in every pair: certain, and of no weight."""
+    rows, _ = made_rows(World(), 8)
+    dice, edited = np.random.default_rng(8), {}
+    for row in rows:
+        if row["kind"] == "edit":
+            pair = (row["source_key"], row["attribute"], row["index"])
+            edited.setdefault(pair, dice.normal(50, 10))
+    rows = [
+        {**row, "change_inside": edited[row["source_key"], row["attribute"], row["index"]]
+         + 0.2 * (row["feasibility"] == "feasible") + dice.normal(0, 0.1)}
+        if row["kind"] == "edit" else row for row in rows
+    ]  # fmt: skip
+    sides = [measured(mixture(side, rows, rows, 0).edits, None, {}) for side in SIDES]
+    (told,) = [one for one in of_sides(*sides, asked=[]) if one.measure == "pixel_change"]
+    assert not told.notable
+    assert 0 < told.standardised < 0.1
+    assert told.p_value < 1e-6
+    assert told.text.endswith("surely, but by less than 0.1 standard deviations.")
+    assert all(one.notable for one in found(World(strength=(1.0, 1.4)), 0)
+               if one.measure == "pixel_change")  # fmt: skip
+
+
 def test_feasibility_itself_is_no_confound() -> None:
     assert not {one.measure for one in found(World(), 0)} & {"feasible"}
 

@@ -1,6 +1,7 @@
 """A study counted from a store: what it says of arms, comparisons, classes and sizes."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -227,6 +228,22 @@ def test_without_validation_the_recipe_orders_a_sweep(tmp_path: Path) -> None:
         "edits.guidance=2.0", "edits.guidance=1.0"
     ]  # fmt: skip
     assert {one.validation_top1 for one in found.ranking} == {None}
+
+
+def test_cells_of_an_arm_that_differ_in_steps_are_told(
+    read: tuple[StudyManifest, Predictions],
+) -> None:
+    manifest, found = read
+    cells = [
+        replace(one, training={**one.training, "steps": 90})
+        if (one.cell.arm, one.cell.seed) == ("real+mixed", 2) else one
+        for one in found.cells
+    ]  # fmt: skip
+    study = count_predictions(replace(found, cells=tuple(cells)), manifest)
+    (remark,) = study.remarks
+    assert remark == "real+mixed: its cells were trained 60 to 90 steps; its row shows the most."
+    assert {one.equal_steps for one in study.comparisons if one.arm == "real+mixed"} == {False}
+    assert not study.notes
 
 
 def test_one_size_is_no_curve(study: Study) -> None:

@@ -99,6 +99,37 @@ def test_schedules_augmentations_and_trainees_are_set_against_each_other() -> No
         assert all(one.first.arm == one.second.arm for one in mine)
 
 
+def test_a_probe_which_no_augmentation_reaches_is_set_against_every_other_trainee() -> None:
+    study = {"trainees": ["clip-lora", "linear-probe"], "augmentations": ["none", "geometry"]}
+    found = questions(recipe(["real", "feasible"], study))
+    told = [one for one in found if one.question == "trainee"]
+    assert {one.values for one in told} == {("linear-probe", "clip-lora")}
+    assert {(one.first.arm, one.second.stratum.augmentation) for one in told} == {
+        (arm, augmentation) for arm in ("real", "feasible") for augmentation in ("none", "geometry")
+    }  # fmt: skip
+    assert {one.first.stratum.augmentation for one in told} == {""}
+    assert all(one.stratum.augmentation == one.second.stratum.augmentation for one in told)
+    alone = questions(recipe(["real", "feasible"], {"trainees": ["linear-probe"]}))
+    assert not [one for one in alone if one.question == "trainee"]
+
+
+def test_steps_that_differ_between_the_sides_are_known() -> None:
+    cells = list(cells_of(recipe(["zero-shot", "real", "feasible"])).values())
+    for longer, equal in ((60, True), (90, False), (None, None)):
+        known = placed([
+            Answers(cell, np.array([True]), None,
+                    {"steps": longer if (cell.arm, cell.seed) == ("real", 2) else 60})
+            for cell in cells
+        ])  # fmt: skip
+        place = {place.arm: place for place in known}
+        found = shared(known, [place["feasible"], place["real"]])
+        assert found is not None
+        assert found.equal_steps is equal
+        untrained = shared(known, [place["zero-shot"], place["feasible"]])
+        assert untrained is not None
+        assert untrained.equal_steps is None
+
+
 def test_the_verdict_rests_on_the_first_of_each_data_set_in_the_order_of_the_recipe() -> None:
     study = {"datasets": [{"name": "pets", "settings": ["sources.size=64"]},
                           {"name": "cars", "settings": ["sources.size=96"]}],
