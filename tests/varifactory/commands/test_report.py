@@ -13,6 +13,7 @@ from tests.drawn_items import Drawn
 from tests.simulated_study import SPEC, Noise, simulated
 from varifactory.command import main
 from varifactory.recipe import Recipe
+from varifactory.reporting import recounted, write_report
 from varifactory.store import Manifest, ManifestPart, Store, dataset_hash
 
 ROOT = Path(__file__).parents[3]
@@ -104,6 +105,45 @@ def test_wrong_names_and_folders_are_told(place: Path, tmp_path: Path) -> None:
     done = ask(str(place), "simulated", "--to", str(tmp_path / "file"))
     assert done.exit_code == 2
     assert "give a folder that can be written" in done.output
+
+
+def test_what_the_store_lacks_is_not_put_down_to_the_folder(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page that cannot be read from the store is the store's own trouble."""
+    store = Store(str(place))
+    report = recounted(store, store.study("simulated"))
+
+    def gone(*_: object) -> None:
+        raise OSError("stage file is gone")
+
+    monkeypatch.setattr(Store, "rows", gone)
+    with pytest.raises(OSError, match="stage file is gone"):
+        write_report(store, report, str(tmp_path / "out"))
+
+
+def test_only_a_study_of_drawn_images_alone_checks_the_machinery(place: Path) -> None:
+    store = Store(str(place))
+    manifest = store.study("simulated")
+    assert recounted(store, manifest).machinery
+    drawn = store.dataset("simulated", 1)
+    photographs = {**drawn.recipe, "name": "photos", "sources": {"kind": "folder", "uri": "/p"}}
+    store.publish(drawn.model_copy(update={"name": "photos", "recipe": photographs}))
+    both = manifest.model_copy(update={
+        "datasets": (*manifest.datasets, {"name": "photos", "version": 1})
+    })  # fmt: skip
+    found = recounted(store, both)
+    assert not found.machinery
+    assert found.study.alarms[-1] == (
+        "Drawn by a program, and no photographs, are the images of simulated, version 1."
+    )
+    only = manifest.model_copy(update={
+        "datasets": ({"name": "photos", "version": 1},),
+        "cells": tuple(one.model_copy(update={"name": "photos"}) for one in manifest.cells),
+    })  # fmt: skip
+    found = recounted(store, only)
+    assert not found.machinery
+    assert not [one for one in found.study.alarms if "Drawn by a program" in one]
 
 
 def test_a_cell_that_came_out_otherwise_since_is_told(place: Path) -> None:
