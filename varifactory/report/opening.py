@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from varifactory.report.verdict import answers, headline, outcome, strata_of
+from varifactory.report.verdict import Answer, answers, headline, outcome, strata_of
 from varifactory.report.wording import (
     NBSP,
     Numbers,
@@ -48,7 +48,7 @@ def opening(study: Study) -> Opening:
             (_place(one, strata), _measured(one, numbers), one.verdict) for one in primary
         ),
         lead=tuple(filter(None, (
-            *_arms(primary, single), *_elsewhere(study, primary, strata), _margin(study.plan),
+            *_arms(primary, single), *_elsewhere(study, given, strata), _margin(study.plan),
             _families(study), *_resolution(study.plan, primary),
         ))),
         alarms=tuple(_alarms(study, primary, strata)),
@@ -99,10 +99,11 @@ def _many(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def _elsewhere(study: Study, primary: Sequence[Comparison], strata: Strata) -> list[str]:
+def _elsewhere(study: Study, given: Sequence[Answer], strata: Strata) -> list[str]:
     """What a primary comparison gives in the settings that the headline does not speak of."""
     numbers, told = Numbers(study.plan.margin), []
-    for pair in dict.fromkeys((one.question, one.arm, one.other) for one in primary):
+    asked = [one for answer in given for one in answer.asked]
+    for pair in dict.fromkeys((one.question, one.arm, one.other) for one in asked):
         others = [one for one in study.comparisons
                   if not one.primary and (one.question, one.arm, one.other) == pair]  # fmt: skip
         if not others:

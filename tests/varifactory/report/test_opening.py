@@ -1,13 +1,20 @@
+import re
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from tests.drawn_studies import PLAN, comparison, grid, quickstart
-from varifactory.grid import Stratum
+from tests.simulated_study import simulated
+from varifactory.grid import Factors, Stratum
 from varifactory.report.opening import opening
 from varifactory.report.verdict import NOTHING, UNCOMPARED, headline, outcome
 from varifactory.statistics import IMAGES_ONLY
+from varifactory.store import Store
+from varifactory.study.counting import count_predictions
 from varifactory.study.figures import Comparison, Missing, Study
+from varifactory.study.predictions import read_predictions
 
 NBSP = "\N{NO-BREAK SPACE}"
 HELPS, MATTERS = ("real+mixed", "real"), ("real+feasible", "real+infeasible")
@@ -195,6 +202,38 @@ def test_the_headline_names_the_setting_that_it_speaks_of() -> None:
     assert said(*open_, found[1]).startswith(
         "For background: it stays open whether the edits help (+0.2 points"
     )
+
+
+ARMS = ["zero-shot", "real", "real+mixed", "real+feasible", "real+infeasible"]
+GRID = {"training": {"arms": ARMS, "seeds": [1, 2, 3]},
+        "study": {"attributes": ["background", "color"]}}  # fmt: skip
+
+
+def opposed(cell: Factors) -> float:
+    """Edits of the background help by six points, edits of colour hurt by as many."""
+    sides = {"background": 0.76, "color": 0.64}
+    return sides[cell.stratum.attribute] if cell.stratum.attribute else 0.7
+
+
+def counted(folder: Path, fails: Callable[[Factors], bool] = lambda _: False) -> Study:
+    store = Store(str(folder))
+    manifest = simulated(store, GRID, opposed, images=2000, fails=fails)
+    return count_predictions(read_predictions(store, manifest), manifest)
+
+
+def test_a_counted_grid_speaks_of_one_setting_and_tells_the_others(tmp_path: Path) -> None:
+    found = counted(tmp_path)
+    assert headline(found).startswith("For background: the edits help by")
+    assert re.search(r"real\+mixed − real in 1 other setting: color −\S+ points", lead(found))
+
+
+def test_a_counted_grid_lets_no_other_setting_answer(tmp_path: Path) -> None:
+    found = counted(tmp_path, lambda one: (one.arm, one.stratum.attribute) == (
+        "real+mixed", "background"))  # fmt: skip
+    assert headline(found).startswith("For background: whether the edits help cannot be told")
+    assert "real+mixed: failed: out of memory." in " ".join(opening(found).alarms)
+    assert re.search(r"real\+mixed − real in 1 other setting: color −\S+ points", lead(found))
+    assert "Of 2 primary comparisons (1 is missing)" in lead(found)
 
 
 def test_many_other_settings_are_counted() -> None:

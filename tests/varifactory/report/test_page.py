@@ -154,8 +154,8 @@ def test_how_each_was_measured_tells_its_family_and_what_one_seed_hides() -> Non
     one = replace(study.comparisons[0], spread_known=False, seeds_needed=None)
     two = replace(study.comparisons[1], generations_needed=9)
     text = words(render(replace(study, comparisons=(one, two))).partition('id="details-head"')[2])
-    assert "real+mixed − real primary, 2" in text
-    assert "unknown" in text.partition("real+feasible − real")[0].partition("primary, 2")[2]
+    assert "real+mixed − real of 2 primary" in text
+    assert "unknown" in text.partition("real+feasible − real")[0].partition("of 2 primary")[2]
     assert "Generation seeds for it" in text
     assert "Generation seeds for it" not in words(render(study))
 
