@@ -45,7 +45,7 @@ def make_dataset(run: FactoryRun, *, trains: bool = False, preview: int = 0) -> 
 
     Raises:
         ModelError: a model is not there, or not what the recipe says it is.
-        Leaked: it trains, and training images show test images.
+        Leaked: it trains, and training or validation images show test images.
     """
     if run.foreseen:
         run.before_work = partial(note_estimate, run, trains=trains, preview=preview)
@@ -92,7 +92,8 @@ def source_images(run: FactoryRun, *, study: bool = False) -> list[Row]:
     """The labelled images that take part: the shots for training, and the held-out splits.
 
     Raises:
-        Leaked: a study has training images that show test images (``leaks.unleaked``).
+        Leaked: a study has training or validation images that show test images
+            (``leaks.unleaked``).
     """
     settings = run.recipe.sources
     fields = sources.source_fields(settings)
@@ -107,9 +108,8 @@ def source_images(run: FactoryRun, *, study: bool = False) -> list[Row]:
     shots = sources.few_shot(settled.rows, settings.shots, settings.shot_seed)
     run.notices += [*settled.notices, *shots.notices]
     test = settled.usable("test")
-    copies = [row for row in settled.rows if row["status"] == "skipped"] if study else []
-    training = unleaked(run, shots.rows, test, study=study, copies=copies)
-    return [*training, *settled.usable("validation"), *test]
+    images = [*shots.rows, *settled.usable("validation")]
+    return [*unleaked(run, images, test, study=study, copies=settled.copies), *test]
 
 
 def class_prompts(run: FactoryRun, labels: Collection[str]) -> list[Row]:

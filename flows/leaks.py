@@ -1,14 +1,14 @@
-"""No training on test images: copies are looked for before anything is made of them.
+"""No training on test images, and no choice by them: copies are looked for before anything is made.
 
 A data set leaves them out and says so; a study stops, unless its recipe says otherwise.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from flows.embedding import embedded
 from flows.run import FactoryRun
 from flows.tally import StageFailed
-from tasks.leakage import PICTURES, leakage_shard
+from tasks.leakage import CHECKS, PICTURES, leakage_shard
 from varifactory import leakage, neighbours
 from varifactory.arms import ARMS
 from varifactory.errors import FactoryError
@@ -22,57 +22,98 @@ LISTED = 12
 """Pairs that an error lists; all of them are in the stage ``leakage``."""
 
 
+HELD = {"train": "training", "validation": "validation"}
+"""Split -> its images in words, of those that may show no test image: weights are learned from the
+first and chosen by the second."""
+
+
 class Leaked(FactoryError):
-    """Training images, or edits, that show test images."""
+    """Training or validation images, or edits, that show test images."""
 
 
 def unleaked(
     run: FactoryRun,
-    training: Sequence[Row],
+    images: Sequence[Row],
     test: Sequence[Row],
     *,
     study: bool = False,
     copies: Sequence[Row] = (),
 ) -> list[Row]:
-    """The training images that show no test image.
+    """The training and validation images that show no test image.
 
     Args:
         run: its recipe says what follows, where it is a study.
-        training: rows of sources that may be trained on and edited.
+        images: rows of sources that may be trained on and edited, or that weights are chosen by.
         test: rows of the test images.
         study: whether it is trained and scored; embedding neighbours are then looked at, too.
-        copies: images that were set aside because another has the same pixels. They are not trained
-            on, but who put a test image among training images should know before a study does.
+        copies: images of all splits that were set aside because another has the same pixels. They
+            are not used, but who put a test image among others should know before a study does; and
+            where the labels differ the test image is set aside as well.
 
     Raises:
         Leaked: a study whose ``study.leaks`` is ``stop`` has leaks; the message names them.
         StageFailed: the check failed.
     """
-    if not training or not test:
-        return list(training)
-    found = _checked(run, training, test)
-    if study:
-        found += _checked(run, training, test, embedded(run, [*training, *test]))
-    leaks = _likest(found)
-    names = {row["key"]: row["uri"] for row in [*training, *test, *copies]}
-    told = [_told(leak, names) for leak in leaks.values()]
+    leaks = _looked_for(run, images, test, study=study)
+    names = {row["key"]: row["uri"] for row in [*images, *test]}
+    told = {key: _told(leak, names) for key, leak in leaks.items()}
+    aside, torn = _set_aside(copies, test)
     if study and run.recipe.study.leaks == "stop" and not run.dry:
-        meant = [row for row in copies if row["split"] == "train"]
-        _refuse(
-            [_told(leak, names) for leak in _likest(leakage.equal(meant, test)).values()] + told,
-            len(training) + len(meant),
+        _refuse({**aside, **torn, **told}, [*images, *copies])
+    run.notices += [
+        f"{told[row['key']]}: left out of {HELD[row['split']]}"
+        for row in images if row["key"] in told
+    ]  # fmt: skip
+    if torn:
+        run.notices.append(
+            f"{len(torn)} files show test images under another label, so that neither counts:"
+            f"{_listed(list(torn.values()))}"
         )
-    run.notices += [f"{one}: left out of training" for one in told]
-    return [row for row in training if row["key"] not in leaks]
+    return [row for row in images if row["key"] not in leaks]
 
 
-def _refuse(told: Sequence[str], of: int) -> None:
-    if told:
-        raise Leaked(
-            f"{len(told)} of {of} training images show test images, so a score would measure "
-            f"memory:{_listed(told)}\nRemove one file of each pair, or set "
-            "study.leaks='leave out', which leaves out these training images and their edits"
-        )
+def _looked_for(
+    run: FactoryRun, images: Sequence[Row], test: Sequence[Row], *, study: bool
+) -> dict[str, Leak]:
+    """The likest leak of each image that has one; each split is a check of its own."""
+    parts = [[row for row in images if row["split"] == split] for split in HELD]
+    if not images or not test:
+        return {}
+    found = _checked(run, parts, test)
+    if study:
+        found += _checked(run, parts, test, embedded(run, [*images, *test]))
+    return _likest(found)
+
+
+def _set_aside(copies: Sequence[Row], test: Sequence[Row]) -> tuple[dict[str, str], dict[str, str]]:
+    """What is to be said, by key, of copies of test images that count; and of those that do not."""
+    gone = [row for row in copies if row["split"] == "test" and row["status"] == "rejected"]
+    held = [row for row in copies if row["split"] in HELD]
+    names = {row["key"]: row["uri"] for row in [*copies, *test]}
+    labels = {row["key"]: row["label"] for row in copies}
+    aside = {key: _told(leak, names) for key, leak in _likest(leakage.equal(held, test)).items()}
+    torn = {
+        key: f"{names[key]} ({labels[key]}) is the {leak.how} as the test image "
+        f"{names[leak.test_key]} ({labels[leak.test_key]})"
+        for key, leak in _likest(leakage.equal(held, gone)).items()
+    }
+    return aside, torn
+
+
+def _refuse(told: Mapping[str, str], images: Sequence[Row]) -> None:
+    """Stop where anything is told, by key, of the images."""
+    if not told:
+        return
+    counts = []
+    for split, name in HELD.items():
+        keys = [row["key"] for row in images if row["split"] == split]
+        if leaked := sum(key in told for key in keys):
+            counts.append(f"{leaked} of {len(keys)} {name} images")
+    raise Leaked(
+        f"{' and '.join(counts)} show test images, so a score would not be one of unseen images:"
+        f"{_listed(list(told.values()))}\nRemove one file of each pair, or set "
+        "study.leaks='leave out', which leaves out these images and their edits"
+    )
 
 
 def refuse_leaks(run: FactoryRun, manifest: Manifest) -> None:
@@ -98,7 +139,7 @@ def refuse_edits(run: FactoryRun, items: Sequence[Row], title: str) -> None:
     if not edits or not test:
         return
     spec = embedded(run, [*edits, *test, *(real[row["source_key"]] for row in edits)])
-    leaks = _same_pixels(edits, test) + _checked(run, edits, test, spec)
+    leaks = _same_pixels(edits, test) + _checked(run, [edits], test, spec)
     if not leaks:
         return
     names = {row["key"]: _short(row) for row in [*test, *edits]}
@@ -132,20 +173,22 @@ def _trained_on(items: Sequence[Row], real: dict[str, Row], *, firsts: bool) -> 
 
 
 def _checked(
-    run: FactoryRun, training: Sequence[Row], test: Sequence[Row], embeddings: str = ""
+    run: FactoryRun, parts: Sequence[Sequence[Row]], test: Sequence[Row], embeddings: str = ""
 ) -> list[Leak]:
-    """One check, made or found in the store."""
+    """One check of each part that has images, made or found in the store."""
     fields = neighbours.neighbour_spec(embeddings) if embeddings else leakage.leakage_spec()
-    planned = leakage.plan_check(spec_of("leakage", fields), training, test)
-    run.leave(PICTURES, leakage.pictures(training, test))
+    spec = spec_of("leakage", fields)
+    planned = [leakage.plan_check(spec, part, test) for part in parts if part]
+    checks = dict(zip([row["key"] for row in planned], filter(None, parts), strict=True))
+    run.leave(PICTURES, leakage.pictures(checks, test))
     extra = {"embeddings": embeddings} if embeddings else {}
-    (checked,) = run.stage(leakage_shard, "leakage", fields, [planned], extra=extra)
-    if checked["status"] != "ok":
+    checked = run.stage(leakage_shard, "leakage", fields, planned, size=CHECKS, extra=extra)
+    if bad := [row for row in checked if row["status"] != "ok"]:
         raise StageFailed(
             "the check for copies of test images failed, so nothing was trained on or published: "
-            f"{checked['reason']}. Run the same command again"
+            f"{bad[0]['reason']}. Run the same command again"
         )
-    return leakage.read_leaks(checked)
+    return [leak for row in checked for leak in leakage.read_leaks(row)]
 
 
 def _same_pixels(edits: Sequence[Row], test: Sequence[Row]) -> list[Leak]:

@@ -1,4 +1,4 @@
-"""No test image among the training sources: equal files, equal pixels, and copies in disguise.
+"""No test image among training or validation images: equal files and pixels, copies in disguise.
 
 A copy that was re-encoded, cropped by a few per cent and mirrored has other hashes (perceptual
 ones too), so near copies are found in two steps: correlation of small thumbnails over a fixed set
@@ -8,7 +8,7 @@ alike in unrelated pictures of one scene, and the finest grain does not survive 
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
@@ -213,13 +213,21 @@ def read_leaks(row: Row) -> list[Leak]:
     return [Leak(**one) for one in json.loads(row["pairs"] or "[]")]
 
 
-def pictures(train: Sequence[Row], test: Sequence[Row]) -> bytes:
-    """Both sets as a run object: what a check must know of each image."""
-    sides = [[{name: row.get(name) for name in _COLUMNS} for row in rows] for rows in (train, test)]
-    return json.dumps(sides).encode()
+def pictures(checks: Mapping[str, Sequence[Row]], test: Sequence[Row]) -> bytes:
+    """What checks must know of each image, as a run object.
+
+    ``checks`` has the images that each looks at by the check's key; the test images are those of
+    all of them.
+    """
+    told = {"checks": {key: _columns(rows) for key, rows in checks.items()}, "test": _columns(test)}
+    return json.dumps(told).encode()
 
 
-def read_pictures(data: bytes) -> tuple[list[Row], list[Row]]:
-    """Training and test images of ``pictures``."""
-    train, test = json.loads(data)
-    return train, test
+def _columns(rows: Sequence[Row]) -> list[Row]:
+    return [{name: row.get(name) for name in _COLUMNS} for row in rows]
+
+
+def read_pictures(data: bytes) -> tuple[dict[str, list[Row]], list[Row]]:
+    """The images of each check, and the test images, of ``pictures``."""
+    told = json.loads(data)
+    return told["checks"], told["test"]

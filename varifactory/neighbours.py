@@ -13,6 +13,7 @@ image and 0.2 ms a candidate, of which there are some ten a training image.
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, cast
 
 import numpy as np
@@ -258,6 +259,7 @@ def _disc(plane: Plane) -> Plane:
     return _units(_banded(plane, _COARSE)[_inside()])
 
 
+@cache
 def _inside() -> NDArray[np.bool_]:
     y, x = np.mgrid[:_COARSE, :_COARSE] - (_COARSE - 1) / 2
     return cast(NDArray[np.bool_], np.hypot(x, y) <= _CENTRE * _COARSE)

@@ -25,6 +25,14 @@ class Settled:
         kept = [r for r in self.rows if r["status"] == "ok" and split in (None, r["split"])]
         return sorted(kept, key=lambda row: str(row["key"]))
 
+    @property
+    def copies(self) -> list[Row]:
+        """Images that do not count because another has the same pixels."""
+        return [
+            row for row in self.rows
+            if row["status"] in ("skipped", "rejected") and row.get("pixel_sha256")
+        ]  # fmt: skip
+
 
 def settle(listing: Listing, read: Mapping[str, Row], settings: Sources, spec: str) -> Settled:
     """The sources of a listing, from the rows that were read for it, by the planned keys.
