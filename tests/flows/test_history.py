@@ -199,7 +199,9 @@ def test_every_command_of_the_page_runs(
             "pets@5": "tiny@2", "pets": "tiny", "3f9c1a7be2d04c55": edits[0]["edit_key"][:16],
             "cat/one.jpg": source, "card.md": card}  # fmt: skip
     lines = (root / "docs" / "history.md").read_text(encoding="utf-8").splitlines()
-    commands = [line.split()[1:] for line in lines if line.startswith("    varifactory")]
+    # Those with a remark are of a study, which this store has none of: test_of_studies asks them.
+    commands = [line.split()[1:] for line in lines
+                if line.startswith("    varifactory") and "#" not in line]  # fmt: skip
     assert len(commands) == 8
     for command in commands:
         done = CliRunner().invoke(main, [str(ours.get(word, word)) for word in command])

@@ -5,7 +5,7 @@ import pytest
 from varifactory import items
 from varifactory.decisions import Word, latest, named, record
 from varifactory.errors import FactoryError
-from varifactory.items import Outcome
+from varifactory.outcomes import Outcome, decided
 from varifactory.recipe import Recipe, Sources
 from varifactory.store import Store
 from varifactory.verdicts import Decision
@@ -55,8 +55,8 @@ def test_a_key_names_one_edit(start: str) -> None:
 def test_a_word_outranks_judge_and_gate_but_makes_no_edit(
     stage: str, status: str, accepted: bool, ends: str
 ) -> None:
-    outcome = items._decided(Outcome(stage, Decision(status, "why")), Word(accepted, "ada"))
-    assert outcome.status == ends
+    found = {KEY: Outcome(stage, Decision(status, "why"))}
+    assert decided(found, {KEY: Word(accepted, "ada")})[KEY].status == ends
 
 
 def test_words_about_other_edits_change_nothing() -> None:

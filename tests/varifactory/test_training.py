@@ -87,8 +87,12 @@ def recipe(**training) -> Recipe:
     settings = {"arms": list(ARM_NAMES), "steps": 6, "batch_size": 8, "validate_every": 2,
                 "rank": 2, "alpha": 4, "augmentation": "flip"}  # fmt: skip
     return Recipe.parse(
-        {"name": "tiny", "sources": {"kind": "world"}, "edits": {"unchanged": True},
-         "training": settings | training}  # fmt: skip
+        {
+            "name": "tiny",
+            "sources": {"kind": "world"},
+            "edits": {"unchanged": True},
+            "training": settings | training,
+        }  # fmt: skip
     )
 
 
