@@ -92,7 +92,7 @@ def recipe(**training) -> Recipe:
             "sources": {"kind": "world"},
             "edits": {"unchanged": True},
             "training": settings | training,
-        }  # fmt: skip
+        }
     )
 
 

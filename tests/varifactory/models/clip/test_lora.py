@@ -186,7 +186,7 @@ def test_a_reloaded_adapter_answers_the_same_to_the_bit(base, fresh, images):
     assert other.adapter() == trainee.adapter()
 
 
-@pytest.mark.parametrize("augmentation", ["flip", "standard"])
+@pytest.mark.parametrize("augmentation", ["flip", "standard", "strong"])
 def test_a_resumed_training_equals_an_uninterrupted_one_to_the_bit(fresh, images, augmentation):
     changes = {"augmentation": augmentation, "dropout": 0.3}
     straight = fresh(**changes)

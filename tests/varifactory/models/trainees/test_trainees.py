@@ -189,6 +189,18 @@ def test_a_loss_that_is_no_number_names_the_rate(shown, kind, key):
         found.step(images[:4], labels[:4], [float("nan")] * 4)
 
 
+def test_a_classifier_sees_the_augmentation_that_is_asked_for(shown):
+    def lost(augmentation: str) -> float:
+        found = trainee("classifier")
+        found.begin(settings("classifier", augmentation=augmentation), CLASSES)
+        images, labels = shown["classifier"]["train"]
+        return found.step(images[:8], labels[:8], [1 / 8] * 8)
+
+    losses = {name: lost(name) for name in ("flip", "geometry", "standard", "strong")}
+    assert len(set(losses.values())) == 4
+    assert lost("strong") == losses["strong"]
+
+
 def test_training_seeds_differ_but_by_the_seed_alone(shown):
     def first(seed: int) -> bytes:
         found = trainee("classifier")
