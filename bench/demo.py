@@ -13,8 +13,8 @@ from bench.figures import ROOT, folder, show
 
 QUICKSTART = "deployments/recipes/quickstart.yaml"
 GOALS = {"cold": 300.0, "again": 30.0}
-"""Seconds on 2 cores, the start of Prefect's temporary server apart; of a study of three seeds. With one
-seed the first was 120."""
+"""Seconds on 2 cores for a study of three seeds, the start of Prefect's temporary server apart; for
+one seed the first was 120."""
 
 
 def run(place: Path, flow: str = "flows.study", settings: Sequence[str] = ()) -> dict[str, Any]:
