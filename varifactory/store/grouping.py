@@ -1,11 +1,12 @@
 """Rows of a large stage, group by group: never all of it is in memory at once."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from varifactory.prefetch import in_order
 from varifactory.store.parts import Wanted
 from varifactory.store.reading import Reading, filled
 from varifactory.store.rows import TOMBSTONE, together, winners
@@ -20,18 +21,18 @@ class Grouping(Reading):
         """Each value's rows that count, sorted by key; a value without rows is left out.
 
         Values come in the order in which their parts are read, not in that given. In memory are
-        the wanted columns of the parts of one value: where every batch was one group's, that is
-        one group.
+        the wanted columns of the parts of one value, and of the next one's where every part is
+        one group's: it is read meanwhile.
         """
         places, stones = self._places(stage, spec, by)
         wanted = Wanted(frozenset((by, *columns)), once=True)
-        held: dict[str, pa.Table] = {}
-        for value in sorted({*values} & places.keys(), key=lambda value: places[value]):
-            held = {name: held[name] for name in places[value] if name in held}
-            for name in places[value]:
-                if name not in held:
-                    held[name] = self._read_strictly(stage, spec, name, wanted).table
-            tables = [table.filter(pc.equal(table[by], value)) for table in held.values()]
+        order = sorted({*values} & places.keys(), key=lambda value: places[value])
+
+        def read(name: str) -> pa.Table:
+            return self._read_strictly(stage, spec, name, wanted).table
+
+        for value, parts in _parts(order, places, read):
+            tables = [table.filter(pc.equal(table[by], value)) for table in parts]
             table = winners(together([*tables, *stones], f"stage {stage!r}, spec {spec!r}"))
             if len(table := filled(table, columns)):
                 yield value, table
@@ -50,6 +51,23 @@ class Grouping(Reading):
                 for value in pc.unique(part.table[by]).drop_null().to_pylist():
                     places.setdefault(value, []).append(part.name)
         return {value: tuple(names) for value, names in places.items()}, stones
+
+
+def _parts(
+    order: Sequence[str], places: Mapping[str, Sequence[str]], read: Callable[[str], pa.Table]
+) -> Iterator[tuple[str, list[pa.Table]]]:
+    """Each value's parts; a part of several values is read once where these follow each other."""
+    names = [name for value in order for name in places[value]]
+    if len(set(names)) == len(names):
+        ahead = in_order(
+            lambda value: [read(name) for name in places[value]], order, threads=1, ahead=1
+        )
+        yield from zip(order, ahead, strict=True)
+        return
+    held: dict[str, pa.Table] = {}
+    for value in order:
+        held = {name: held[name] if name in held else read(name) for name in places[value]}
+        yield value, list(held.values())
 
 
 def _name(part: Any) -> str:
