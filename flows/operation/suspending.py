@@ -1,5 +1,6 @@
 """A run that waits for a person, without a process, is not taken for one that was lost."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,6 +10,10 @@ from prefect.runtime import flow_run
 
 WAITS = "varifactory.flow-run.waits"
 """The event; ``deployments/automations.yaml`` expects it among others."""
+
+LATER = 2.0
+"""Seconds after which it is said again: a server on SQLite that is busy for a moment puts an event
+back, behind those that came after it, and the heartbeat would again be the last one."""
 
 
 @contextmanager
@@ -23,5 +28,11 @@ def told_to_wait() -> Iterator[None]:
     try:
         yield
     except Pause:
-        emit_event(WAITS, resource={"prefect.resource.id": f"prefect.flow-run.{flow_run.id}"})
+        _say()
+        time.sleep(LATER)
+        _say()
         raise
+
+
+def _say() -> None:
+    emit_event(WAITS, resource={"prefect.resource.id": f"prefect.flow-run.{flow_run.id}"})
