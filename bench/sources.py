@@ -57,14 +57,19 @@ def reading(folder: Path, count: int = 200) -> None:
     show("sources read", len(made) / (time.perf_counter() - listed), "1/s", len(made))
 
 
-def leaks() -> None:
-    """Planted copies found, and unrelated pairs taken for copies, on the drawn world."""
+def drawn() -> tuple[list[Pixels], list[Pixels]]:
+    """Training and test images of the drawn world."""
     settings = Sources.model_validate({"kind": "world", "world": {"validation": 1}})
     listing = list_sources(spec_of("sources", source_fields(settings)), settings)
     pictures: dict[str, list[Pixels]] = {"train": [], "validation": [], "test": []}
     for row in listing.planned:
         pictures[row["split"]].append(draw(row, settings)[0].image)
-    train, test = pictures["train"], pictures["test"]
+    return pictures["train"], pictures["test"]
+
+
+def leaks() -> None:
+    """Planted copies found, and unrelated pairs taken for copies, on the drawn world."""
+    train, test = drawn()
     began = time.perf_counter()
     false = near_copies(train, test)
     show("leak check", time.perf_counter() - began, "s", len(train) * len(test))
@@ -79,12 +84,7 @@ def leaks() -> None:
 
 def neighbour_leaks() -> None:
     """The same for the check among neighbours, with copies in harder disguises."""
-    settings = Sources.model_validate({"kind": "world", "world": {"validation": 1}})
-    listing = list_sources(spec_of("sources", source_fields(settings)), settings)
-    pictures: dict[str, list[Pixels]] = {"train": [], "validation": [], "test": []}
-    for row in listing.planned:
-        pictures[row["split"]].append(draw(row, settings)[0].image)
-    train, test = pictures["train"], pictures["test"]
+    train, test = drawn()
     encoder = clip("small-clip", 1)
     began = time.perf_counter()
     vectors = encoder.embed_images([*train, *test])

@@ -6,7 +6,7 @@ from varifactory.history.deviations import deviation, on_processor
 GRAY = np.full((8, 8, 3), 100, np.uint8)
 
 
-def moved(by: int, rows: int = 8) -> np.ndarray:  # type: ignore[type-arg]
+def moved(by: int, rows: int = 8) -> np.ndarray:
     image = GRAY.copy()
     image[:rows] += np.uint8(by)
     return image

@@ -12,7 +12,7 @@ def rows(**sizes: int) -> list[dict[str, str]]:
 
 def drawn(found: list[dict[str, str]], **how: object) -> Counter[str]:
     settings = {"share": 0.01, "least": 5, "seed": 0, **how}
-    return Counter(row["kind"] for row in stratified(found, lambda r: r["kind"], **settings))  # type: ignore[arg-type]
+    return Counter(row["kind"] for row in stratified(found, lambda r: r["kind"], **settings))
 
 
 @pytest.mark.parametrize(("total", "wanted"), [(3, 3), (100, 5), (600, 6), (5001, 51)])

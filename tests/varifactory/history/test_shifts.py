@@ -7,7 +7,7 @@ from varifactory.quotas import SURPLUS
 from varifactory.statistics import proportion
 
 
-def edits(accepted: int, total: int, attribute: str = "color", **more: object) -> list[dict]:  # type: ignore[type-arg]
+def edits(accepted: int, total: int, attribute: str = "color", **more: object) -> list[dict]:
     return [
         {"kind": "edit", "status": "ok" if at < accepted else "rejected", "reason": "",
          "attribute": attribute, "image_blob": "x", **more}

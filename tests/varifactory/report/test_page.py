@@ -27,7 +27,7 @@ def render(study: Study, *sets: DatasetFigures, **changes: object) -> str:
     given = {"title": "toys", "machinery": True, "provenance": PROVENANCE,
              "galleries": {"toys": "gallery/index.html"},
              "small_models": ["masks (small-sam)"]}  # fmt: skip
-    return render_study(study, sets, **{**given, **changes}).decode()  # type: ignore[arg-type]
+    return render_study(study, sets, **{**given, **changes}).decode()
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from varifactory.statistics import proportion
 from varifactory.statistics.clusters import clustered_proportion
 
 
-def drawn(dice: np.random.Generator, clusters: int, size: int, alike: float) -> tuple:  # type: ignore[type-arg]
+def drawn(dice: np.random.Generator, clusters: int, size: int, alike: float) -> tuple:
     """Things of which a share 0.8 is right; ``alike`` is how often one follows its cluster."""
     own = dice.random(clusters) < 0.8
     follows = dice.random((clusters, size)) < alike

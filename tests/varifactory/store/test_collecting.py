@@ -259,7 +259,7 @@ def test_pins_keep_specs_runs_and_versions(store: Store, rows: Rows) -> None:
         store.pin("paper", "eve", specs=(OTHER,))
     for wrong in ({"specs": ("c" * 64,)}, {"runs": ("r2",)}, {"versions": (("cats", 2),)}, {}):
         with pytest.raises(StoreError):
-            store.pin("wrong", "eve", **wrong)  # type: ignore[arg-type]
+            store.pin("wrong", "eve", **wrong)
     with pytest.raises(StoreError, match="pinned"):
         store.drop("cats", 1, "eve")
     assert [(pin.name, pin.note) for pin in store.pins()] == [("paper", "figure 3"), ("run", "")]

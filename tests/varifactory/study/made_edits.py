@@ -73,7 +73,7 @@ def _row(kind: str, label: str, source: str, **more: Any) -> Row:
     }  # fmt: skip
 
 
-def _pair(world, dice, label, source, attribute, index, own, vector, vectors):  # type: ignore[no-untyped-def]
+def _pair(world, dice, label, source, attribute, index, own, vector, vectors):
     pair = []
     share = dice.uniform(0.1, 0.5)
     for side, feasibility in enumerate(SIDES):

@@ -20,7 +20,7 @@ SPECS = {f"embeddings/{SPEC}": {"encoder": {"name": "made"}}}
 ARMS = ("zero-shot", "real", "copy-real", "real+feasible", "real+infeasible", "real+mixed")
 
 
-def publish(store: Store, world: World, seed: int, *, judged: bool = True) -> list[dict]:  # type: ignore[type-arg]
+def publish(store: Store, world: World, seed: int, *, judged: bool = True) -> list[dict]:
     rows, vectors = made_rows(world, seed)
     if not judged:
         rows = [row | {"judged_feasibility": None} for row in rows]
@@ -42,7 +42,7 @@ def publish(store: Store, world: World, seed: int, *, judged: bool = True) -> li
 def studied(
     arms: Sequence[str] = ARMS,
     specs: dict | None = None,
-    **factors: Sequence,  # type: ignore[type-arg]
+    **factors: Sequence,
 ) -> StudyManifest:
     """A study of two training seeds; ``factors`` are varied: attribute, per_source, name, ..."""
     names = list(factors)

@@ -29,7 +29,7 @@ def found(world: World, seed: int) -> list[Confound]:
     return of_sides(*sides, asked=[row for row in rows if row["kind"] == "edit"])
 
 
-def of_sides(ours: Measured, theirs: Measured, asked: list) -> list[Confound]:  # type: ignore[type-arg]
+def of_sides(ours: Measured, theirs: Measured, asked: list) -> list[Confound]:
     return confounds_of(STRATUM, *SIDES, Sides(ours, theirs, asked))
 
 

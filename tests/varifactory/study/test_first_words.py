@@ -15,7 +15,7 @@ RUN, EDITS, WORDS = "run-1", "1" * 64, "2" * 64
 SIDES = {"feasible": ("red", "gold"), "infeasible": ("blue", "pink")}
 
 
-def item(side: str, attempt: int) -> dict:  # type: ignore[type-arg]
+def item(side: str, attempt: int) -> dict:
     """An item whose first attempt asked for the first value of its side, its last for the other."""
     return {
         "key": f"{side} {attempt}", "edit_key": f"edit {side}", "kind": "edit", "status": "ok",
@@ -63,7 +63,7 @@ def dataset(taxonomy: Path, run: str = RUN) -> Manifest:
 
 
 @pytest.fixture
-def rows() -> list:  # type: ignore[type-arg]
+def rows() -> list:
     items = [item(side, 1) for side in SIDES]
     return list(mixture("unfiltered", [], items, 1).edits)
 
@@ -71,7 +71,7 @@ def rows() -> list:  # type: ignore[type-arg]
 def test_first_attempts_get_their_own_value_measures_and_word(
     store: Store,
     rows: list,
-    tmp_path: Path,  # type: ignore[type-arg]
+    tmp_path: Path,
 ) -> None:
     (row,) = with_first_words(store, dataset(tmp_path / "law.yaml"), rows)
     side = row["feasibility"]
@@ -87,7 +87,7 @@ def test_first_attempts_get_their_own_value_measures_and_word(
 def test_what_is_no_longer_there_stays_unknown(
     store: Store,
     rows: list,
-    tmp_path: Path,  # type: ignore[type-arg]
+    tmp_path: Path,
 ) -> None:
     (row,) = with_first_words(store, dataset(tmp_path / "law.yaml", run="collected"), rows)
     assert row["measured_value"] is None

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from numpy.typing import NDArray
 
@@ -81,7 +81,7 @@ class ImageClassifier(WholeTrainee):
                 f"timm cannot build training.classifier {self.architecture.name!r} for "
                 f"{len(self._class_names)} classes: {type(error).__name__}: {str(error)[:300]}"
             ) from error
-        told: dict[str, Any] = dict(model.pretrained_cfg)  # type: ignore[arg-type]
+        told = dict(cast("dict[str, Any]", model.pretrained_cfg))
         self._kept = Kept(_look(told))
         _still(model)
         if self.architecture.path:

@@ -1,7 +1,7 @@
 """A linear probe: one layer on stored embeddings, which says what they tell of the classes."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +58,7 @@ class LinearProbe(WholeTrainee):
         return layer
 
     def _of_width(self, width: int) -> None:
-        has = int(self._model.in_features)  # type: ignore[arg-type]
+        has = cast("torch.nn.Linear", self._model).in_features
         if has == 0:
             self._install(self._layer(width))
         elif has != width:

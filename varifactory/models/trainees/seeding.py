@@ -38,5 +38,5 @@ def drawn_from(random: "torch.Generator") -> Iterator[None]:
                 func, kwargs["generator"] = func.overloadpacket.generator, random
             return func(*args, **kwargs)
 
-    with Drawn():  # type: ignore[no-untyped-call]
+    with Drawn():  # type: ignore[no-untyped-call]  # as above
         yield

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
@@ -23,7 +24,7 @@ VERSION = 1
 """Of the manifest."""
 
 
-class WholeTrainee:
+class WholeTrainee(ABC):
     """A ``Trainee`` that trains every tensor of one module. Not shared between threads."""
 
     kind: str
@@ -35,24 +36,24 @@ class WholeTrainee:
     """Rows of one forward pass where nothing is trained."""
 
     @property
-    def identity(self) -> Identity:
-        raise NotImplementedError
+    @abstractmethod
+    def identity(self) -> Identity: ...
 
     @property
+    @abstractmethod
     def base(self) -> dict[str, str]:
         """What weights belong to, as their manifest tells it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _built(self, random: "torch.Generator") -> "torch.nn.Module":
         """A fresh module with one output a class of ``self._class_names``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _shown(self, images: Sequence[Shown], *, training: bool) -> NDArray[Any]:
         """One row an image, for ``_forward``; changed by chance in training alone."""
-        raise NotImplementedError
 
-    def _forward(self, rows: NDArray[Any]) -> "torch.Tensor":
-        raise NotImplementedError
+    @abstractmethod
+    def _forward(self, rows: NDArray[Any]) -> "torch.Tensor": ...
 
     def _versions(self) -> dict[str, str]:
         import torch
