@@ -31,7 +31,7 @@ COMMON: list[tuple[str, pa.DataType, str]] = [
 PROVENANCE = ("made_at", "first_part", "run", "seconds", "device", "versions")
 """Columns of ``COMMON`` about how a row came to be, which no later stage reads."""
 
-LARGE = ("vector",)
+LARGE = ("vector", "predicted_classes", "true_classes")
 """Columns of long lists, read as arrays by who needs them and never as rows."""
 
 STAGES: dict[str, list[tuple[str, pa.DataType, str]]] = {
@@ -161,6 +161,43 @@ STAGES: dict[str, list[tuple[str, pa.DataType, str]]] = {
         ("encoder", TEXT, "name of the encoder; the spec tells its revision or weight hash"),
         ("vector", pa.list_(pa.float32()), "of length 1"),
     ],
+    "texts": [
+        ("text", TEXT, "as it was encoded"),
+        ("encoder", TEXT, "name of the encoder; the spec tells its revision or weight hash"),
+        ("vector", pa.list_(pa.float32()), "of length 1"),
+    ],
+    "foreign": [
+        ("uri", TEXT, "where the user's file was found"),
+        ("bytes_sha256", TEXT, "hash of the file's bytes"),
+        ("pixel_sha256", TEXT, "hash of the decoded, upright, resized pixels as stored"),
+        ("image_blob", TEXT, "PNG master"),
+        ("width", pa.int32(), "of the master, pixels"),
+        ("height", pa.int32(), "of the master, pixels"),
+        ("phash", TEXT, "perceptual hash, hexadecimal"),
+        ("prompt", TEXT, "text it was made from; empty if unknown"),
+        ("generator", TEXT, "who made it, as the user said"),
+        ("trained_on", TEXT, "pixel hashes its generator was trained on, JSON; null if unknown"),
+    ],
+    "closed": [
+        ("generator", TEXT, "who made it"),
+        ("trained_on", TEXT, "pixel hashes of the base it was trained on, JSON"),
+        ("index", pa.int32(), "which image of its class and generator, from 0"),
+        ("seed", pa.int64(), "63 bits"),
+        ("pixel_sha256", TEXT, "hash of the decoded pixels"),
+        ("image_blob", TEXT, "PNG"),
+    ],
+    "exchange": [
+        ("seed", pa.int64(), "of the subsets and the training"),
+        ("trainee", TEXT, "who was trained"),
+        ("train_images", pa.int32(), "images it was trained on"),
+        ("steps", pa.int32(), "optimiser steps; null of one that is fitted until it converges"),
+        ("class_names", pa.list_(TEXT), "order of the classes"),
+        ("predicted_classes", pa.list_(pa.int16()), "a test image each: place in class_names"),
+        ("true_classes", pa.list_(pa.int16()), "a test image each: place in class_names"),
+        ("test_sha256", TEXT, "hash of the test images' pixel hashes, in their order"),
+        ("lineage", TEXT, "what the images of the pool were made from, JSON"),
+        ("settings", TEXT, "of the training, JSON"),
+    ],
     "predictions": [
         ("training_key", TEXT, "key of the trained cell"),
         ("arm", TEXT, "training mixture"),
@@ -178,7 +215,7 @@ STAGES: dict[str, list[tuple[str, pa.DataType, str]]] = {
         ("checkpoint_blob", TEXT, "weights, optimiser and random state"),
     ],
     "items": [
-        ("kind", TEXT, "source or edit"),
+        ("kind", TEXT, "source, edit or foreign"),
         ("split", TEXT, "train, validation or test"),
         ("stage", TEXT, "the stage that decided the status"),
         ("source_key", TEXT, "key of the source image; its own for a source"),

@@ -13,7 +13,9 @@ from pydantic import Field, ValidationError, model_validator
 from varifactory.errors import RecipeError
 from varifactory.keys import digest
 from varifactory.recipe.adaptation import Adaptation
+from varifactory.recipe.diagnosis import Diagnosis
 from varifactory.recipe.edits import EditGate, Edits, SecondEditor
+from varifactory.recipe.exchange import Exchange
 from varifactory.recipe.masks import MaskGate, Masks
 from varifactory.recipe.part import Checkpoint, Count, Name, Part, Share
 from varifactory.recipe.prices import Prices
@@ -27,9 +29,10 @@ from varifactory.recipe.training import ARMS, Training
 from varifactory.recipe.verdicts import Verdicts
 
 __all__ = [
-    "ARMS", "FINGERPRINT_VERSION", "NOT_IDENTITY", "Adaptation", "Checkpoint", "Count", "EditGate",
-    "Edits", "MaskGate", "Masks", "Price", "Prices", "Prompts", "Recipe", "Report", "Review", "Run",
-    "SecondEditor", "Share", "Sources", "Split", "Study", "Training", "Verdicts", "World",
+    "ARMS", "FINGERPRINT_VERSION", "NOT_IDENTITY", "Adaptation", "Checkpoint", "Count", "Diagnosis",
+    "EditGate", "Edits", "Exchange", "MaskGate", "Masks", "Price", "Prices", "Prompts", "Recipe",
+    "Report", "Review", "Run", "SecondEditor", "Share", "Sources", "Split", "Study", "Training",
+    "Verdicts", "World",
 ]  # fmt: skip
 
 FINGERPRINT_VERSION = 1
@@ -40,6 +43,8 @@ NOT_IDENTITY: dict[str, str] = {
     "change artifacts, do so through the models' specs; run.compile and run.channels_last, which "
     "are in no spec, by the rounding of a card alone",
     "study": "what is compared on a data set is the study's own identity, not the data set's",
+    "diagnosis": "how a data set is looked at is not what it holds",
+    "exchange": "what is measured on a data set is not what it holds",
     "report": "how results are shown",
     "prices": "what it costs is not what is asked for",
     "review": "whether people look is not what is asked for; what they decide is kept by itself",
@@ -61,6 +66,8 @@ class Recipe(Part):
     verdicts: Verdicts = Verdicts()
     training: Training = Training()
     study: Study = Study()
+    diagnosis: Diagnosis = Diagnosis()
+    exchange: Exchange = Exchange()
     report: Report = Report()
     prices: Prices = Prices()
     review: Review = Review()

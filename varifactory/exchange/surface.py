@@ -1,0 +1,57 @@
+"""The grid of an exchange rate and the right answers of its cells: all that is needed to fit it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Way = Literal["real", "added", "substituted"]
+REAL = "real"
+"""The pool of real images."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Cell:
+    """One training: a base of real images, and what was added to it or put in its place."""
+
+    base: int
+    """Real images a class of the base, before any are replaced."""
+    way: Way
+    """``real``: real images are added, or none; ``added``: of ``pool``; ``substituted``: images of
+    ``pool`` stand in the place of real ones."""
+    pool: str
+    """``real``, a generator or a control of ``recipe.exchange``."""
+    multiple: float
+    """Images added as a multiple of the base; the share of the base replaced. 0: the base alone."""
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """Right answers of every cell on the same test images."""
+
+    cells: tuple[Cell, ...]
+    real: tuple[int, ...]
+    """Real images that each cell trained on, all classes together; those of a control are not
+    counted, though they are real."""
+    other: tuple[int, ...]
+    """Images of the pool that each cell trained on, all classes together."""
+    hits: NDArray[np.bool_]
+    """(cells, test images)."""
+    classes: int = 1
+
+    def of(self, *, pool: str, way: Way, base: int | None = None) -> "Surface":
+        """The cells of one pool and way, of one base where given."""
+        at = [
+            place
+            for place, cell in enumerate(self.cells)
+            if (cell.pool, cell.way) == (pool, way) and base in (None, cell.base)
+        ]
+        return Surface(
+            tuple(self.cells[place] for place in at),
+            tuple(self.real[place] for place in at),
+            tuple(self.other[place] for place in at),
+            self.hits[at],
+            self.classes,
+        )
