@@ -13,6 +13,10 @@ class Diagnosis(Part):
     Thresholds of the flags, with their reasons, are data: ``varifactory/diagnosis/flags.yaml``.
     """
 
+    dataset: str = Field(
+        "", description="NAME or NAME@VERSION of a data set that is there, such as one of "
+        "`varifactory ingest`; empty: the recipe's own, which is made first",
+    )  # fmt: skip
     reference: Annotated[tuple[Literal["train", "validation"], ...], Field(min_length=1)] = Field(
         ("train", "validation"),
         description="splits of the real images to compare with; never test, which scores alone see",
