@@ -3,16 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import pyarrow as pa
-
 from varifactory.pages import data_uri
-from varifactory.report.tables import as_csv, as_json, as_parquet, tables
+from varifactory.report.packing import packed_files
+from varifactory.report.tables import study_json, tables
 from varifactory.report.verdict import headline
 from varifactory.study.datasets import DatasetFigures
 from varifactory.study.figures import Study
 
-FOLDER = "tables"
-"""Beside the page."""
 ALL = "study.json"
 BUDGET = 1_500_000
 """Bytes of data that the page itself may hold, as it holds them: it stays under 3 MB."""
@@ -39,15 +36,8 @@ def report_files(
 
     A page holds the small ones itself; links to the large ones lead here.
     """
-    return _files(tables(study, datasets), as_json(study, datasets, title, headline(study)))
-
-
-def _files(found: Mapping[str, pa.Table], everything: bytes) -> dict[str, bytes]:
-    packed = {}
-    for name, table in found.items():
-        packed[f"{FOLDER}/{name}.csv"] = as_csv(table)
-        packed[f"{FOLDER}/{name}.parquet"] = as_parquet(table)
-    return {**packed, ALL: everything}
+    everything = study_json(study, datasets, title, headline(study))
+    return packed_files(tables(study, datasets), ALL, everything)
 
 
 def links(files: Mapping[str, bytes], budget: int = BUDGET) -> Mapping[str, list[Link]]:

@@ -9,7 +9,8 @@ import pytest
 
 from tests.drawn_studies import grid, quickstart
 from varifactory.report.downloads import ALL, links, report_files
-from varifactory.report.tables import as_csv, as_json, as_parquet, tables
+from varifactory.report.packing import as_csv, as_parquet
+from varifactory.report.tables import study_json, tables
 from varifactory.study.figures import Study
 
 
@@ -69,7 +70,7 @@ def test_csv_and_parquet_hold_the_same(study: Study, name: str) -> None:
 def test_json_is_plain_and_whole(study: Study) -> None:
     first = study.comparisons[0]
     single = replace(first, effect=replace(first.effect, freedom=inf))
-    text = as_json(replace(study, comparisons=(single,)), (), "pets", "It helps.")
+    text = study_json(replace(study, comparisons=(single,)), (), "pets", "It helps.")
     told = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert told["verdict"] == "It helps."
     assert told["study"]["comparisons"][0]["effect"]["freedom"] is None
