@@ -26,6 +26,10 @@ STAGE_VERSIONS: dict[str, int] = {
     "checkpoints": 1,
     "predictions": 1,
     "embeddings": 1,
+    "texts": 1,
+    "foreign": 1,
+    "closed": 1,
+    "exchange": 1,
     "items": 1,
 }
 """Raised by hand when a stage computes something else for the same inputs: bump to recompute."""
