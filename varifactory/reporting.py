@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from varifactory.errors import StudyError
 from varifactory.report.downloads import report_files
 from varifactory.report.opening import opening
 from varifactory.report.page import render_study
+from varifactory.report.writing import write_files
 from varifactory.store import Store
 from varifactory.store.studies import StudyManifest
 from varifactory.study.counting import count_study
@@ -118,20 +118,10 @@ def write_report(store: Store, report: Report, folder: str) -> str:
     """Write the report into a folder; where its page lies.
 
     Raises:
-        StudyError: the folder cannot be written.
+        FactoryError: the folder cannot be written.
     """
-    place = Path(folder)
     found = {one: _address(where) for one, where in galleries(store, report).items()}
-    pages = pages_of(store, report, found)
-    try:
-        for path, data in pages.items():
-            (place / path).parent.mkdir(parents=True, exist_ok=True)
-            (place / path).write_bytes(data)
-    except OSError as error:
-        raise StudyError(
-            f"--to {folder}: {error.strerror or error}: give a folder that can be written"
-        ) from None
-    return str((place / PAGE).resolve())
+    return write_files(pages_of(store, report, found), PAGE, folder)
 
 
 def galleries(store: Store, report: Report) -> dict[str, str]:

@@ -2,8 +2,7 @@
 
 import click
 
-from varifactory.answering import Answer, Say, answering
-from varifactory.errors import StudyError
+from varifactory.answering import Answer, Say, answering, asked
 
 
 @answering("report")
@@ -19,7 +18,7 @@ def report(store: str, say: Say, study: tuple[str, ...], folder: str) -> Answer:
     from varifactory.reporting import publish_report, recounted, write_report
     from varifactory.store import Store
 
-    url, name, version = _asked(store, study)
+    url, name, version = asked("report", store, study, "study")
     place = Store(url)
     found = recounted(place, place.study(name, version))
     told = found.told()
@@ -28,10 +27,3 @@ def report(store: str, say: Say, study: tuple[str, ...], folder: str) -> Answer:
         say(line)
     say(f"report: {where}")
     return {**told, "report": where}, 0
-
-
-def _asked(store: str, words: tuple[str, ...]) -> tuple[str, str, str | None]:
-    if len(words) > 2:
-        raise StudyError(f"report {' '.join(words)}: give a store and one study, or a study alone")
-    name, _, version = words[-1].partition("@")
-    return (words[0] if len(words) == 2 else store), name, version or None
