@@ -1,17 +1,26 @@
 """The synthetic images that are diagnosed, and the real ones they are held against, as vectors."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from varifactory.embeddings import Vectors
-from varifactory.errors import FactoryError
+from varifactory.catalog.taxonomy import UNCHANGED
+from varifactory.diagnosis.checking import PopulationError, check_sides, of_length_one
+from varifactory.diagnosis.plan import DiagnosisPlan
+from varifactory.embeddings import Embedded, Vectors, read_embeddings
+from varifactory.loading import items_table
+from varifactory.stages import Row
+from varifactory.store import Manifest, Store
+from varifactory.texts import texts_of
 
+__all__ = ["Images", "Population", "PopulationError", "chosen", "population"]
 
-class PopulationError(FactoryError):
-    """Images that cannot be diagnosed as they are given."""
+COLUMNS = ("kind", "status", "split", "label", "pixel_sha256", "image_blob", "source_key",
+           "attribute", "feasibility", "prompt", "key")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +67,130 @@ class Population:
     target: Images | None = None
     """Images of another domain that synthetic ones should overlap with, labels may be empty; None:
     the reference."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The items of a data set version that a diagnosis is about, in an order of their content."""
+
+    real: tuple[Row, ...]
+    synthetic: tuple[Row, ...]
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """All of them: what must be embedded."""
+        return (*self.real, *self.synthetic)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Sorted."""
+        return tuple(sorted({str(row["label"] or "") for row in self.rows}))
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """A synthetic image each; empty text where none is known."""
+        return tuple(str(row["prompt"] or "") for row in self.synthetic)
+
+
+def chosen(items: pa.Table, reference: Sequence[str]) -> Chosen:
+    """Accepted edits and foreign images of other splits than test, and the accepted real images of
+    the reference's splits.
+
+    Unchanged edits are left out: they show what editing alone does, as controls.
+
+    Args:
+        items: of a data set version, ``records.STAGES["items"]``.
+        reference: splits of the real images.
+    """
+    good = items.filter(pc.equal(items["status"], "ok")).select(list(COLUMNS)).to_pylist()
+    real = [row for row in good if row["kind"] == "source" and row["split"] in reference]
+    synthetic = [row for row in good if row["kind"] != "source" and row["split"] != "test"
+                 and row["feasibility"] != UNCHANGED]  # fmt: skip
+    return Chosen(_ordered(real), _ordered(synthetic))
+
+
+def _ordered(rows: Iterable[Row]) -> tuple[Row, ...]:
+    return tuple(sorted(rows, key=lambda row: (row["label"] or "", row["pixel_sha256"] or "",
+                                               row["key"])))  # fmt: skip
+
+
+def population(store: Store, manifest: Manifest, plan: DiagnosisPlan) -> Population:
+    """What a diagnosis of a data set version rests on, from stored vectors alone.
+
+    An image without a prompt of its own stands with the text of its class, which is what was asked
+    of its maker.
+
+    Raises:
+        PopulationError: the images cannot be diagnosed, or a picture has no vector.
+        NotEmbedded: a text has no vector.
+        StoreError: a part of the version is gone or damaged.
+    """
+    name = f"{manifest.name}@{manifest.version}"
+    found = chosen(items_table(store, manifest), plan.settings.reference)
+    labels = [[str(row["label"] or "") for row in rows] for rows in (found.real, found.synthetic)]
+    check_sides(name, *labels)
+    hashes = sorted({str(row["pixel_sha256"]) for row in found.rows})
+    embedded = read_embeddings(store, plan.embeddings, hashes)
+    real, synthetic = (_images(name, rows, embedded) for rows in (found.real, found.synthetic))
+    place = {row["source_key"]: at for at, row in enumerate(found.real)}
+    known = Population(
+        name=name,
+        encoder=plan.encoder,
+        class_names=found.class_names,
+        real=real,
+        synthetic=synthetic,
+        attributes=tuple(str(row["attribute"] or "") for row in found.synthetic),
+        own=np.array([place.get(row["source_key"], -1) for row in found.synthetic], np.int64),
+        prompts=found.prompts if any(found.prompts) else (),
+        logit_scale=plan.logit_scale,
+        target=_target(store, plan),
+    )
+    return _with_texts(store, plan, found, known) if plan.texts else known
+
+
+def _with_texts(store: Store, plan: DiagnosisPlan, found: Chosen, known: Population) -> Population:
+    classes = [plan.class_text(one) for one in found.class_names]
+    asked = [
+        prompt or plan.class_text(str(row["label"]))
+        for row, prompt in zip(found.synthetic, found.prompts, strict=True)
+    ]
+    senses = [text for each in plan.senses.values() for text in each.values()]
+    read = texts_of(store, plan.texts, [*classes, *asked, *senses])
+    rest = iter(read[len(classes) + len(asked) :])
+    return replace(
+        known,
+        class_vectors=read[: len(classes)],
+        prompt_vectors=read[len(classes) : len(classes) + len(asked)],
+        senses={name: {sense: next(rest) for sense in each} for name, each in plan.senses.items()},
+    )
+
+
+def _target(store: Store, plan: DiagnosisPlan) -> Images | None:
+    if plan.target is None:
+        return None
+    manifest = store.dataset(plan.target.name, plan.target.version)
+    rows = chosen(items_table(store, manifest), ("train",)).real
+    name = f"the target {manifest.name}@{manifest.version}"
+    if not rows:
+        raise PopulationError(
+            f"{name} has no real training image: give another data set as diagnosis.target"
+        )
+    hashes = [str(row["pixel_sha256"]) for row in rows]
+    return _images(name, rows, read_embeddings(store, plan.embeddings, hashes))
+
+
+def _images(name: str, rows: Sequence[Row], embedded: Embedded) -> Images:
+    pixels = tuple(str(row["pixel_sha256"]) for row in rows)
+    places = embedded.places(pixels)
+    if lost := [one for one, place in zip(pixels, places, strict=True) if place < 0]:
+        raise PopulationError(
+            f"{len(lost)} of {len(rows)} pictures of {name} have no embedding, the first with the "
+            f"pixel hash {lost[0]}: run `python -m flows.diagnose` again, which embeds what is "
+            "missing; if it was embedded and failed, its row says why"
+        )
+    return Images(
+        pixels=pixels,
+        labels=tuple(str(row["label"] or "") for row in rows),
+        vectors=of_length_one(name, pixels, embedded.vectors[places]),
+        blobs=tuple(str(row["image_blob"] or "") for row in rows),
+    )

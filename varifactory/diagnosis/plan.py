@@ -1,0 +1,181 @@
+"""``plan.json`` beside a diagnosis: all that it takes to count it again without a model."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import yaml
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from varifactory.diagnosis.checking import PopulationError, listed, shown
+from varifactory.keys import digest
+from varifactory.recipe.diagnosis import Diagnosis
+from varifactory.store import Manifest, Store
+
+FOLDER = "diagnosis"
+"""Beside a data set version, below its exports."""
+FILE = "plan.json"
+
+Senses = Mapping[str, Mapping[str, str]]
+"""Class name -> other sense -> its text."""
+
+
+class Target(BaseModel):
+    """A data set version whose real training images are another domain."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    version: int = Field(ge=1)
+
+
+class DiagnosisPlan(BaseModel):
+    """Which vectors a diagnosis rests on, and how it was asked for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    dataset: str
+    version: int = Field(ge=1)
+    dataset_hash: str
+    """Of the version, which a store could hold under this name after a copy between stores."""
+    encoder: str
+    embeddings: str
+    """Spec of the pictures' vectors."""
+    texts: str = ""
+    """Spec of the texts' vectors; empty of an encoder without texts."""
+    logit_scale: float = 100.0
+    template: str = "a photo of a {class_name}"
+    senses: dict[str, dict[str, str]] = Field(default_factory=dict)
+    """Class name -> other sense -> its text, as the user's file had them."""
+    settings: Diagnosis = Diagnosis()
+    target: Target | None = None
+    """What ``settings.target`` meant when the plan was made; None: the reference itself."""
+    made_at: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def hash12(self) -> str:
+        """Twelve digits of all but ``made_at``: the folder's name."""
+        told = self.model_dump(mode="json", exclude={"made_at"})
+        return digest(told)[:12]
+
+    @property
+    def folder(self) -> str:
+        """Where the diagnosis lies among the exports of its data set version."""
+        return f"{FOLDER}/{self.hash12}"
+
+    def class_text(self, class_name: str) -> str:
+        """The text that stands for a class."""
+        return self.template.format(class_name=class_name)
+
+    def wanted_texts(self, class_names: Iterable[str], prompts: Iterable[str]) -> list[str]:
+        """Every text that a diagnosis reads a vector of, each once."""
+        senses = [text for each in self.senses.values() for text in each.values()]
+        named = [self.class_text(name) for name in class_names]
+        return list(dict.fromkeys([*named, *senses, *filter(None, prompts)]))
+
+
+def keep_plan(store: Store, plan: DiagnosisPlan) -> str:
+    """Write ``plan.json`` beside the data set version; where it lies."""
+    data = plan.model_dump_json(indent=1).encode()
+    return store.put_export(plan.dataset, plan.version, f"{plan.folder}/{FILE}", data)
+
+
+def plans_of(store: Store, manifest: Manifest) -> list[DiagnosisPlan]:
+    """The plans of all diagnoses of a version, the newest first.
+
+    Raises:
+        PopulationError: one of them cannot be read.
+    """
+    there = store.export_files(manifest.name, manifest.version, FOLDER)
+    found = [_read(store, manifest, path) for path in sorted(there) if path.endswith(f"/{FILE}")]
+    return sorted(found, key=lambda plan: (plan.made_at, plan.hash12), reverse=True)
+
+
+def read_plan(store: Store, manifest: Manifest, start: str = "") -> DiagnosisPlan:
+    """The newest plan of a version, or the one whose hash begins with ``start``.
+
+    Raises:
+        PopulationError: there is none, ``start`` names several, or it cannot be read.
+    """
+    where = f"{manifest.name}@{manifest.version}"
+    plans = plans_of(store, manifest)
+    if not plans:
+        raise PopulationError(
+            f"{where} was never diagnosed: run `python -m flows.diagnose RECIPE --set "
+            f"diagnosis.dataset={where}` first, which embeds its images"
+        )
+    fitting = [plan for plan in plans if plan.hash12.startswith(start)]
+    if not fitting or (start and len(fitting) > 1):
+        raise PopulationError(
+            f"{start!r} names {len(fitting)} of the {len(plans)} diagnoses of {where}: give one of "
+            f"{listed(plan.hash12 for plan in plans)}"
+        )
+    return fitting[0]
+
+
+def _read(store: Store, manifest: Manifest, path: str) -> DiagnosisPlan:
+    full = f"{FOLDER}/{path}"
+    try:
+        plan = DiagnosisPlan.model_validate_json(
+            store.get_export(manifest.name, manifest.version, full)
+        )
+    except ValidationError as error:
+        raise PopulationError(
+            f"{store.export_path(manifest.name, manifest.version, full)} is no plan of this "
+            f"version of varifactory ({error.error_count()} faults, the first: "
+            f"{error.errors()[0]['msg']}): remove it and diagnose again"
+        ) from None
+    if plan.dataset_hash != manifest.dataset_hash:
+        raise PopulationError(
+            f"{store.export_path(manifest.name, manifest.version, full)} is of the data set "
+            f"{plan.dataset_hash[:16]}, {manifest.name}@{manifest.version} holds "
+            f"{manifest.dataset_hash[:16]}: remove it and diagnose again"
+        )
+    return plan
+
+
+def read_senses(path: str, class_names: Sequence[str], template: str) -> Senses:
+    """Other senses of class names, from a YAML file: lists of words, or word -> whole text.
+
+        crane: [wading bird, {lifting machine: a photo of a tower crane}]
+
+    A word alone is put into the template as a class name is. Empty ``path``: none.
+
+    Raises:
+        PopulationError: the file cannot be read, is of another form, or names no class of these.
+    """
+    if not path:
+        return {}
+    try:
+        data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise PopulationError(
+            f"diagnosis.senses {path!r} cannot be read as YAML: {error}"
+        ) from None
+    if not isinstance(data, dict):
+        raise PopulationError(
+            f"diagnosis.senses {path!r} holds {type(data).__name__}: give class name -> list of "
+            "other senses, such as `crane: [wading bird, lifting machine]`"
+        )
+    if unknown := sorted(str(name) for name in data if name not in class_names):
+        raise PopulationError(
+            f"diagnosis.senses {path!r} names {listed(map(shown, unknown))}, which "
+            f"{'is no class' if len(unknown) == 1 else 'are no classes'} of the data set: it has "
+            f"{listed(map(shown, class_names))}"
+        )
+    return {name: _texts(path, name, told, template) for name, told in data.items()}
+
+
+def _texts(path: str, name: str, told: object, template: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for one in told if isinstance(told, list) else [told]:
+        pairs = one.items() if isinstance(one, dict) else [(one, None)]
+        for sense, text in pairs:
+            whole = template.format(class_name=sense) if text is None else text
+            if not isinstance(sense, str) or not isinstance(whole, str) or not whole.strip():
+                raise PopulationError(
+                    f"diagnosis.senses {path!r}: a sense of {shown(name)} is {sense!r}: "
+                    f"{text!r}; give words, or word: text"
+                )
+            found[sense] = whole
+    return found

@@ -1,0 +1,81 @@
+"""Texts as vectors of length 1, beside the pictures of the same encoder (``embeddings``).
+
+A text is known by its letters: the class names, prompts and senses that several data sets share are
+encoded once.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+
+from varifactory.embeddings import NotEmbedded, Vectors
+from varifactory.keys import item_key
+from varifactory.models import ClipModel
+from varifactory.stages import Made, Row
+from varifactory.store import Store
+
+BATCH = 256
+"""Texts a part of rows: whole batches of the encoder, each of which costs milliseconds."""
+
+
+def text_spec(encoder: ClipModel) -> dict[str, Any]:
+    """What all texts of an encoder share."""
+    return {"encoder": dict(encoder.identity)}
+
+
+def plan_texts(spec: str, texts: Iterable[str], encoder: ClipModel) -> list[Row]:
+    """One planned row a distinct text; empty ones are passed by."""
+    name = str(encoder.identity["name"])
+    return [
+        {"key": item_key(spec, text=text), "label": "", "text": text, "encoder": name}
+        for text in dict.fromkeys(texts)
+        if text
+    ]
+
+
+def encode(texts: Sequence[str], encoder: ClipModel) -> Vectors:
+    """(n, width) vectors of length 1: the part that needs the model."""
+    return encoder.embed_texts(texts)
+
+
+def finish_texts(rows: Sequence[Row], vectors: Vectors) -> list[Made]:
+    """The rows with their vectors; one that has no length ends as ``failed``."""
+    return [_made(row, vector) for row, vector in zip(rows, vectors, strict=True)]
+
+
+def _made(row: Row, vector: Vectors) -> Made:
+    length = float(np.linalg.norm(vector.astype(np.float64)))
+    if not abs(length - 1) < 1e-3:
+        reason = (
+            f"the encoder {row['encoder']!r} gave {_shown(row['text'])} a vector of length "
+            f"{length:g}, not 1"
+        )
+        return Made({**row, "status": "failed", "reason": reason})
+    return Made({**row, "status": "ok", "reason": "", "vector": vector})
+
+
+def texts_of(store: Store, spec: str, texts: Sequence[str]) -> Vectors:
+    """(n, width) float32: the vectors of texts in their order; a text may come more than once.
+
+    Raises:
+        NotEmbedded: one of them has none.
+    """
+    if not texts:
+        return np.zeros((0, 0), np.float32)
+    keys = {item_key(spec, text=text) for text in texts}
+    table = store.rows("texts", spec, columns=["status", "text", "vector"], keys=keys)
+    table = table.filter(pc.equal(table["status"], "ok"))
+    held = dict(zip(table["text"].to_pylist(), table["vector"].to_pylist(), strict=True))
+    if missing := [text for text in dict.fromkeys(texts) if text not in held]:
+        raise NotEmbedded(
+            f"{len(missing)} of {len(set(texts))} texts have no vector, the first is "
+            f"{_shown(missing[0])}: run the diagnosis again, which encodes what is missing; if it "
+            "was encoded and failed, its row says why"
+        )
+    return np.array([held[text] for text in texts], np.float32)
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 80 else f"{text[:77]}...")
