@@ -161,7 +161,7 @@ def _dataset_plots(figures: DatasetFigures, at: int) -> dict[str, Markup]:
     """Shares accepted by editor, and how well masks fit."""
     if not (figures.yields or figures.masks):
         return {}
-    from varifactory.report import plots
+    from varifactory.report import drawing, plots
 
     drawn = {}
     if figures.masks:
@@ -174,7 +174,7 @@ def _dataset_plots(figures: DatasetFigures, at: int) -> dict[str, Markup]:
         found = [one for one in figures.yields if one.editor == editor]
         drawn[f"yields {editor}"] = plots.forest(
             [plots.Mark(f"{one.attribute}, {one.feasibility}", one.accepted,
-                        plots.AMBER if one.feasibility == "infeasible" else plots.ACCENT)
+                        drawing.AMBER if one.feasibility == "infeasible" else drawing.ACCENT)
              for one in found],
             name=f"yields-{at}-{number}", title="accepted, %",
             text="; ".join(f"{one.attribute} {one.feasibility} "
