@@ -26,3 +26,7 @@ class TrainingError(FactoryError):
 
 class StudyError(FactoryError):
     """A study whose cells cannot be compared as its manifest says."""
+
+
+class ExchangeError(FactoryError):
+    """A grid of an exchange rate from which nothing can be read."""

@@ -6,8 +6,10 @@ from typing import Literal
 
 from varifactory.statistics import Effect, Interval
 
-Reached = Literal["reached", "not reached", "beyond"]
-"""``beyond``: within twice the most synthetic images there were, but more than these: flagged."""
+Reached = Literal["reached", "not reached", "beyond", "no gain"]
+"""``beyond``: the number or its interval ends within twice the most synthetic images there were, but
+beyond these: flagged. ``no gain``: real images themselves do not surely gain anything, so that there
+is nothing to trade."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class Rate:
     points: Interval
     """What these real images gain in top-1, 0 to 1."""
     per_real: Interval | None
-    """Synthetic images a real one; None where not reached."""
+    """Synthetic images a real one; None where not reached, or nothing is gained."""
     state: Reached
     most: float
     """The most synthetic images that were tried, as a multiple of the base."""
@@ -52,9 +54,10 @@ class Fit:
     parameters: tuple[Parameter, ...]
     aic: float | None
     left_out: float | None
-    """Mean squared error of points that were left out, one at a time."""
+    """Mean squared error in top-1 of points that were left out, one at a time."""
     refused: str = ""
-    """Why there is no fit: ``one base size: g needs two``."""
+    """What was not fitted, and why: ``one base size: g needs two``; no parameters where nothing
+    could be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ class Curve:
 
     pool: str
     base: int
+    """Images of all classes."""
     points: tuple[tuple[float, Interval], ...]
     """Multiple of the base, top-1 over all seeds."""
     fitted: tuple[tuple[float, float], ...] = ()
