@@ -13,6 +13,8 @@ SHOWN = 5
 """Names that a message lists; the count tells of the others."""
 LONGEST = 60
 """Letters of a name in a message."""
+ROUNDING = 1e-5
+"""How far the length of a float32 vector may be from 1 after it was divided by it."""
 
 
 class PopulationError(FactoryError):
@@ -72,7 +74,7 @@ def _check_labels(name: str, real: Sequence[str], synthetic: Sequence[str]) -> N
 
 
 def of_length_one(name: str, images: Sequence[str], vectors: Vectors) -> Vectors:
-    """The vectors (n, width), each divided by its length.
+    """The vectors (n, width), each divided by its length; one of length 1 stays as it is.
 
     Args:
         name: of the images, for the message.
@@ -89,6 +91,7 @@ def of_length_one(name: str, images: Sequence[str], vectors: Vectors) -> Vectors
     # Of float64: squares of large components would overflow, those of small ones vanish.
     lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
     _refuse(name, images, lengths[:, 0] == 0, "is zero and points nowhere")
+    lengths[abs(lengths - 1) < ROUNDING] = 1
     found: Vectors = (vectors / lengths).astype(np.float32)
     return found
 
