@@ -20,6 +20,7 @@ from varifactory.commands.export import export
 from varifactory.commands.export_adapter import export_adapter
 from varifactory.commands.gallery import gallery
 from varifactory.commands.gc import gc
+from varifactory.commands.ingest import ingest
 from varifactory.commands.invalidate import invalidate
 from varifactory.commands.pin import pin
 from varifactory.commands.report import report
@@ -70,7 +71,7 @@ def main() -> None:
 
 for command in (
     calibrate, decide, diff, doctor, du, export, export_adapter, gallery, gc,
-    invalidate, pin, report, reproduce, status, studies, verify, why,
+    ingest, invalidate, pin, report, reproduce, status, studies, verify, why,
 ):  # fmt: skip
     main.add_command(command)
 

@@ -55,6 +55,30 @@ def list_table(spec: str, settings: Sources) -> Listing:
     return draft.finish(shown(settings.uri, 200))
 
 
+def texts_in(settings: Sources, column: str) -> dict[str, str] | None:
+    """Address of a planned row -> its text in a further column; rows without one are left out.
+
+    None where no file of the set has the column.
+
+    Raises:
+        SourceError: no such table, not Parquet, or the column holds no text.
+    """
+    fs, root = open_place(settings.uri)
+    found: dict[str, str] = {}
+    known = False
+    for table in _tables(fs, root, settings.uri):
+        with _opened(fs, table) as parquet:
+            if column not in parquet.schema_arrow.names:
+                continue
+            known = True
+            kind = parquet.schema_arrow.field(column).type
+            if not pa.types.is_string(kind) and not pa.types.is_large_string(kind):
+                raise SourceError(f"{table.uri}: column {column!r} holds {kind}; it needs text")
+            texts = parquet.read(columns=[column])[column].to_pylist()
+        found |= {f"{table.uri}#{at}": text for at, text in enumerate(texts) if text}
+    return found if known else None
+
+
 def _tables(fs: Any, root: str, where: str) -> list[Table]:
     try:
         info = fs.info(root)

@@ -1,0 +1,101 @@
+"""What a foreign generator was trained on: pixel hashes, as a person gives or shows them."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from varifactory.decoding import ImageError, decode_image
+from varifactory.errors import SourceError
+from varifactory.images import pixel_hash
+from varifactory.ingest.asking import IngestError
+from varifactory.recipe import Sources
+from varifactory.sources.folder import SUFFIXES, open_place, walk
+
+_HASH = re.compile(r"[0-9a-f]{64}")
+_LARGEST = 256 * 2**20
+"""Bytes of a file of hashes: some 4 million of them."""
+
+
+def hashes_in(place: str, settings: Sources) -> tuple[list[str], list[str]]:
+    """Sorted pixel hashes of what a generator was trained on, and what is to be told of them.
+
+    A file holds one hash a line, or a JSON list of them; of a folder every image at any depth is
+    read as sources are, at the size of the data set's masters: hashes of another size never meet.
+
+    Raises:
+        IngestError: nothing there, or no hash and no image.
+    """
+    try:
+        fs, root = open_place(place)
+        if fs.info(root)["type"] == "directory":
+            found, notices = _of_images(fs, root, place, settings)
+        else:
+            found, notices = _of_file(fs, root, place), []
+    except FileNotFoundError:
+        raise IngestError(
+            f"--trained-on {place!r} does not exist: give a file of pixel hashes or a folder of "
+            "images"
+        ) from None
+    except SourceError as error:
+        raise IngestError(str(error).replace("sources.uri", "--trained-on")) from error
+    except (OSError, PermissionError) as error:
+        raise IngestError(
+            f"--trained-on {place!r} cannot be read ({error}): check permissions and credentials"
+        ) from error
+    if not found:
+        raise IngestError(
+            f"--trained-on {place!r} holds no pixel hash and no image that can be read: leave it "
+            "out where nobody knows what the generator was trained on"
+        )
+    return sorted(found), notices
+
+
+def _of_file(fs: Any, path: str, place: str) -> set[str]:
+    if int(fs.info(path).get("size") or 0) > _LARGEST:
+        raise IngestError(f"--trained-on {place!r} is larger than {_LARGEST} bytes: no such list")
+    try:
+        text = fs.cat_file(path).decode("utf-8")
+        words = json.loads(text) if text.lstrip().startswith("[") else text.split()
+    except (UnicodeDecodeError, ValueError) as error:
+        raise IngestError(
+            f"--trained-on {place!r} is no list of hashes ({error}): give one a line, a JSON list, "
+            "or a folder of images"
+        ) from None
+    wrong = [word for word in words if not isinstance(word, str) or not _HASH.fullmatch(word)]
+    if wrong:
+        raise IngestError(
+            f"--trained-on {place!r}: {str(wrong[0])[:80]!r} is no pixel hash: 64 hexadecimal "
+            "digits are expected, as column pixel_sha256 of a data set holds them"
+        )
+    return set(words)
+
+
+def _of_images(fs: Any, root: str, place: str, settings: Sources) -> tuple[set[str], list[str]]:
+    files = [
+        entry.path for entry in walk(fs, root, place).files
+        if entry.regular and _ending(entry.steps[-1]) in SUFFIXES
+    ]  # fmt: skip
+    read = list(_hashes(fs, files, settings))
+    found = {one for one in read if one}
+    notices = [f"{len(found)} different training images of the generator were read"]
+    if lost := len(read) - sum(map(bool, read)):
+        notices.append(
+            f"{lost} of {len(read)} files under --trained-on are no readable image: a copy of one "
+            "of them cannot be found"
+        )
+    return found, notices
+
+
+def _ending(name: str) -> str:
+    return f".{name.rpartition('.')[2].lower()}" if "." in name else ""
+
+
+def _hashes(fs: Any, files: list[str], settings: Sources) -> Iterator[str]:
+    """The pixel hash of each file; empty of one that is no image."""
+    for path in files:
+        try:
+            data = fs.cat_file(path)
+            yield pixel_hash(decode_image(data, settings.size, settings.max_pixels))
+        except (ImageError, OSError):
+            yield ""
