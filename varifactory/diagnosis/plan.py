@@ -1,6 +1,6 @@
 """``plan.json`` beside a diagnosis: all that it takes to count it again without a model."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,7 +16,7 @@ FOLDER = "diagnosis"
 """Beside a data set version, below its exports."""
 FILE = "plan.json"
 
-Senses = Mapping[str, Mapping[str, str]]
+Senses = dict[str, dict[str, str]]
 """Class name -> other sense -> its text."""
 
 
@@ -45,7 +45,7 @@ class DiagnosisPlan(BaseModel):
     """Spec of the texts' vectors; empty of an encoder without texts."""
     logit_scale: float = 100.0
     template: str = "a photo of a {class_name}"
-    senses: dict[str, dict[str, str]] = Field(default_factory=dict)
+    senses: Senses = Field(default_factory=dict)
     """Class name -> other sense -> its text, as the user's file had them."""
     settings: Diagnosis = Diagnosis()
     target: Target | None = None
@@ -72,6 +72,60 @@ class DiagnosisPlan(BaseModel):
         senses = [text for each in self.senses.values() for text in each.values()]
         named = [self.class_text(name) for name in class_names]
         return list(dict.fromkeys([*named, *senses, *filter(None, prompts)]))
+
+
+def plan_diagnosis(
+    store: Store,
+    manifest: Manifest,
+    settings: Diagnosis,
+    class_names: Sequence[str],
+    *,
+    encoder: str,
+    embeddings: str,
+    texts: str = "",
+    logit_scale: float = 100.0,
+    template: str = "a photo of a {class_name}",
+) -> DiagnosisPlan:
+    """The plan of a version: what the settings name by file or by name is written out.
+
+    Args:
+        class_names: of the version, whose senses may be told.
+        encoder: its name.
+        embeddings: spec of the pictures' vectors.
+        texts: spec of the texts' vectors.
+
+    Raises:
+        PopulationError: the template or the file of senses cannot be used.
+        StoreMissing: there is no such target.
+    """
+    _check_template(template)
+    name, _, version = settings.target.partition("@")
+    target = store.dataset(name, version or None) if name else None
+    return DiagnosisPlan(
+        dataset=manifest.name,
+        version=manifest.version,
+        dataset_hash=manifest.dataset_hash,
+        encoder=encoder,
+        embeddings=embeddings,
+        texts=texts,
+        logit_scale=logit_scale,
+        template=template,
+        senses={} if not texts else read_senses(settings.senses, class_names, template),
+        settings=settings,
+        target=Target(name=target.name, version=target.version) if target else None,
+    )
+
+
+def _check_template(template: str) -> None:
+    try:
+        fits = template.format(class_name="\0") != template.format(class_name="")
+    except (KeyError, IndexError, ValueError):
+        fits = False
+    if not fits:
+        raise PopulationError(
+            f"training.template {template!r} cannot be used: it must hold {{class_name}} and no "
+            "other braces, such as 'a photo of a {class_name}'"
+        )
 
 
 def keep_plan(store: Store, plan: DiagnosisPlan) -> str:

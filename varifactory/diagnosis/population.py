@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -9,15 +10,25 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from varifactory.catalog.taxonomy import UNCHANGED
-from varifactory.diagnosis.checking import PopulationError, check_sides, of_length_one
+from varifactory.diagnosis.checking import (
+    PopulationError,
+    check_sides,
+    listed,
+    of_length_one,
+    shown,
+)
 from varifactory.diagnosis.plan import DiagnosisPlan
+from varifactory.diagnosis.user_vectors import UserVectors, read_user_vectors
 from varifactory.embeddings import Embedded, Vectors, read_embeddings
 from varifactory.loading import items_table
 from varifactory.stages import Row
 from varifactory.store import Manifest, Store
 from varifactory.texts import texts_of
 
-__all__ = ["Images", "Population", "PopulationError", "chosen", "population"]
+__all__ = [
+    "Chosen", "Images", "Population", "PopulationError", "chosen", "population",
+    "population_of_table",
+]  # fmt: skip
 
 COLUMNS = ("kind", "status", "split", "label", "pixel_sha256", "image_blob", "source_key",
            "attribute", "feasibility", "prompt", "key")  # fmt: skip
@@ -67,6 +78,8 @@ class Population:
     target: Images | None = None
     """Images of another domain that synthetic ones should overlap with, labels may be empty; None:
     the reference."""
+    notes: tuple[str, ...] = ()
+    """What a reader must know of how the images were taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +157,7 @@ def population(store: Store, manifest: Manifest, plan: DiagnosisPlan) -> Populat
         prompts=found.prompts if any(found.prompts) else (),
         logit_scale=plan.logit_scale,
         target=_target(store, plan),
+        notes=_unmade(labels[0], labels[1]),
     )
     return _with_texts(store, plan, found, known) if plan.texts else known
 
@@ -194,3 +208,66 @@ def _images(name: str, rows: Sequence[Row], embedded: Embedded) -> Images:
         vectors=of_length_one(name, pixels, embedded.vectors[places]),
         blobs=tuple(str(row["image_blob"] or "") for row in rows),
     )
+
+
+def population_of_table(given: str | Path | pa.Table) -> Population:
+    """What a diagnosis of a user's own vectors rests on; ``user_vectors`` tells the columns.
+
+    Vectors are divided by their lengths. Without texts there are no vectors of classes or prompts.
+
+    Raises:
+        PopulationError: it cannot be read, or its images cannot be diagnosed.
+    """
+    rows = read_user_vectors(given)
+    real, synthetic, target = (rows.places(side) for side in ("real", "synthetic", "target"))
+    labels = [[rows.labels[at] for at in places] for places in (real, synthetic)]
+    check_sides(rows.name, *labels)
+    texts = {name: tuple(column[at] for at in synthetic) for name, column in rows.optional.items()}
+    made_from = texts.get("made_from", ())
+    place = {rows.images[at]: number for number, at in enumerate(real)}
+    own = [place.get(name, -1) for name in made_from] or [-1] * len(synthetic)
+    prompts = texts.get("prompt", ())
+    return Population(
+        name=rows.name,
+        encoder=rows.encoder,
+        class_names=tuple(sorted({*labels[0], *labels[1]})),
+        real=_taken(rows, real),
+        synthetic=_taken(rows, synthetic),
+        attributes=texts.get("attribute") or ("",) * len(synthetic),
+        own=np.array(own, np.int64),
+        prompts=prompts if any(prompts) else (),
+        target=_taken(rows, target) if len(target) else None,
+        notes=(*_unmade(*labels), *_unknown(made_from, place)),
+    )
+
+
+def _taken(rows: UserVectors, places: NDArray[np.intp]) -> Images:
+    images = tuple(rows.images[at] for at in places)
+    vectors = of_length_one(rows.name, images, rows.vectors[places])
+    return Images(images, tuple(rows.labels[at] for at in places), vectors)
+
+
+def _unmade(real: Sequence[str], synthetic: Sequence[str]) -> tuple[str, ...]:
+    """A note on the classes of which nothing was made."""
+    bare = sorted(set(real) - set(synthetic))
+    return (f"no synthetic image of {listed(map(shown, bare))}",) if bare else ()
+
+
+def _unknown(made_from: Sequence[str], place: Mapping[str, int]) -> tuple[str, ...]:
+    """A note on images whose source is none of the real ones.
+
+    Raises:
+        PopulationError: that is so of all of them.
+    """
+    named = [name for name in made_from if name]
+    lost = [name for name in named if name not in place]
+    if lost and len(lost) == len(named):
+        raise PopulationError(
+            f"none of the {len(named)} images named in the column 'made_from' is a real one of the "
+            f"table, such as {shown(lost[0])}: name images of source 'real', or leave the column "
+            "out"
+        )
+    if not lost:
+        return ()
+    return (f"{len(lost)} images were made from one that is not among the real images, such as "
+            f"{shown(lost[0])}",)  # fmt: skip
