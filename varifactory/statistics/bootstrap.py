@@ -53,8 +53,8 @@ def _draws(
     kinds, counts = np.unique(values.reshape(-1, images), axis=1, return_counts=True)
     cells, mean = values.mean(axis=2), float(values.mean())
     stretched = (
-        (_stretch(generations, confidence) - 1) * (cells.mean(axis=1) - mean),
-        (_stretch(seeds, confidence) - 1) * (cells.mean(axis=0) - mean),
+        (stretch(generations, confidence) - 1) * (cells.mean(axis=1) - mean),
+        (stretch(seeds, confidence) - 1) * (cells.mean(axis=0) - mean),
     )
     draws = np.empty(resamples)
     step = max(1, CELLS // max(len(counts), generations * seeds))
@@ -73,7 +73,7 @@ def _shares(random: np.random.Generator, levels: int, count: int) -> NDArray[np.
     return random.multinomial(levels, np.full(levels, 1 / levels), size=count) / levels
 
 
-def _stretch(levels: int, confidence: float) -> float:
+def stretch(levels: int, confidence: float) -> float:
     """How much wider than its draws a bootstrap of so few seeds must be."""
     if levels == 1:
         return 1.0

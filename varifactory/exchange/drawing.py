@@ -1,0 +1,46 @@
+"""Accuracies of the whole grid with seeds and test images drawn anew."""
+
+from math import sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from varifactory.statistics.bootstrap import stretch
+
+Draws = NDArray[np.float64]
+"""(draws, places)."""
+
+
+def redrawn(right: NDArray[np.bool_], *, confidence: float, resamples: int, seed: int) -> Draws:
+    """Accuracies at each place of ``right``, shape (places, seeds, images), drawn anew.
+
+    A nested percentile bootstrap: first seeds, then test images, with replacement, the same draw
+    for all places, which keeps every pairing. As in ``statistics.bootstrap`` deviations between
+    few seeds are stretched (Hesterberg, 2015), since five seeds understate their own spread.
+    A stretched draw may leave 0 to 1 and is cut there.
+    """
+    places, seeds, images = right.shape
+    random = np.random.default_rng(seed)
+    shares = random.multinomial(seeds, np.full(seeds, 1 / seeds), size=resamples) / seeds
+    drawn = random.multinomial(images, np.full(images, 1 / images), size=resamples) / images
+    flat = right.reshape(places * seeds, images).astype(np.float64)
+    cells = (drawn @ flat.T).reshape(resamples, places, seeds)
+    found = np.einsum("rps,rs->rp", cells, shares)
+    means = right.mean(axis=2)
+    away = means - means.mean(axis=1, keepdims=True)
+    found += (stretch(seeds, confidence) - 1) * shares @ away.T
+    cut: Draws = np.clip(found, 0.0, 1.0)
+    return cut
+
+
+def bounds(draws: NDArray[np.float64], confidence: float) -> tuple[float, float]:
+    """Of the middle share ``confidence`` of draws, which may hold infinities at either end."""
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(draws, [tail, 1 - tail], method="inverted_cdf")
+    return float(low), float(high)
+
+
+def spread_of(error: NDArray[np.float64], answers: int) -> NDArray[np.float64]:
+    """Standard deviation of a share of so many answers, never of none or all: one half is added."""
+    share = (error * answers + 0.5) / (answers + 1)
+    return np.sqrt(share * (1 - share)) / sqrt(answers)

@@ -1,0 +1,96 @@
+"""How many images of a pool gain what so many real ones do, or that no number was seen to."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from varifactory.exchange.answers import Answers
+from varifactory.exchange.curves import between, reaches, with_base
+from varifactory.exchange.drawing import bounds
+from varifactory.exchange.figures import Rate, Reached
+from varifactory.exchange.fitting import Fitted
+from varifactory.exchange.surface import REAL
+from varifactory.exchange.yardstick import Yardstick
+from varifactory.statistics import Interval
+
+BEYOND = 2.0
+"""Times the largest number that was tried: a fit is not followed farther."""
+NOTHING = 0.0005
+"""A gain of real images whose interval begins below this, half a tenth of a point, is none that is
+shown; the curve's form never falls, so that its lower end is above zero by its nature."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The grid's accuracies, (1 + draws, places): as answered, then drawn anew."""
+
+    answers: Answers
+    top1: NDArray[np.float64]
+    confidence: float
+    covers: str
+
+    @property
+    def tail(self) -> float:
+        return (1 - self.confidence) / 2
+
+    def interval(self, values: NDArray[np.float64]) -> Interval:
+        """Of a number as answered and as of every draw."""
+        low, high = bounds(values[1:], self.confidence)
+        return Interval(float(values[0]), low, high, self.confidence, self.covers)
+
+    def with_real(self, base: int, gain: float) -> NDArray[np.float64] | None:
+        """Measured accuracy of base and real images; None where so many were not added."""
+        at = with_base(self.answers, REAL, base)
+        multiples = self.answers.multiples(at)
+        if gain > multiples.max() * (1 + 1e-9):
+            return None
+        return between(multiples, self.top1[:, at], np.array([gain]))[:, 0]
+
+
+def rate(drawn: Drawn, found: Fitted, pool: str, base: int, gain: float) -> Rate | None:
+    """At one base and gain, by the fit; None where real images do not go as far.
+
+    ``not reached`` where the answers' fit, or more than a tail of the draws' fits, need more than
+    ``BEYOND`` times the most that was tried; or where the measured curve, which no form bends,
+    gets to the gain in no more than a tail of the draws although the fit says it should.
+    """
+    level = drawn.with_real(base, gain)
+    at = with_base(drawn.answers, pool, base)
+    if level is None or len(at) < 2:
+        return None
+    images, most = drawn.answers.bases[base], float(drawn.answers.multiples(at).max())
+    needed = found.price(gain, images)
+    needed = np.where(needed > BEYOND * most, np.inf, needed)
+    gained = drawn.interval(_gained(found.measure, images, gain))
+    unreached = float(np.isinf(needed[1:]).mean())
+    state = _state(drawn, needed, most)
+    if state == "reached" and not _seen(drawn, at, level):
+        state = "not reached"
+    if gained.low < NOTHING:
+        state = "no gain"
+    told = state in ("reached", "beyond")
+    return Rate(
+        pool=pool, base=round(images), gain=gain, points=gained,
+        per_real=drawn.interval(needed / gain) if told else None,
+        state=state, most=most, unreached=unreached,
+    )  # fmt: skip
+
+
+def _state(drawn: Drawn, needed: NDArray[np.float64], most: float) -> Reached:
+    if np.isinf(needed[0]) or np.isinf(needed[1:]).mean() > drawn.tail:
+        return "not reached"
+    _, high = bounds(needed[1:], drawn.confidence)
+    return "beyond" if max(needed[0], high) > most else "reached"
+
+
+def _gained(measure: Yardstick, base: float, gain: float) -> NDArray[np.float64]:
+    """Points that real images gain by their curve, which all bases tell of."""
+    error = measure.error(np.array([base, base * (1 + gain)]))
+    return error[:, 0] - error[:, 1]
+
+
+def _seen(drawn: Drawn, at: NDArray[np.intp], level: NDArray[np.float64]) -> bool:
+    """Whether the measured curve itself gets to the accuracy of the gain."""
+    met = reaches(drawn.answers.multiples(at), drawn.top1[:, at], level)
+    return bool(np.isfinite(met[1:]).mean() > drawn.tail)

@@ -1,0 +1,79 @@
+"""How error falls with real images: what every pool is measured by."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from varifactory.exchange.least_squares import Rows, best, fitted
+
+LOW = np.log([1e-5, 0.02, 1e-5])
+HIGH = np.log([1.0, 5.0, 0.98])
+"""Of the excess error at the middle of the sizes, the power and the error that stays. A power below
+0.02 is flat over any sizes one can collect; error is a share."""
+STARTS = np.log([[0.7, 0.5, 0.05], [0.9, 0.2, 0.01], [0.4, 1.0, 0.5], [0.6, 2.0, 0.3]])
+"""Excess and lasting error as shares of the mean error, and the power."""
+
+
+@dataclass(frozen=True, slots=True)
+class Yardstick:
+    """error = a n^-alpha + c of n real images; a row a fit (the first that of the answers)."""
+
+    at: Rows
+    """(fits, 3) logarithms of the excess at ``middle``, of alpha and of c."""
+    middle: float
+    """The geometric mean of the sizes that were measured."""
+
+    def error(self, images: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(fits, points) of ``images``, which has as many rows or one."""
+        excess, power, rest = np.exp(self.at.T)[:, :, None]
+        found: NDArray[np.float64] = excess * (images / self.middle) ** -power + rest
+        return found
+
+    def slope(self, images: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Of the error by one image more."""
+        excess, power, _ = np.exp(self.at.T)[:, :, None]
+        found: NDArray[np.float64] = -power * excess * (images / self.middle) ** -power / images
+        return found
+
+    def images(self, error: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Real images that make this error, (fits, points); infinite where none do."""
+        excess, power, rest = np.exp(self.at.T)[:, :, None]
+        above = np.maximum(error - rest, 0.0) / excess
+        with np.errstate(divide="ignore", over="ignore"):
+            found: NDArray[np.float64] = self.middle * above ** (-1 / power)
+        return found
+
+    @property
+    def named(self) -> dict[str, NDArray[np.float64]]:
+        """a, alpha and c as the formula has them, of every fit."""
+        excess, power, rest = np.exp(self.at.T)
+        return {"a": excess * self.middle**power, "alpha": power, "c": rest}
+
+    def of(self, fits: NDArray[np.intp] | slice) -> "Yardstick":
+        """Some of the fits."""
+        return Yardstick(self.at[fits], self.middle)
+
+
+def yardstick(
+    images: NDArray[np.float64], error: NDArray[np.float64], spread: NDArray[np.float64]
+) -> Yardstick:
+    """Fitted to errors, shape (fits, sizes), of so many real images, shape (sizes).
+
+    Real images alone, not the pool with them: one that makes things worse would bend the measure
+    it is held against. Weights are one over ``spread``, of the sizes.
+    """
+    middle = float(np.exp(np.log(images).mean()))
+    ratio = np.log(images / middle)
+
+    def model(at: Rows) -> tuple[Rows, NDArray[np.float64]]:
+        excess, power, rest = np.exp(at.T)[:, :, None]
+        shrunk = excess * np.exp(-power * ratio)
+        target = np.tile(error, (len(at) // len(error), 1))
+        slopes = np.stack([shrunk, -power * ratio * shrunk, rest + 0 * shrunk], axis=-1)
+        return (shrunk + rest - target) / spread, slopes / spread[:, None]
+
+    mean = np.log(np.maximum(error.mean(axis=1), 1e-4))
+    starts = np.concatenate([one + mean[:, None] * np.array([1.0, 0.0, 1.0]) for one in STARTS])
+    at, cost = fitted(model, starts, LOW, HIGH)
+    return Yardstick(best(at, cost, len(STARTS))[0], middle)
