@@ -7,7 +7,7 @@ from typing import Literal
 from varifactory.statistics import Effect, Interval
 
 Reached = Literal["reached", "not reached", "beyond", "no gain"]
-"""``beyond``: the number or its interval ends within twice the most synthetic images that there were,
+"""``beyond``: the number or its interval ends within twice the most synthetic images there were,
 but beyond these: flagged. ``no gain``: real images themselves do not surely gain anything, so that
 there is nothing to trade."""
 
