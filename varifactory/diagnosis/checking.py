@@ -82,11 +82,14 @@ def of_length_one(name: str, images: Sequence[str], vectors: Vectors) -> Vectors
         vectors: of any length above zero.
 
     Raises:
-        PopulationError: a vector holds no finite number somewhere, or is zero.
+        PopulationError: a vector holds a number that is not finite, or is zero.
     """
     vectors = np.asarray(vectors, np.float32)
     _refuse(
-        name, images, np.logical_not(np.isfinite(vectors).all(axis=1)), "holds NaN or an infinity"
+        name,
+        images,
+        np.logical_not(np.isfinite(vectors).all(axis=1)),
+        "holds NaN, or a number beyond float32",
     )
     # Of float64: squares of large components would overflow, those of small ones vanish.
     lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)

@@ -226,7 +226,7 @@ def _texts(path: str, name: str, told: object, template: str) -> dict[str, str]:
         pairs = one.items() if isinstance(one, dict) else [(one, None)]
         for sense, text in pairs:
             whole = template.format(class_name=sense) if text is None else text
-            if not isinstance(sense, str) or not isinstance(whole, str) or not whole.strip():
+            if not all(isinstance(word, str) and word.strip() for word in (sense, whole)):
                 raise PopulationError(
                     f"diagnosis.senses {path!r}: a sense of {shown(name)} is {sense!r}: "
                     f"{text!r}; give words, or word: text"

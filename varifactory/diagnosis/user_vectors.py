@@ -145,15 +145,22 @@ def _one_encoder(name: str, encoders: Sequence[str], images: Sequence[str]) -> s
 
 
 def _vectors(name: str, column: pa.ChunkedArray, images: Sequence[str]) -> Vectors:
-    kind = column.type
-    is_list = (pa.types.is_list(kind) or pa.types.is_large_list(kind)
-               or pa.types.is_fixed_size_list(kind))  # fmt: skip
-    if not is_list or not (pa.types.is_floating(kind.value_type)
-                           or pa.types.is_integer(kind.value_type)):  # fmt: skip
+    kind, lists = column.type, (pa.ListType, pa.LargeListType, pa.FixedSizeListType)
+    inner = kind.value_type if isinstance(kind, lists) else pa.null()
+    if not (pa.types.is_floating(inner) or pa.types.is_integer(inner)):
         raise PopulationError(
             f"column 'vector' of {name} is of type {kind}: give lists of numbers, such as "
             "list<float>"
         )
+    _check_lengths(name, column, images)
+    flat = pc.cast(pc.list_flatten(column), pa.float64(), safe=False).combine_chunks()
+    numbers = pc.fill_null(flat, float("nan")).to_numpy(zero_copy_only=False)
+    with np.errstate(over="ignore"):  # becomes an infinity, which is refused with the image's name
+        found: Vectors = numbers.reshape(len(column), -1).astype(np.float32)
+    return found
+
+
+def _check_lengths(name: str, column: pa.ChunkedArray, images: Sequence[str]) -> None:
     lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy().astype(np.int64)
     if (lengths == 0).any():
         first = images[int(np.argmax(lengths == 0))]
@@ -161,15 +168,11 @@ def _vectors(name: str, column: pa.ChunkedArray, images: Sequence[str]) -> Vecto
             f"{int((lengths == 0).sum())} of {len(lengths)} images of {name} have no vector, such "
             f"as {shown(first)}: embed them, or leave them out"
         )
-    if len(set(lengths.tolist())) > 1:
-        widths = Counter(lengths.tolist()).most_common()
+    widths = Counter(lengths.tolist()).most_common()
+    if len(widths) > 1:
         odd = images[int(np.argmax(lengths != widths[0][0]))]
         raise PopulationError(
             f"vectors of {name} are of several lengths ("
             f"{listed(f'{width} in {count} rows' for width, count in widths)}), such as that of "
             f"{shown(odd)}: one encoder gives one length"
         )
-    flat = pc.cast(pc.list_flatten(column), pa.float64(), safe=False).combine_chunks()
-    numbers = pc.fill_null(flat, float("nan")).to_numpy(zero_copy_only=False)
-    found: Vectors = numbers.reshape(len(column), -1).astype(np.float32)
-    return found
