@@ -1,0 +1,77 @@
+"""A shard of cells: trained through the store, counted from it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tasks.exchange import CONTENTS, exchange_shard
+from tests.drawn_stock import as_items, digit_items, recipe
+from varifactory.embeddings import embedding_spec, finish_embeddings, plan_embeddings
+from varifactory.exchange.cell_training import Contents
+from varifactory.exchange.plan import ExchangePlan, surface
+from varifactory.exchange.planning import PlannedExchange, exchange_spec, plan_exchange
+from varifactory.keeping import keep_rows
+from varifactory.keys import spec_of
+from varifactory.models import registry
+from varifactory.recipe import Recipe
+from varifactory.shards import plan_shards
+from varifactory.store import Store
+
+
+def trained(store: Store, asked: Recipe, run: str) -> tuple[PlannedExchange, ExchangePlan]:
+    """Plan and train every cell by the task's own function."""
+    items = as_items(digit_items(store))
+    kind = asked.exchange.trainee
+    fields = exchange_spec(asked, None if kind == "estimator" else registry.trainee(asked, kind))
+    spec = spec_of("exchange", fields)
+    planned = plan_exchange(spec, asked, items)
+    store.put_run_object(run, CONTENTS, Contents.of(planned).pack())
+    for shard in plan_shards(store, run, "exchange", spec, planned.rows, size=32).shards:
+        exchange_shard.fn(asked, shard)
+    rows = store.rows("exchange", spec).to_pylist()
+    specs = {f"exchange/{spec}": fields}
+    return planned, ExchangePlan.of(planned, rows, asked, version=1, spec=spec, specs=specs)
+
+
+def embedded(store: Store, asked: Recipe) -> None:
+    """Every picture as a vector: its pixels themselves, of length 1."""
+    encoder = registry.encoder(asked)
+    spec = spec_of("embeddings", embedding_spec(encoder))
+    rows = plan_embeddings(spec, as_items(digit_items(store)), encoder)
+    random = np.random.default_rng(0)
+    vectors = random.normal(size=(len(rows), 16)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    keep_rows(store, "embeddings", spec, "e", finish_embeddings(rows, vectors))
+
+
+def test_cells_are_trained_and_counted_again_from_their_rows(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    planned, plan = trained(store, recipe(controls=["identity", "mislabelled"]), "a")
+    again = ExchangePlan.read(plan.written())
+    assert again == plan
+    found = surface(store, again)
+    assert found.cells == tuple(each.cell for each in planned.cells)
+    assert found.hits.shape == (len(planned.cells), 80)
+    whole = found.of(pool="real", way="real", base=6)
+    best = whole.hits[[cell.multiple == 2 for cell in whole.cells]].mean()
+    assert best > 0.9, "18 digits a class are learned"
+    wrong = found.of(pool="mislabelled", way="added").hits.mean()
+    assert wrong < found.of(pool="identity", way="added").hits.mean()
+
+
+@pytest.mark.parametrize("trainee", ["linear-probe", "clip-lora"])
+def test_other_trainees_train_the_same_grid(trainee: str, tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    small: dict[str, Any] = {"base": [3], "real": [1], "synthetic": [1], "seeds": [1],
+                             "substituted": [], "controls": []}  # fmt: skip
+    asked = recipe(trainee=trainee, **small)
+    embedded(store, asked)
+    planned, plan = trained(store, asked, trainee)
+    found = surface(store, plan)
+    assert len(found.cells) == 3
+    rows = store.rows("exchange", plan.spec).to_pylist()
+    assert {row["steps"] for row in rows} == {20}
+    assert {row["status"] for row in rows} == {"ok"}
+    assert {row["train_images"] for row in rows} == {12, 24}
