@@ -1,0 +1,111 @@
+"""The first sentences of a diagnosis: which classes have an issue, and what all of it rests on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from varifactory.diagnosis.figures import Diagnosis, Flag, Issue
+from varifactory.diagnosis.wording import figure, issue_name, joined, words
+
+NAMED = 5
+"""Classes that the first sentence names; the table has them all."""
+LETTERS = 40
+"""Of a class name in that sentence; the table has it whole."""
+INSIDE = 1.0
+"""Realism from which an image lies among real ones (Kynkäänniemi et al., 2019)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a diagnosis begins with."""
+
+    headline: str
+    lead: tuple[str, ...]
+
+
+def opening(found: Diagnosis) -> Opening:
+    """The first sentence, and those below it."""
+    return Opening(headline(found), tuple(_lead(found)))
+
+
+def headline(found: Diagnosis) -> str:
+    """Which classes have which issue, in one sentence; what was not judged is never called good."""
+    said, names = words()["headline"], classes(found)
+    flagged = flagged_labels(found)
+    unjudged = [name for name in names if name not in judged(found) and name not in flagged]
+    if not flagged and len(unjudged) == len(names):
+        sentence = said["nothing"].format(classes=_counted(len(names)), why=_why(found))
+        return f"{sentence}."
+    rest = f"; {said['unjudged'].format(count=_counted(len(unjudged)))}" if unjudged else ""
+    if not flagged:
+        which = "none_of_some" if unjudged else "none"
+        return f"{said[which].format(judged=_counted(len(names) - len(unjudged)))}{rest}."
+    named = [_named(found, label) for label in flagged[:NAMED]]
+    if more := len(flagged) - len(named):
+        named.append(said["more"].format(count=more))
+    sentence = said["some"].format(
+        classes=_counted(len(names)), flagged=len(flagged),
+        have="has" if len(flagged) == 1 else "have", named=joined(named),
+    )  # fmt: skip
+    return f"{sentence}{rest}."
+
+
+def flagged_labels(found: Diagnosis) -> list[str]:
+    """Classes with flags, most issues first, then most flags; the empty name is the whole set."""
+    own: dict[str, list[Flag]] = {}
+    for flag in found.flags:
+        own.setdefault(flag.label, []).append(flag)
+    return sorted(own, key=lambda label: (-len(issues_of(own[label])), -len(own[label])))
+
+
+def classes(found: Diagnosis) -> list[str]:
+    """Names of the classes, in the order of their groups."""
+    return list(dict.fromkeys([*(one.label for one in found.groups),
+                               *(flag.label for flag in found.flags)]))  # fmt: skip
+
+
+def judged(found: Diagnosis) -> set[str]:
+    """Classes of which something was measured."""
+    return {one.label for one in found.groups
+            if any(measure.value for measure in one.measures.values())}  # fmt: skip
+
+
+def issues_of(flags: Sequence[Flag]) -> list[Issue]:
+    """The issues of some flags, each once, in the order of ``words.yaml``."""
+    there = {flag.issue for flag in flags}
+    return [issue for issue in words()["issues"] if issue in there]
+
+
+def inside(found: Diagnosis) -> float | None:
+    """Share of the synthetic images that lie among real ones; None where that was not measured."""
+    scores = found.realism.values()
+    return sum(score >= INSIDE for score in scores) / len(scores) if scores else None
+
+
+def _named(found: Diagnosis, label: str) -> str:
+    own = issues_of([flag for flag in found.flags if flag.label == label])
+    name = label if len(label) <= LETTERS else label[: LETTERS - 1] + "…"
+    return f"{name or words()['headline']['whole']} ({joined(list(map(issue_name, own)))})"
+
+
+def _why(found: Diagnosis) -> str:
+    reasons = dict.fromkeys(
+        measure.why for one in found.groups for measure in one.measures.values() if measure.why
+    )
+    return next(iter(reasons), "nothing was measured")
+
+
+def _counted(number: int) -> str:
+    return f"{number:,} class" if number == 1 else f"{number:,} classes"
+
+
+def _lead(found: Diagnosis) -> list[str]:
+    said = words()["lead"]
+    told = [said["against"].format(n=f"{found.n:,}", n_real=f"{found.n_real:,}",
+                                   encoder=found.encoder)]  # fmt: skip
+    for measure in found.whole:
+        if measure.name == "domain_auc" and measure.value:
+            told.append(said["auc"].format(auc=f"{measure.value.estimate:.2f}"))
+    share = inside(found)
+    if share is not None:
+        told.append(said["inside"].format(share=figure("precision", share)))
+    return [" ".join(told), said["flags"]]

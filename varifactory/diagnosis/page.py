@@ -1,0 +1,162 @@
+"""The page of a diagnosis: which classes have an issue, what shows it, and what to change."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from markupsafe import Markup
+
+from varifactory.diagnosis import rows, strips, wording
+from varifactory.diagnosis.figures import Copy, Diagnosis, Kept
+from varifactory.diagnosis.opening import inside, judged, opening
+from varifactory.diagnosis.tables import diagnosis_files
+from varifactory.pages import render_page
+from varifactory.pictures import Read
+from varifactory.report.downloads import links
+from varifactory.report.page import MACHINERY, is_plain_address
+from varifactory.report.wording import level, percent
+from varifactory.statistics import Interval
+
+SHOWN_CARDS = 60
+SHOWN_ROWS = 200
+CONFIDENCE = 0.95
+"""Where nothing was measured and so no interval tells its own."""
+DATA_BUDGET = 700_000
+"""Bytes of data that the page itself holds: pictures need the rest of its 5 MB."""
+
+
+def render_diagnosis(
+    found: Diagnosis,
+    *,
+    dataset: str = "",
+    machinery: bool = False,
+    small_model: bool = False,
+    provenance: Mapping[str, Sequence[tuple[str, str]]] | None = None,
+    gallery: str = "",
+    blobs: Mapping[str, str] | None = None,
+    read: Read | None = None,
+    files: Mapping[str, bytes] | None = None,
+) -> bytes:
+    """One page that needs no server and no script; large tables lie beside it.
+
+    Args:
+        found: what was counted.
+        dataset: ``pets@3``, as commands name it; empty of vectors of a user's own.
+        machinery: the images are the built-in world's: the page then says that it checks the
+            machinery, and nothing more.
+        small_model: the encoder is one of the small built-in ones.
+        provenance: section -> name and value of what a reader needs to make it again.
+        gallery: address of the data set's gallery, relative to the page.
+        blobs: pixels -> PNG in the store, of images beyond those that flags name.
+        read: bytes of such a PNG; without it images are named and not shown.
+        files: what ``diagnosis_files`` made of the same, where that was asked before.
+    """
+    cards = rows.cards(found)
+    files = diagnosis_files(found) if files is None else files
+    return render_page(
+        "diagnosis.html.j2",
+        title=found.title,
+        dataset=dataset,
+        machinery=MACHINERY if machinery else "",
+        small_model=small_model,
+        opening=opening(found),
+        found=found,
+        judged=judged(found),
+        cards=cards,
+        flagged=rows.flagged(found),
+        overview=rows.overview(found),
+        unsaid=rows.unsaid(found),
+        whole=[rows.line(one) for one in found.whole],
+        geometry=[rows.line(one) for one in found.geometry],
+        memorised=[rows.line(found.memorised)] if found.memorised else [],
+        provenance={**(provenance or {}), **_settings(found)},
+        gallery=gallery if is_plain_address(gallery) else "",
+        data=links(files, DATA_BUDGET),
+        plots=_plots(found),
+        best_fraction=_best(found.curve),
+        level=level(_confidence(found)),
+        **_pictured(found, cards, blobs or {}, read),
+        **_words(found),
+    )
+
+
+def _words(found: Diagnosis) -> dict[str, Any]:
+    return {
+        "words": wording.words(),
+        "head": wording.head,
+        "figure": wording.figure,
+        "bounds": wording.bounds,
+        "percent": percent,
+        "of_group": rows.shown,
+        "evidence": partial(rows.evidence, found),
+        "most_rows": SHOWN_ROWS,
+        "most_cards": SHOWN_CARDS,
+        "most_pairs": strips.SHOWN_PAIRS,
+    }
+
+
+def _pictured(
+    found: Diagnosis, cards: Sequence[rows.Card], blobs: Mapping[str, str], read: Read | None
+) -> dict[str, Any]:
+    """Strips, pairs of copies and the images farthest off, with the thumbnails they need."""
+    shown = strips.strips(cards[:SHOWN_CARDS])
+    own = {seen.pixels: seen.blob for flag in found.flags for seen in flag.images if seen.blob}
+    farthest = strips.farthest(found)
+    copies = _copies(found)
+    wanted = [seen.pixels for strip in shown.values() for seen in strip]
+    wanted += [seen.pixels for seen in farthest]
+    for pairs in copies.values():
+        wanted += [one for pair in pairs[: strips.SHOWN_PAIRS] for one in (pair.image, pair.other)]
+    pictures = strips.Shots({**blobs, **own}, read)
+    pictures.fetch(dict.fromkeys(wanted))
+    return {"strips": shown, "farthest": farthest, "copies": copies, "pictures": pictures}
+
+
+def _copies(found: Diagnosis) -> dict[str, list[Copy]]:
+    """Pairs by what the other image is, the nearest first; kinds without a pair are left out."""
+    ordered = sorted(found.copies, key=lambda one: (-one.cosine, one.image, one.other))
+    kinds = {of: [one for one in ordered if one.of == of] for of in ("real", "synthetic")}
+    return {of: pairs for of, pairs in kinds.items() if pairs}
+
+
+def _plots(found: Diagnosis) -> dict[str, Markup]:
+    drawn: dict[str, Markup] = {}
+    measured = [one for one in found.curve if one.overlap.value]
+    if not (found.realism or measured):
+        return drawn
+    from varifactory.diagnosis import plots
+
+    share = inside(found)
+    if share is not None:
+        text = f"{percent(share)} of {len(found.realism):,} images have a realism of at least 1"
+        drawn["realism"] = plots.realism(list(found.realism.values()), name="realism", text=text)
+    if measured:
+        text = "; ".join(f"{percent(one.fraction)} kept, overlap "
+                         f"{wording.figure('overlap', one.overlap.value.estimate)}"
+                         for one in measured if one.overlap.value)  # fmt: skip
+        drawn["curve"] = plots.pruning(measured, name="curve", text=text)
+    return drawn
+
+
+def _best(curve: Sequence[Kept]) -> str:
+    """The fraction with the largest overlap; of equal ones the one that keeps most."""
+    measured = [(one.overlap.value.estimate, one.fraction) for one in curve if one.overlap.value]
+    return f"{max(measured)[1]:g}" if measured else "0.5"
+
+
+def _settings(found: Diagnosis) -> dict[str, list[tuple[str, str]]]:
+    covers = dict.fromkeys(one.covers for one in _intervals(found))
+    told = [("synthetic images", f"{found.n:,}"), ("real images", f"{found.n_real:,}"),
+            ("encoder", found.encoder),
+            *((f"an interval covers, {at}" if len(covers) > 1 else "an interval covers", one)
+              for at, one in enumerate(covers, 1))]  # fmt: skip
+    return {"Counted from": told, "Settings": list(found.settings.items())}
+
+
+def _confidence(found: Diagnosis) -> float:
+    return next((one.confidence for one in _intervals(found)), CONFIDENCE)
+
+
+def _intervals(found: Diagnosis) -> list[Interval]:
+    groups = [one for group in found.groups for one in group.measures.values()]
+    return [one.value for one in (*found.whole, *groups) if one.value]

@@ -1,0 +1,80 @@
+"""Measures, issues and numbers of a diagnosis in words, the same all over its page."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+from varifactory.metrics import Measure
+from varifactory.report.wording import NBSP
+from varifactory.statistics import Interval
+
+DECIMALS = {"share": 1, "count": 1, "plain": 2, "fine": 4}
+"""Of a figure by how it is told; a share is told in percent."""
+
+
+@cache
+def words() -> Mapping[str, Any]:
+    """The texts of ``words.yaml``."""
+    text = files("varifactory").joinpath("diagnosis/words.yaml").read_text(encoding="utf-8")
+    found: Mapping[str, Any] = yaml.safe_load(text)
+    return found
+
+
+def head(name: str) -> str:
+    """A measure as a column is headed; its name where there are no words for it."""
+    known = words()["measures"].get(name)
+    return str(known["head"]) if known else name.replace("_", " ").capitalize()
+
+
+def meaning(name: str) -> str:
+    """What a measure means; empty where there are no words for it."""
+    return str(words()["measures"].get(name, {}).get("told", ""))
+
+
+def told_as(name: str) -> str:
+    """One of ``DECIMALS``."""
+    return str(words()["measures"].get(name, {}).get("as", "plain"))
+
+
+def figure(name: str, value: float | None) -> str:
+    """A value of a measure; a dash where there is none."""
+    if value is None:
+        return "–"
+    if told_as(name) == "share":
+        return f"{100 * value:.1f}{NBSP}%"
+    return _number(value, DECIMALS[told_as(name)])
+
+
+def bounds(name: str, interval: Interval) -> str:
+    """``0.52 to 0.71``, in the unit of its measure."""
+    factor, decimals = (100, 1) if told_as(name) == "share" else (1, DECIMALS[told_as(name)])
+    low, high = (_number(factor * bound, decimals) for bound in (interval.low, interval.high))
+    return f"{low}{NBSP}to{NBSP}{high}"
+
+
+def _number(value: float, decimals: int) -> str:
+    """Of large numbers fewer decimals; nothing is minus zero."""
+    kept = max(0, decimals - 2) if abs(value) >= 1000 else decimals
+    return f"{round(value, kept) + 0.0:,.{kept}f}".replace("-", "−")
+
+
+def issue_name(issue: str) -> str:
+    """An issue in a word or two."""
+    return str(words()["issues"][issue]["name"])
+
+
+def joined(parts: Sequence[str]) -> str:
+    """``mug, owl and kettle``."""
+    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
+
+
+def measured(found: Measure) -> str:
+    """A measure in one line: its figure with bounds and reference, or why there is none."""
+    if found.value is None:
+        return found.why or "not measured"
+    real = "" if found.reference is None else f"; real images {figure(found.name, found.reference)}"
+    own = figure(found.name, found.value.estimate)
+    return f"{own} ({bounds(found.name, found.value)}{real})"
