@@ -23,6 +23,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     found.filters["count"] = lambda number: f"{number:,}"
+    found.filters["first_large"] = lambda text: text[:1].upper() + text[1:]
     return found
 
 
