@@ -1,10 +1,11 @@
 """What is needed, and so what is not: reachability from data set versions, studies, pins and runs.
 
-What a store holds is needed if a data set version lists it, a pin names it, or a study, a run of
-the last ``keep_runs`` seconds (or the run that made a version or a study, or one that may be under
-way) worked with its spec; and every blob that a row needs. Rows go before the blobs they name: a
-blob is not needed only once no row that counts, needed or not, names it. So whoever has read a row
-has a grace period to use what it names.
+What a store holds is needed if a data set version lists it, a pin names it, the ``plan.json`` of a
+diagnosis or exchange rate beside a version names its spec, or a study, a run of the last
+``keep_runs`` seconds (or the run that made a version or a study, or one that may be under way)
+worked with its spec; and every blob that a row needs. Rows go before the blobs they name: a blob is
+not needed only once no row that counts, needed or not, names it. So whoever has read a row has a
+grace period to use what it names.
 """
 
 import re
@@ -19,6 +20,7 @@ import pyarrow.compute as pc
 from varifactory.store import names
 from varifactory.store.backend import Entry
 from varifactory.store.errors import PartDamaged, StoreError
+from varifactory.store.instruments import plans_beside
 from varifactory.store.parts import BLOB_COLUMNS, Wanted
 from varifactory.store.pins import Pinned
 from varifactory.store.rows import TOMBSTONE, blob_columns, unique, visible
@@ -26,7 +28,7 @@ from varifactory.store.versions import ENDED
 
 MADE_AGAIN = frozenset(
     {"sources", "leakage", "prompts", "masks", "adapters", "edits", "verdicts", "training",
-     "checkpoints", "predictions", "embeddings", "items"}
+     "checkpoints", "predictions", "embeddings", "texts", "foreign", "closed", "exchange", "items"}
 )  # fmt: skip
 """Stages whose rows a run makes again. What people said is in none of them, and is never taken."""
 _SCRATCH = re.compile(r"plan-.+\.parquet|chunk-.+\.json|(album|answers|cells|pictures)\.json")
@@ -162,6 +164,8 @@ class Reaching(Pinned):
             needed.studies.add((study.name, study.version))
             needed.specs |= study.needed_specs()
             makers.add(study.run_id)
+        for plan in plans_beside(self):
+            needed.specs |= plan.hashes
         for pin in self.pins():
             needed.specs.update(pin.specs)
             needed.runs.update(pin.runs)

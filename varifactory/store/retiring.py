@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from varifactory.store import names
 from varifactory.store.errors import StoreError
+from varifactory.store.instruments import plans_beside
 from varifactory.store.pins import Pinned
 from varifactory.store.versions import DROPPED
 
@@ -24,7 +25,7 @@ class Retiring(Pinned):
 
         Raises:
             StoreMissing: no such version.
-            StoreError: it is pinned, or a study rests on it.
+            StoreError: it is pinned, or a study or a diagnosis of another version rests on it.
         """
         self.known_format()
         _refuse_pinned(
@@ -39,6 +40,13 @@ class Retiring(Pinned):
             raise StoreError(
                 f"{name}@{version} is needed by the studies {studies}: drop these first "
                 "(varifactory gc --drop-study NAME@VERSION)"
+            )
+        aimed = [plan.title for plan in plans_beside(self)
+                 if plan.target == (name, version) != (plan.name, plan.version)]  # fmt: skip
+        if aimed:
+            raise StoreError(
+                f"{name}@{version} is the target of the {', '.join(aimed)}: drop these versions "
+                "first"
             )
         path = names.dataset(name, version)
         if self.backend.modified(path) is None:

@@ -24,6 +24,7 @@ from varifactory.store.errors import (
     StoreError,
 )
 from varifactory.store.findings import Finding, VerifyReport
+from varifactory.store.instruments import instrument_findings
 from varifactory.store.manifest import HASHED, Manifest, dataset_hash
 from varifactory.store.parts import BLOB_COLUMNS, LARGEST, Wanted, decode
 from varifactory.store.rows import BLOB_PATTERN, blob_columns, unique
@@ -41,7 +42,8 @@ class Verified(Tables, StudiesVerified, Blobs):
     """A store's check of itself."""
 
     def verify(self, sample: float | None = None, heal: bool = True) -> VerifyReport:
-        """Read all parts, the blobs that counting rows name, the data set versions and studies.
+        """Read all parts, the blobs that counting rows name, the versions, studies, diagnoses and
+        exchange rates.
 
         ``sample`` is the share of blobs, 0 to 1, that are hashed; the others must only be there.
         With ``heal`` rows that name a lost or corrupt blob are hidden, and damage is cleared away.
@@ -60,7 +62,7 @@ class Verified(Tables, StudiesVerified, Blobs):
                 findings += self._verify_parts(stage, spec, heal, checked)
                 users[stage, spec] = _named_blobs(self.rows(stage, spec, [BLOB_COLUMNS]))
         published, told = self._verify_versions(checked)
-        findings += told + self._verify_studies(checked)
+        findings += told + self._verify_studies(checked) + self._verify_instruments(checked)
         bad = self._bad_blobs([*users.values(), *published.values()], sample, checked)
         findings += self._blob_findings(bad, _users(bad, published), heal)
         if heal:
@@ -179,6 +181,12 @@ class Verified(Tables, StudiesVerified, Blobs):
                         Finding(kind="data set damaged", where=where, detail=str(error))
                     )
         return needed, findings
+
+    def _verify_instruments(self, checked: Counter[str]) -> list[Finding]:
+        looked = list(instrument_findings(self))
+        if looked:
+            checked["diagnoses and exchange rates"] += len(looked)
+        return [found for found in looked if found]
 
     def _verify_rows(self, manifest: Manifest) -> pa.Array:
         """The blobs its rows name.
