@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from varifactory.history.versions import is_drawn
 from varifactory.report.downloads import report_files
 from varifactory.report.opening import opening
 from varifactory.report.page import render_study
@@ -68,17 +69,13 @@ def recounted(store: Store, manifest: StudyManifest) -> Report:
     datasets = tuple(
         dataset_figures(store, name, version, study.plan.confidence) for name, version in places
     )
-    drawn = [place for place in places if _is_drawn(store.dataset(*place).recipe)]
+    drawn = [place for place in places if is_drawn(store.dataset(*place))]
     whole = bool(places) and len(drawn) == len(places)
     if drawn and not whole:
         names = ", ".join(f"{name}, version {version}" for name, version in drawn)
         told = f"Drawn by a program, and no photographs, are the images of {names}."
         study = replace(study, alarms=(*study.alarms, told))
     return Report(manifest, study, datasets, machinery=whole)
-
-
-def _is_drawn(recipe: Mapping[str, Any]) -> bool:
-    return (recipe.get("sources") or {}).get("kind") == "world"
 
 
 def pages_of(store: Store, report: Report, galleries: Mapping[str, str]) -> dict[str, bytes]:

@@ -37,3 +37,8 @@ def last_two(store: Store, name: str) -> tuple[Manifest, Manifest]:
 def title(manifest: Manifest) -> str:
     """``NAME@VERSION``."""
     return f"{manifest.name}@{manifest.version}"
+
+
+def is_drawn(manifest: Manifest) -> bool:
+    """Whether its images are the built-in world's: figures of them check the machinery alone."""
+    return (manifest.recipe.get("sources") or {}).get("kind") == "world"
