@@ -223,13 +223,16 @@ def read_senses(path: str, class_names: Sequence[str], template: str) -> Senses:
 def _texts(path: str, name: str, told: object, template: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for one in told if isinstance(told, list) else [told]:
-        pairs = one.items() if isinstance(one, dict) else [(one, None)]
-        for sense, text in pairs:
+        for sense, text in one.items() if isinstance(one, dict) else [(one, None)]:
             whole = template.format(class_name=sense) if text is None else text
-            if not all(isinstance(word, str) and word.strip() for word in (sense, whole)):
+            if not _is_word(sense) or not _is_word(whole):
                 raise PopulationError(
                     f"diagnosis.senses {path!r}: a sense of {shown(name)} is {sense!r}: "
                     f"{text!r}; give words, or word: text"
                 )
-            found[sense] = whole
+            found[str(sense)] = str(whole)
     return found
+
+
+def _is_word(told: object) -> bool:
+    return isinstance(told, str) and bool(told.strip())

@@ -269,5 +269,7 @@ def _unknown(made_from: Sequence[str], place: Mapping[str, int]) -> tuple[str, .
         )
     if not lost:
         return ()
-    return (f"{len(lost)} images were made from one that is not among the real images, such as "
-            f"{shown(lost[0])}",)  # fmt: skip
+    return (
+        f"{len(lost)} of {len(named)} sources in 'made_from' are not among the real images, such "
+        f"as {shown(lost[0])}",
+    )

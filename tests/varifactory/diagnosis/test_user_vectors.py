@@ -59,8 +59,9 @@ def test_optional_columns_and_a_target_without_labels() -> None:
     assert list(found.own[:3]) == [0, -1, -1]
     assert found.prompts == ("a pet",) * 10
     assert found.attributes == ("color",) * 10
-    assert found.notes == ("1 images were made from one that is not among the real images, such as "
-                           "'2.jpg'",)  # fmt: skip
+    assert found.notes == (
+        "1 of 2 sources in 'made_from' are not among the real images, such as '2.jpg'",
+    )
 
 
 def test_numbers_and_other_forms_of_columns_are_read() -> None:
