@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,8 @@ class ExchangePlan:
     """Pool -> what its images were made from."""
     trainee: str = ""
     """In words, for people."""
+    made_at: str = ""
+    """ISO 8601: of several rates of a data set version the newest is meant."""
 
     @classmethod
     def of(
@@ -104,6 +107,7 @@ class ExchangePlan:
             planned.stock.class_names, len(planned.stock.test),
             tuple(KeptCell(each.cell, each.row["key"], each.real, each.other) for each in good),
             (*planned.notices, *told), dict(lineage or {}), in_words(recipe),
+            datetime.now(UTC).isoformat(timespec="seconds"),
         )  # fmt: skip
 
     @property
@@ -124,7 +128,7 @@ class ExchangePlan:
             "plan_version": VERSION,
             **{name: getattr(self, name) for name in (
                 "dataset", "version", "confidence", "seed", "spec", "class_names", "test_images",
-                "notices", "trainee")},
+                "notices", "trainee", "made_at")},
             "asked": self.asked.model_dump(mode="json"),
             "specs": dict(self.specs),
             "lineage": dict(self.lineage),
