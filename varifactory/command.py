@@ -13,6 +13,7 @@ import click
 from varifactory import __version__
 from varifactory.calibration.command import calibrate
 from varifactory.commands.decide import decide
+from varifactory.commands.diagnose import diagnose
 from varifactory.commands.diff import diff
 from varifactory.commands.doctor import doctor
 from varifactory.commands.du import du
@@ -70,7 +71,7 @@ def main() -> None:
 
 
 for command in (
-    calibrate, decide, diff, doctor, du, export, export_adapter, gallery, gc,
+    calibrate, decide, diagnose, diff, doctor, du, export, export_adapter, gallery, gc,
     ingest, invalidate, pin, report, reproduce, status, studies, verify, why,
 ):  # fmt: skip
     main.add_command(command)

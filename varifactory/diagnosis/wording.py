@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from varifactory.metrics import Measure
+from varifactory.diagnosis.figures import Flag
 from varifactory.report.wording import NBSP
 from varifactory.statistics import Interval
 
@@ -61,6 +61,12 @@ def _number(value: float, decimals: int) -> str:
     return f"{round(value, kept) + 0.0:,.{kept}f}".replace("-", "−")
 
 
+def signed(margin: float) -> str:
+    """A difference of two cosines with its sign; nothing is minus zero."""
+    value = round(margin, 3) + 0.0
+    return f"{'+' if value > 0 else '−' if value < 0 else ''}{abs(value):.3f}"
+
+
 def issue_name(issue: str) -> str:
     """An issue in a word or two."""
     return str(words()["issues"][issue]["name"])
@@ -71,10 +77,8 @@ def joined(parts: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
 
 
-def measured(found: Measure) -> str:
-    """A measure in one line: its figure with bounds and reference, or why there is none."""
-    if found.value is None:
-        return found.why or "not measured"
-    real = "" if found.reference is None else f"; real images {figure(found.name, found.reference)}"
-    own = figure(found.name, found.value.estimate)
-    return f"{own} ({bounds(found.name, found.value)}{real})"
+def sentence(flag: Flag) -> str:
+    """What a flag says, as a sentence; a class name that it begins with stays as it is."""
+    text = flag.sentence.strip()
+    begins = text[:1] if flag.label and text.startswith(flag.label) else text[:1].upper()
+    return f"{begins}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}"
