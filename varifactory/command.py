@@ -17,6 +17,7 @@ from varifactory.commands.diagnose import diagnose
 from varifactory.commands.diff import diff
 from varifactory.commands.doctor import doctor
 from varifactory.commands.du import du
+from varifactory.commands.exchange_rate import exchange_rate
 from varifactory.commands.export import export
 from varifactory.commands.export_adapter import export_adapter
 from varifactory.commands.gallery import gallery
@@ -71,8 +72,8 @@ def main() -> None:
 
 
 for command in (
-    calibrate, decide, diagnose, diff, doctor, du, export, export_adapter, gallery, gc,
-    ingest, invalidate, pin, report, reproduce, status, studies, verify, why,
+    calibrate, decide, diagnose, diff, doctor, du, exchange_rate, export, export_adapter, gallery,
+    gc, ingest, invalidate, pin, report, reproduce, status, studies, verify, why,
 ):  # fmt: skip
     main.add_command(command)
 
