@@ -103,7 +103,8 @@ def compared(before: Side, after: Side, confidence: float = 0.95) -> Comparison:
 
 def _files(side: Side, other: Side) -> dict[str, str]:
     """Source key -> hash of its file, of sources that the other version does not have."""
-    lonely = {row["source_key"] for row in side.rows} - {row["source_key"] for row in other.rows}
+    first, second = ({row["source_key"] for row in one.rows} for one in (side, other))
+    lonely = first - second - {None}  # a foreign image has no source
     if not lonely:
         return {}
     rows = Ledger(side.store).of_keys("sources", lonely)

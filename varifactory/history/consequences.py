@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from varifactory.history.instruments import instruments_of
 from varifactory.history.ledger import Found, Ledger
 from varifactory.history.lineage import SHOWN, Teller
 from varifactory.history.of_studies import studies_of
@@ -23,8 +24,11 @@ HANGING = {
     "training": (("predictions", "training_key"), ("checkpoints", "training_key")),
 }  # fmt: skip
 """Stage -> stages whose rows name its items, and in which column."""
-HOLDING = {"sources": "source_key", "edits": "edit_key", "verdicts": "verdict_key"}
+HOLDING = {"sources": "source_key", "edits": "edit_key", "foreign": "edit_key",
+           "verdicts": "verdict_key"}  # fmt: skip
 """Stage -> column of a version's items that names its items."""
+KINDS = {"sources": "source", "foreign": "foreign"}
+"""Stage -> kind of the items that are its own; of every other ``edit``."""
 THRESHOLDS = {
     "sources": (), "masks": (("masks", "gate"),), "edits": (("edits", "gate"),),
     "verdicts": (("verdicts",),), "decisions": (),
@@ -43,6 +47,7 @@ def consequences(teller: Teller, found: Found) -> list[Story]:
     usable = [manifest for manifest, row in holders if row["status"] == "ok"]
     told += cells_that_saw(teller.ledger, found, usable)
     told += studies_of(teller.ledger, found)
+    told += instruments_of(teller.ledger, found)
     return told + _hanging(teller.ledger, found)
 
 
@@ -89,7 +94,7 @@ def _holders(ledger: Ledger, found: Found) -> Iterator[tuple[Manifest, Row]]:
                 rows = items_table(ledger.store, manifest)
             except StoreError:
                 continue  # `verify` tells of a damaged version
-            kind = "source" if found.stage == "sources" else "edit"
+            kind = KINDS.get(found.stage, "edit")
             for row in _rows(rows, column, found.key):
                 if row["kind"] == kind:
                     yield manifest, row

@@ -111,7 +111,8 @@ def _sentences(row: Row) -> list[str]:
 def _value(change: Change, facet: str) -> str:
     if facet == "change":
         return WORDS[change.kind]
-    return str(change.row[COLUMNS.get(facet, facet)] or "source image")
+    missing = {"source": "source image", "foreign": "foreign image"}.get(change.what, "none")
+    return str(change.row[COLUMNS.get(facet, facet)] or missing)
 
 
 def _index(

@@ -1,8 +1,9 @@
 """How two versions of a data set differ, item by item.
 
-An edit is found again by its **place**: source image, attribute, feasibility, index and editor.
-What stands there in both versions is compared by the key of the edit: an equal key promises equal
-pixels, so other pixels under it are an **alarm**, something in the factory is not deterministic.
+An edit is found again by its **place**: source image, attribute, feasibility, index and editor; a
+foreign image, which has none, by its content. What stands there in both versions is compared by the
+key of the edit: an equal key promises equal pixels, so other pixels under it are an **alarm**,
+something in the factory is not deterministic.
 """
 
 from collections import Counter, defaultdict
@@ -24,6 +25,8 @@ WORDS = {
 }  # fmt: skip
 """Kind -> what people read."""
 VERDICTS = ("ok", "rejected")
+GROUPS = {"source": "source images", "edit": "edits", "foreign": "foreign images"}
+"""Kind of an item -> the group of those that have no value of a column."""
 
 Place = tuple[str, ...]
 
@@ -35,7 +38,7 @@ class Change:
     kind: str
     """One of ``KINDS``."""
     what: str
-    """``source`` or ``edit``."""
+    """``source``, ``edit`` or ``foreign``."""
     before: Row | None
     after: Row | None
     because: str
@@ -50,7 +53,7 @@ class Change:
 
     @property
     def key(self) -> str:
-        """Key of the edit, of a source image its own."""
+        """Key of the edit or foreign image, of a source image its own."""
         return str(self.row["edit_key"] or self.row["source_key"])
 
 
@@ -81,7 +84,7 @@ class Differences:
         """Value of a column (``label``, ``attribute``) -> kind -> places."""
         found: dict[str, Counter[str]] = defaultdict(Counter)
         for change in self.changes:
-            found[str(change.row[column] or "source images")][change.kind] += 1
+            found[str(change.row[column] or GROUPS[change.what])][change.kind] += 1
         return {name: dict(found[name]) for name in sorted(found)}
 
 
@@ -96,7 +99,7 @@ def compare(
         names: key of a source -> what it is called in both versions, where its key alone does not
             tell: a source that was read at another size has another key.
     """
-    first, second = _placed(before, names or {}), _placed(after, names or {})
+    first, second = _placed([*before], names or {}), _placed([*after], names or {})
     changes = []
     for place in sorted(first.keys() | second.keys()):
         change = _change(first.get(place), second.get(place))
@@ -106,8 +109,19 @@ def compare(
     return Differences(tuple(changes), len(first.keys() | second.keys()) - len(changes))
 
 
-def _placed(rows: Iterable[Row], names: Mapping[str, str]) -> dict[Place, Row]:
-    return {_place(row, names): row for row in rows}
+def _placed(rows: Sequence[Row], names: Mapping[str, str]) -> dict[Place, Row]:
+    found = {_place(row, names): row for row in rows if row["kind"] != "foreign"}
+    # Copies of one foreign file share its content: the first of them, then the second, and so on.
+    seen: Counter[str] = Counter()
+    for row in sorted((row for row in rows if row["kind"] == "foreign"), key=_among_copies):
+        content = _identity(row)
+        seen[content] += 1
+        found["foreign", content, f"{seen[content]:06d}"] = row
+    return found
+
+
+def _among_copies(row: Row) -> tuple[bool, str]:
+    return row["status"] != "ok", str(row["key"])
 
 
 def _place(row: Row, names: Mapping[str, str]) -> Place:
@@ -121,7 +135,8 @@ def _place(row: Row, names: Mapping[str, str]) -> Place:
 def _order(change: Change) -> tuple[Any, ...]:
     row = change.row
     return (KINDS.index(change.kind), change.what, str(row["label"]), str(row["attribute"]),
-            row["source_key"], row["index"] or 0, str(row["feasibility"]))  # fmt: skip
+            row["source_key"] or change.key, row["index"] or 0,
+            str(row["feasibility"]))  # fmt: skip
 
 
 def _change(before: Row | None, after: Row | None) -> Change | None:

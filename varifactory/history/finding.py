@@ -20,18 +20,24 @@ BLOBS = {
     "masks": ("mask_sha256", "mask_blob"),
     "adapters": ("adapter_blob",),
     "edits": ("pixel_sha256", "image_blob"),
+    "foreign": ("bytes_sha256", "pixel_sha256", "image_blob"),
+    "closed": ("pixel_sha256", "image_blob"),
     "training": ("adapter_blob",),
 }  # fmt: skip
 """Stage -> columns that name what it made: other stages' copies of them name the same."""
 PARENT = {"items": ("edit_key", "source_key"), "predictions": ("training_key",),
           "checkpoints": ("training_key",)}  # fmt: skip
 """Stage whose rows are about an item of another -> where that item's key stands."""
-OWNERS = {"edit_key": "edits", "source_key": "sources", "training_key": "training"}
+OWNERS = {"edit_key": ("edits", "foreign"), "source_key": ("sources",),
+          "training_key": ("training",)}  # fmt: skip
+"""Where a key stands -> stages one of which has it."""
+PLACES = ("sources", "foreign")
+"""Stages whose items are files of users."""
 
 
 def find(ledger: Ledger, name: str) -> Found:
     """The item that ``name`` means: a key of any stage or a hash of what was made, both cut to at
-    least 8 digits if need be, or the name of a source's file.
+    least 8 digits if need be, or the name of a source's or a foreign image's file.
 
     Raises:
         FactoryError: nothing or several items are meant.
@@ -48,7 +54,7 @@ def find(ledger: Ledger, name: str) -> Found:
     if not items:
         raise FactoryError(
             f"{name!r} is no item here: give a key (at least {SHORTEST_KEY} digits of it; the "
-            "gallery shows an edit's under details), or the name of a source image's file"
+            "gallery shows an edit's under details), or the name of an image's file"
         )
     listed = "; ".join(
         f"{one.stage} {one.key[:16]} ({one.row.get('label') or '?'})"
@@ -82,8 +88,9 @@ def _of_blobs(ledger: Ledger, start: str) -> list[Found]:
 def _owner(ledger: Ledger, found: Found) -> Found:
     """Of a row about another item that item, where the store has it."""
     for column in PARENT.get(found.stage, ()):
-        if found.row.get(column):
-            return ledger.one(OWNERS[column], found.row[column]) or found
+        if key := found.row.get(column):
+            owners = (ledger.one(stage, key) for stage in OWNERS[column])
+            return next((owner for owner in owners if owner), found)
     return found
 
 
@@ -100,13 +107,19 @@ def _of_hidden(ledger: Ledger, start: str) -> list[Found]:
     return found
 
 
+def _tables_of_files(ledger: Ledger) -> Iterator[tuple[str, str, pa.Table]]:
+    for stage in PLACES:
+        for spec, table in ledger.tables(stage):
+            yield stage, spec, table
+
+
 def _of_files(ledger: Ledger, name: str) -> list[Found]:
-    """Sources whose place is, or ends in, that name."""
+    """Sources and foreign images whose place is, or ends in, that name."""
     found = []
-    for spec, table in ledger.tables("sources"):
+    for stage, spec, table in _tables_of_files(ledger):
         if "uri" in table.column_names:
             ends = pc.or_(pc.equal(table["uri"], name), pc.ends_with(table["uri"], f"/{name}"))
             rows = table.filter(pc.fill_null(ends, False)).to_pylist()
-            found += [Found("sources", spec, row) for row in rows]
+            found += [Found(stage, spec, row) for row in rows]
     exact = [one for one in found if one.row["uri"] == name]
     return exact or found

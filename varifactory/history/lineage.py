@@ -6,15 +6,19 @@ from typing import Any
 
 from varifactory.history.ledger import Found, Ledger
 from varifactory.history.story import REPEATED, Story
+from varifactory.loading import read_blob
 from varifactory.stages import Row
-from varifactory.store import names
+from varifactory.store import BlobError, names
 from varifactory.store.rows import TOMBSTONE
 
 SHOWN = 16
 """Digits of a key in a title."""
+PICTURED = ("sources", "masks", "edits", "foreign", "closed")
+"""Stages whose items are a picture."""
 NAMES = {"sources": "source", "prompts": "prompt", "masks": "mask", "edits": "edit",
          "verdicts": "verdict", "training": "training cell", "adapters": "adapter",
-         "leakage": "leakage check", "embeddings": "embedding",
+         "leakage": "leakage check", "embeddings": "embedding", "texts": "text",
+         "foreign": "foreign image", "closed": "closed-set image", "exchange": "exchange cell",
          "decisions": "decision", "items": "item"}  # fmt: skip
 """Stage -> what one of its items is called."""
 ABOUT = {
@@ -29,11 +33,15 @@ ABOUT = {
     "adapters": ("scope", "steps", "first_loss", "last_loss"),
     "decisions": ("decision", "who", "note"),
     "embeddings": ("pixel_sha256", "encoder"),
+    "texts": ("text", "encoder"),
+    "foreign": ("uri", "bytes_sha256", "width", "height", "generator", "prompt"),
+    "closed": ("generator", "index", "seed"),
+    "exchange": ("trainee", "seed", "train_images", "steps", "test_sha256"),
 }  # fmt: skip
 """Stage -> columns that are told as they are."""
 AS_JSON = {"edits": ("settings",), "verdicts": ("value_scores", "class_scores", "raw"),
            "training": ("settings",), "adapters": ("settings",),
-           "prompts": ("raw",)}  # fmt: skip
+           "prompts": ("raw",), "exchange": ("lineage", "settings")}  # fmt: skip
 """Stage -> columns that hold JSON, told as such; empty ones are left out."""
 
 
@@ -58,12 +66,24 @@ class Teller:
         facts |= {column: row.get(column) for column in ABOUT.get(stage, ())}
         facts |= {column: _read(row[column]) for column in AS_JSON.get(stage, ())
                   if row.get(column)}  # fmt: skip
+        facts |= self._trained_on(row)
         facts["status"] = _status(found)
         facts |= self._file(row, stage)
         facts["made"] = self.made(row)
         facts[REPEATED] = _read(row.get("versions") or "{}")
         facts["by"] = self.ledger.spec_fields(stage, found.spec, row.get("run") or "")
         return Story(name, found.key, f"{name} {found.key[:SHOWN]}{_brief(found)}", facts)
+
+    def _trained_on(self, row: Row) -> dict[str, Any]:
+        """How many images a generator was trained on; all their hashes would fill the screen."""
+        told = row.get("trained_on")
+        if blob := row.get("trained_on_blob"):
+            try:
+                told = read_blob(self.ledger.store, blob).decode()
+            except BlobError as error:
+                return {"trained on": str(error)}
+        found = _read(told) if told else None
+        return {"trained on": f"{len(found):,} images"} if isinstance(found, list) else {}
 
     def made(self, row: Row) -> dict[str, Any]:
         """When, by whom, in which run and where."""
@@ -79,7 +99,7 @@ class Teller:
 
     def _file(self, row: Row, stage: str) -> dict[str, str]:
         column = "mask_blob" if stage == "masks" else "image_blob"
-        blob = row.get(column) if stage in ("sources", "masks", "edits") else None
+        blob = row.get(column) if stage in PICTURED else None
         if not blob:
             return {}
         path = self.ledger.store.backend.show(names.blob(*names.split_blob(blob)))
@@ -141,6 +161,12 @@ def _brief(found: Found) -> str:
         return f": {row['text']!r}"
     if found.stage == "sources":
         return f": {row['label']!r}"
+    if found.stage in ("foreign", "closed"):
+        return f": {row['label']!r} by {row['generator']}"
+    if found.stage == "texts":
+        return f": {row['text']!r}"
+    if found.stage == "exchange":
+        return f": {row['trainee']} on {row['train_images']} images, seed {row['seed']}"
     if found.stage == "training":
         return f": {row['arm']}, seed {row['seed']}"
     if found.stage == "decisions":

@@ -124,7 +124,10 @@ def _made(store: Store, run: str, spec: str, rows: Sequence[Row], beside: Beside
         return [_keyed(made, spec) for made in _read(batch, beside)], time.perf_counter() - began
 
     for found, seconds in in_order(read, batches, threads=_WIDTH, ahead=_WIDTH):
-        fresh = {made.row["key"]: made for made in found if made.row["key"] not in kept}
+        fresh: dict[str, Made] = {}
+        for made in found:  # of copies the first is the one that is kept
+            if made.row["key"] not in kept:
+                fresh.setdefault(made.row["key"], made)
         if fresh:
             parts.append(keep_rows(store, KIND, spec, run, list(fresh.values()), seconds))
         kept |= fresh.keys()
