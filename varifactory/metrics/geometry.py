@@ -6,7 +6,7 @@ import numpy as np
 
 from varifactory.metrics.domain import domain_auc
 from varifactory.metrics.spread import pairwise_distance
-from varifactory.metrics.vectors import Numbers, Vectors, shared_width, unit
+from varifactory.metrics.vectors import Numbers, Vectors, pairs_of, shared_width
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,11 @@ def geometry(images: Vectors, texts: Vectors, seed: int = 0) -> Geometry:
     Args:
         images: (n, width), n at least 2.
         texts: (m, width), m at least 2.
+
+    Raises:
+        ValueError: fewer than 2 rows of either, or widths that differ.
     """
-    shared_width(images, texts)
+    pairs_of(images, texts)
     gap = images.mean(axis=0, dtype=np.float64) - texts.mean(axis=0, dtype=np.float64)
     folds = min(5, len(images), len(texts))
     return Geometry(
@@ -47,18 +50,27 @@ def geometry(images: Vectors, texts: Vectors, seed: int = 0) -> Geometry:
 
 
 def isotropy(vectors: Vectors) -> float:
-    """(sum of the covariance's eigenvalues)^2 over the sum of their squares and the width."""
+    """Participation ratio of the covariance over the width: 1 where all directions vary alike.
+
+    The squared sum of the covariance's eigenvalues over the sum of their squares; 0 where nothing
+    varies. Fewer images than the width cannot reach 1: compare equal numbers.
+    """
     width = shared_width(vectors)
     centred = vectors - vectors.mean(axis=0, dtype=np.float64)
-    short = len(centred) <= width
-    products = centred @ centred.T if short else centred.T @ centred
+    products = centred @ centred.T if len(centred) <= width else centred.T @ centred
     squares = float(np.square(products).sum())
     return float(np.trace(products) ** 2 / squares / width) if squares else 0.0
 
 
 def centroid_shift(real: Vectors, synthetic: Vectors) -> float:
-    """Cosine distance of the mean vectors, 0 (the same direction) to 2."""
+    """Cosine distance of the mean vectors, 0 (the same direction) to 2.
+
+    Raises:
+        ValueError: vectors that add up to nothing, which point nowhere.
+    """
     shared_width(real, synthetic)
     ours, theirs = real.mean(axis=0, dtype=np.float64), synthetic.mean(axis=0, dtype=np.float64)
-    one, other = unit(np.stack([ours, theirs]).astype(np.float32)).astype(np.float64)
-    return float(np.square(one - other).sum() / 2)
+    lengths = np.linalg.norm(ours), np.linalg.norm(theirs)
+    if not all(lengths):
+        raise ValueError("the vectors of a set add up to nothing: their mean has no direction")
+    return float(np.square(ours / lengths[0] - theirs / lengths[1]).sum() / 2)

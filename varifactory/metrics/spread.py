@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from varifactory.metrics.vectors import Numbers, Vectors, shared_width
+from varifactory.metrics.vectors import Numbers, Vectors, pairs_of, shared_width
 
 LEAST = 1e-12
 """Eigenvalues below are none: rounding leaves them slightly off zero, on either side."""
@@ -16,10 +16,8 @@ def pairwise_distance(vectors: Vectors) -> float:
     Raises:
         ValueError: fewer than 2 rows.
     """
-    shared_width(vectors)
+    pairs_of(vectors)
     count = len(vectors)
-    if count < 2:
-        raise ValueError(f"{count} image has no pair: give at least 2")
     total = vectors.sum(axis=0, dtype=np.float64)
     return float(1 - (total @ total - count) / (count * (count - 1)))
 
@@ -32,17 +30,22 @@ def vendi(vectors: Vectors) -> float:
     show something else: compare equal numbers, never without precision.
     """
     shared_width(vectors)
-    return _entropy_number(_spectrum(vectors.astype(np.float64)))
+    return _exponential_entropy(_spectrum(vectors.astype(np.float64)))
 
 
 def effective_rank(vectors: Vectors) -> float:
-    """How many directions the vectors spread in: 1 to their width or number less one.
+    """How many directions the vectors spread in: 1 to the smaller of width and number.
 
-    Roy and Vetterli (2007), of the covariance: the exponential of the entropy of its eigenvalues.
-    0 where nothing varies.
+    The exponential of the entropy of the covariance's eigenvalues (Roy and Vetterli, 2007); 0 where
+    nothing varies.
+
+    Raises:
+        ValueError: fewer than 2 rows.
     """
-    shared_width(vectors)
-    return _entropy_number(_spectrum(vectors - vectors.mean(axis=0, dtype=np.float64)))
+    pairs_of(vectors)
+    found = _spectrum(vectors - vectors.mean(axis=0, dtype=np.float64))
+    total = found.sum()
+    return _exponential_entropy(found / total) if total > LEAST else 0.0
 
 
 def variance_along(vectors: Vectors, text: Vectors) -> tuple[float, float]:
@@ -67,17 +70,12 @@ def variance_along(vectors: Vectors, text: Vectors) -> tuple[float, float]:
 
 
 def _spectrum(vectors: Numbers) -> Numbers:
-    """Eigenvalues of the rows' second moment, through the smaller of both products."""
+    """Eigenvalues of the rows' second moment, by the smaller of its two forms."""
     short = len(vectors) <= vectors.shape[1]
     products = vectors @ vectors.T if short else vectors.T @ vectors
-    found: Numbers = np.linalg.eigvalsh(products / len(vectors))
-    return found
+    return np.linalg.eigvalsh(products / len(vectors)).astype(np.float64)
 
 
-def _entropy_number(values: Numbers) -> float:
-    shares = values[values > LEAST]
-    if not len(shares):
-        return 0.0
-    # Of a kernel they add up to 1 already; of a covariance to its trace.
-    shares = shares / shares.sum()
+def _exponential_entropy(shares: Numbers) -> float:
+    shares = shares[shares > LEAST]
     return float(np.exp(-(shares * np.log(shares)).sum()))

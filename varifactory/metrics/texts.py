@@ -19,7 +19,8 @@ def clip_scores(images: Vectors, texts: Vectors) -> Numbers:
     if len(images) != len(texts):
         raise ValueError(f"{len(images)} images and {len(texts)} texts: give one each, or one text")
     cosines = np.einsum("nw,nw->n", unit(images), unit(texts), dtype=np.float64)
-    return 100 * np.maximum(cosines, 0.0)
+    scores: Numbers = 100 * np.maximum(cosines, 0.0)
+    return scores
 
 
 def posterior(images: Vectors, class_texts: Vectors, scale: float = 100.0) -> Numbers:

@@ -1,8 +1,4 @@
-"""What all metrics take: rows of vectors, and work in chunks that memory holds."""
-
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+"""What all metrics take: rows of vectors."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,15 +28,13 @@ def shared_width(*tables: Vectors) -> int:
     return int(shapes[0][1])
 
 
-def in_threads(work: Callable[[slice], None], count: int, step: int) -> None:
-    """Do ``work`` for every slice of ``step`` rows, on as many threads as there are cores.
+def pairs_of(*tables: Vectors) -> None:
+    """Refuse a table of a single row, which has no spread.
 
-    Rows are worked on apart, so the outcome is the same with any number of threads.
+    Raises:
+        ValueError: also where ``shared_width`` does.
     """
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
-        list(threads.map(work, slices(count, step)))
-
-
-def slices(count: int, step: int) -> Iterator[slice]:
-    """Slices of at most ``step`` that cover ``count`` rows."""
-    return (slice(start, min(start + step, count)) for start in range(0, count, step))
+    shared_width(*tables)
+    counts = [len(table) for table in tables]
+    if min(counts) < 2:
+        raise ValueError(f"rows {counts}: give at least 2 of each")

@@ -1,0 +1,55 @@
+"""What a judge of real against synthetic says of one set, of two, and of edits of what it knows."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.metrics import roc_auc_score
+
+from tests.simulated_vectors import vectors
+from varifactory.metrics import area, domain_auc
+
+
+def test_halves_of_one_set_cannot_be_told_apart() -> None:
+    found = [domain_auc(vectors(400, 10 + at), vectors(400, 50 + at)).auc for at in range(5)]
+    assert np.mean(found) == pytest.approx(0.5, abs=0.05)
+    digits = np.random.default_rng(1).permutation(load_digits().data.astype(np.float32))
+    assert domain_auc(digits[:898], digits[898:]).auc == pytest.approx(0.5, abs=0.05)
+
+
+def test_inverted_images_are_told_apart() -> None:
+    digits = np.random.default_rng(1).permutation(load_digits().data.astype(np.float32))[:400]
+    assert domain_auc(digits[:200], 16 - digits[200:]).auc > 0.9
+    assert domain_auc(vectors(100, 1), vectors(100, 2, shift=1.0)).auc > 0.9
+
+
+def test_scores_are_of_held_out_images_and_make_the_value() -> None:
+    real, synthetic = vectors(90, 1), vectors(60, 2, shift=0.2)
+    found = domain_auc(real, synthetic, seed=3)
+    both = np.concatenate([found.real, found.synthetic])
+    assert found.auc == pytest.approx(roc_auc_score(np.repeat([0, 1], [90, 60]), both))
+    again, other = domain_auc(real, synthetic, seed=3), domain_auc(real, synthetic, seed=4)
+    np.testing.assert_array_equal(again.synthetic, found.synthetic)
+    assert other.auc != found.auc
+    # A judge that had seen them would part 60 images a side in 64 dimensions wholly.
+    wide = domain_auc(vectors(60, 1, width=64), vectors(60, 2, width=64))
+    assert wide.auc < 0.7
+
+
+def test_an_edit_is_not_known_by_its_source() -> None:
+    """Faint edits: a judge that has learned the source is sure that its edit is real, too."""
+    real = vectors(100, 1, width=128, noise=3.0)
+    edits = real + 0.01 * vectors(100, 2, width=128)
+    known = domain_auc(real, edits)
+    fair = domain_auc(real, edits, own=np.arange(100))
+    assert known.auc < 0.4
+    assert fair.auc == pytest.approx(0.5, abs=0.1)
+
+
+def test_ties_count_as_half() -> None:
+    assert area(np.array([0.0, 1.0]), np.array([1.0, 2.0])) == pytest.approx(0.875)
+    assert area(np.zeros(5), np.zeros(3)) == 0.5
+
+
+def test_fewer_images_than_folds_are_refused() -> None:
+    with pytest.raises(ValueError, match="5 folds of 4 and 9 images"):
+        domain_auc(vectors(4, 1), vectors(9, 2))
