@@ -1,0 +1,111 @@
+"""Concept: whether the class is there at all, and whether it looks as real images of it do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import median
+
+import numpy as np
+
+from varifactory.diagnosis.chance import farther
+from varifactory.diagnosis.examining import Examined
+from varifactory.diagnosis.figures import Flag
+from varifactory.diagnosis.measuring import of_manifold, shown_share
+from varifactory.diagnosis.raising import examples, raised
+from varifactory.diagnosis.strays import Strays
+from varifactory.diagnosis.thresholds import limit
+from varifactory.metrics import Measure
+from varifactory.statistics import proportion
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How far the images that are taken for their class lie off its real ones."""
+
+    strange: float
+    """Chance that one lies farther out than a real image; 0.5 as real ones do."""
+    p_value: float
+    precision: float
+    """Over that of real images among each other."""
+
+
+def measures(one: Examined) -> list[Measure]:
+    """Precision, recall, density, coverage, and what a classifier of real images learns of them."""
+    judged, at = one.asked.judged, one.side.real_at
+    return [
+        *of_manifold(one),
+        shown_share("s2r", one, judged.transferred[at], judged.matched[at]),
+        shown_share("r2r", one, judged.matched[at], judged.real[at]),
+    ]
+
+
+def depth(one: Examined) -> Depth | None:
+    """None where there are too few images."""
+    if not one.enough:
+        return None
+    made, real = one.depth
+    right = one.given == one.side.number
+    precision = float(one.manifold.inside.mean()) / max(1e-12, float(one.real_inside.mean()))
+    if right.sum() < 2:
+        return Depth(1.0, 1.0, precision)
+    return Depth(*farther(made[right], one.kin[right], real), precision)
+
+
+def usual(depths: Mapping[int, Depth | None], but: int) -> Depth | None:
+    """The median of the other groups: what a generator's own look does to all of them."""
+    others = [one for place, one in depths.items() if place != but and one is not None]
+    if not others:
+        return None
+    return Depth(
+        median(one.strange for one in others), 1.0, median(one.precision for one in others)
+    )
+
+
+def absent(
+    one: Examined, strays: Strays, own: Depth | None, others: Depth | None,
+    evidence: tuple[Measure, ...],
+) -> Flag | None:  # fmt: skip
+    """Raised where hardly an image lies among the real ones, nor among those of another class.
+
+    Where no class lies among the real ones, the judge must miss the class, too.
+    """
+    if own is None:
+        return None
+    inside = one.manifold.inside
+    most = proportion(int(inside.sum()), len(inside), one.asked.confidence).high
+    real = float(one.real_inside.mean())
+    if most > limit("absent") * real:
+        return None
+    taken = (one.given == one.side.number).mean()
+    if others is not None and others.precision < 0.5 and taken > 0.5:
+        return None
+    if _elsewhere(one, strays) > 0.5:
+        return None
+    told = {"n": len(inside), "inside": int(inside.sum()), "inside_real": f"{real:.0%}"}
+    return raised(one, "absent", told, evidence, examples(one, ~inside))
+
+
+def blurred(
+    one: Examined, own: Depth | None, others: Depth | None, evidence: tuple[Measure, ...]
+) -> Flag | None:
+    """Raised where images are taken for their class and lie farther out than those of others."""
+    if own is None or own.strange < limit("strange") or own.p_value > one.asked.chance:
+        return None
+    common = 0.5 if others is None else others.strange
+    if own.strange < common + limit("beyond_set"):
+        return None
+    made, real = one.depth
+    told = {"strange": f"{own.strange:.0%}", "usual": f"{common:.0%}"}
+    far = (one.given == one.side.number) & (made > np.median(real))
+    return raised(one, "blurred", told, evidence, examples(one, far))
+
+
+def _elsewhere(one: Examined, strays: Strays) -> float:
+    """Share of the strays that lie among the real images of the class they are taken for."""
+    at = np.flatnonzero(strays.at & (one.given >= 0) & (one.given != one.side.number))
+    if not len(at):
+        return 0.0
+    inside = [
+        one.inside_of(int(number), at[one.given[at] == number]).sum()
+        for number in np.unique(one.given[at])
+    ]
+    return float(sum(inside) / len(at))

@@ -1,0 +1,109 @@
+"""What is known of the images of one class and attribute before anything is concluded."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from varifactory.diagnosis.judging import Judged, judged
+from varifactory.diagnosis.population import Population
+from varifactory.diagnosis.sides import Numbers, Places, Sides, distances, kin, to_nearest
+from varifactory.diagnosis.thresholds import limit
+from varifactory.metrics import Manifold, manifold, radii
+from varifactory.recipe.diagnosis import Diagnosis as Settings
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What all groups share."""
+
+    population: Population
+    judged: Judged
+    settings: Settings
+    confidence: float
+    chance: float
+    """Of a false flag of one issue in one group."""
+
+    def real(self, number: int) -> NDArray[np.float32]:
+        """Vectors of a class's real images."""
+        label = self.population.class_names[number]
+        at = [place for place, one in enumerate(self.population.real.labels) if one == label]
+        found: NDArray[np.float32] = self.population.real.vectors[at]
+        return found
+
+
+def asked(population: Population, settings: Settings, confidence: float, groups: int) -> Asked:
+    """Ask the judges, once for all groups."""
+    found = judged(population, settings.seed)
+    return Asked(population, found, settings, confidence, limit("chance") / max(1, groups))
+
+
+@dataclass(frozen=True)
+class Examined:
+    """One group. What takes time is worked out when it is first asked for."""
+
+    asked: Asked
+    side: Sides
+
+    @property
+    def label(self) -> str:
+        """Class name."""
+        return self.side.label
+
+    @property
+    def enough(self) -> bool:
+        """Whether both sides have as many images as anything is said of."""
+        return self.side.fewest >= max(
+            self.asked.settings.least, self.asked.settings.neighbours + 1
+        )
+
+    @cached_property
+    def kin(self) -> Places:
+        """A number each, the same for images that count as one observation."""
+        return kin(self.side, limit("alike"))
+
+    @cached_property
+    def given(self) -> Places:
+        """The class number that each image is taken for."""
+        return self.asked.judged.synthetic[self.side.at]
+
+    @cached_property
+    def real_given(self) -> Places:
+        """The same of the class's real images, by judges that have not seen them."""
+        return self.asked.judged.real[self.side.real_at]
+
+    @cached_property
+    def manifold(self) -> Manifold:
+        """The images among the class's real ones; ``enough`` must hold."""
+        side = self.side
+        return manifold(side.real, side.made, self.asked.settings.neighbours, side.own)
+
+    @cached_property
+    def real_inside(self) -> Flags:
+        """Whether each real image lies in the ball of another real one of its class."""
+        away = distances(self.side.real, self.side.real)
+        np.fill_diagonal(away, np.inf)
+        return _within(away, radii(self.side.real, self.asked.settings.neighbours))
+
+    @cached_property
+    def depth(self) -> tuple[Numbers, Numbers]:
+        """Mean distance to the k nearest real images, of synthetic ones and of real ones."""
+        side, k = self.side, self.asked.settings.neighbours
+        made = to_nearest(side.made, side.real, k, side.own).mean(axis=1)
+        return made, to_nearest(side.real, side.real, k, same=True).mean(axis=1)
+
+    def inside_of(self, number: int, at: Places) -> Flags:
+        """Which of these images lie among the real ones of another class."""
+        real, k = self.asked.real(number), self.asked.settings.neighbours
+        if len(real) <= k:
+            return np.zeros(len(at), bool)
+        return _within(distances(self.side.made[at], real), radii(real, k))
+
+
+def _within(away: Numbers, reach: Numbers) -> Flags:
+    """Whether each row's image lies in the ball of a column's."""
+    nearest: Numbers = (away - reach).min(axis=1)
+    return nearest < 0

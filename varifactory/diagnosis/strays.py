@@ -1,0 +1,98 @@
+"""The images of a class that show something else, and whether that is one thing."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from varifactory.diagnosis.chance import least_excess
+from varifactory.diagnosis.examining import Examined, Flags
+from varifactory.diagnosis.sides import Places
+from varifactory.diagnosis.thresholds import limit
+from varifactory.statistics import proportion
+
+CLUSTERS = (2, 3)
+"""Into how many a class is parted to look for one that lies apart."""
+LEAST_CLUSTER = 0.1
+"""Share of a class below which a cluster is a few images, not a sense."""
+APART = -1
+"""Stands for a class number: apart from the real images, though taken for none other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Strays:
+    """Images taken for another class, or in a cluster apart from the real ones."""
+
+    at: Flags
+    """An image each."""
+    apart: Flags
+    """Those of them in a cluster apart."""
+    significant: bool
+    """More than among real images, by more than chance and by ``stray``."""
+    main: int
+    """What most of them are taken for: a class number, or ``APART``."""
+    together: float
+    """Share of the strays that are taken for it."""
+
+    @property
+    def share(self) -> float:
+        """Of the images."""
+        return float(self.at.mean())
+
+    @property
+    def one_mode(self) -> bool:
+        """Whether most of them are one thing."""
+        return self.together >= limit("one_mode")
+
+
+def strays(one: Examined) -> Strays:
+    """Find them; of images that no judge could judge there are none."""
+    given = one.given
+    wrong = (given >= 0) & (given != one.side.number)
+    apart = _apart(one)
+    at = wrong | apart
+    said = np.where(wrong, given, APART)[at]
+    main, count = Counter(said.tolist()).most_common(1)[0] if len(said) else (APART, 0)
+    real = (one.real_given >= 0) & (one.real_given != one.side.number)
+    excess = float(at.mean()) - float(real.mean()) if len(real) else 0.0
+    significant = excess >= limit("stray") and least_excess(at, one.kin, real, one.asked.chance) > 0
+    return Strays(at, apart, bool(significant), int(main), count / max(1, len(said)))
+
+
+def confusers(one: Examined) -> tuple[tuple[str, float], ...]:
+    """Other classes the images are taken for, and their shares, largest first."""
+    wrong = one.given[(one.given >= 0) & (one.given != one.side.number)]
+    names = one.asked.population.class_names
+    counted = sorted(Counter(wrong.tolist()).items(), key=lambda pair: (-pair[1], pair[0]))
+    return tuple((names[number], count / len(one.given)) for number, count in counted)
+
+
+def _apart(one: Examined) -> Flags:
+    """Images in a cluster whose precision is low while that of the others is not.
+
+    Where all clusters lie off the real images the class, or the whole set, is off them: no sense.
+    """
+    found = np.zeros(len(one.side.at), bool)
+    if not one.enough:
+        return found
+    inside = one.manifold.inside
+    for parts in CLUSTERS:
+        cluster = _clusters(one, parts)
+        for number in range(parts):
+            own = cluster == number
+            if LEAST_CLUSTER <= own.mean() < 1 and _off(inside[own]) and not _off(inside[~own]):
+                found |= own
+    return found
+
+
+def _clusters(one: Examined, parts: int) -> Places:
+    from sklearn.cluster import KMeans
+
+    fewer = min(parts, len(np.unique(one.kin)))
+    model = KMeans(fewer, n_init=5, random_state=one.asked.settings.seed)
+    return np.asarray(model.fit_predict(one.side.made.astype(np.float64)), np.int64)
+
+
+def _off(inside: Flags) -> bool:
+    """Whether precision is surely below ``off_mode``."""
+    return proportion(int(inside.sum()), len(inside), 0.9).high < limit("off_mode")

@@ -1,0 +1,124 @@
+"""Measures of all classes together, the geometry of the encoder, and what must be said besides."""
+
+from collections.abc import Mapping, Sequence
+from statistics import median
+
+from varifactory.diagnosis.concept import Depth
+from varifactory.diagnosis.examining import Asked, Examined
+from varifactory.diagnosis.measuring import NEIGHBOURS, Places, neighbours, several
+from varifactory.diagnosis.population import Population
+from varifactory.embeddings import Vectors
+from varifactory.metrics import (
+    Measure,
+    centroid_shift,
+    cmmd,
+    domain_auc,
+    fid,
+    geometry,
+    isotropy,
+    kid,
+    pairwise_distance,
+)
+from varifactory.recipe.diagnosis import Diagnosis as Settings
+
+DRAWS, FEW_DRAWS = 40, 10
+"""Resamples of what all images take part in, and of what trains a judge in each."""
+FOLDS = 5
+NAMED = 5
+"""Groups that a note names."""
+APART = 0.5
+"""Median precision, over that of real images, below which the set as a whole lies off them."""
+
+
+def whole_measures(asked: Asked) -> tuple[Measure, ...]:
+    """FID, KID, CMMD, domain AUC, precision, recall, density and coverage."""
+    population, seed = asked.population, asked.settings.seed
+    both = (population.synthetic.vectors, population.real.vectors, population.own)
+
+    def distances(real: Vectors, made: Vectors, _: Places) -> tuple[float, ...]:
+        return fid(real, made), kid(real, made, seed), cmmd(real, made)
+
+    def auc(real: Vectors, made: Vectors, own: Places) -> tuple[float]:
+        return (domain_auc(real, made, seed, FOLDS, own).auc,)
+
+    return (
+        *several(("fid", "kid", "cmmd"), distances, asked, *both, most=DRAWS),
+        *several(("domain_auc",), auc, asked, *both, most=FEW_DRAWS),
+        *several(NEIGHBOURS, neighbours(asked), asked, *both, most=DRAWS),
+    )
+
+
+def geometry_measures(asked: Asked) -> tuple[Measure, ...]:
+    """Modality gap, cones, isotropy, separability and centroid shift, beside the real images'.
+
+    The texts are those of the class names; without them only what images alone tell.
+    """
+    population = asked.population
+    both, texts = (population.synthetic.vectors, population.real.vectors), population.class_vectors
+
+    def images(_: Vectors, some: Vectors, __: Places) -> tuple[float, float]:
+        return 1 - pairwise_distance(some), isotropy(some)
+
+    def shift(real: Vectors, made: Vectors, _: Places) -> tuple[float]:
+        return (1 - centroid_shift(real, made),)
+
+    found = (
+        *several(("image_cone", "isotropy"), images, asked, *both, alone=True, most=DRAWS),
+        *several(("centroid_shift",), shift, asked, *both, most=DRAWS),
+    )
+    if texts is None:
+        return found
+
+    def beside_texts(_: Vectors, some: Vectors, __: Places) -> tuple[float, ...]:
+        known = geometry(some, texts, asked.settings.seed)
+        return known.gap_length, known.text_cone, known.separability
+
+    names = ("gap", "text_cone", "separability")
+    return (*several(names, beside_texts, asked, *both, alone=True, most=FEW_DRAWS), *found)
+
+
+def notes(
+    settings: Settings, examined: Sequence[Examined], depths: Mapping[int, Depth | None]
+) -> tuple[str, ...]:
+    """What a reader must know to read the rest."""
+    return tuple(filter(None, [
+        _few(settings, examined), _no_texts(examined[0].asked.population), _all_apart(depths),
+    ]))  # fmt: skip
+
+
+def _few(settings: Settings, examined: Sequence[Examined]) -> str:
+    few = [one for one in examined if not one.enough and len(one.side.at)]
+    if not few:
+        return ""
+    named = ", ".join(
+        f"{one.label}{' ' if one.side.attribute else ''}{one.side.attribute} "
+        f"({len(one.side.at)} and {len(one.side.real_at)})"
+        for one in few[:NAMED]
+    )
+    more = f", and {len(few) - NAMED} more" if len(few) > NAMED else ""
+    return (
+        f"{len(few)} of {len(examined)} groups have fewer than {settings.least} synthetic or real "
+        f"images, so that less is said of them: {named}{more}."
+    )
+
+
+def _no_texts(population: Population) -> str:
+    if population.class_vectors is not None:
+        return ""
+    return (
+        "There are no vectors of texts: CLIPScore, class posterior, spread along the text, other "
+        "senses and the modality gap were not measured."
+    )
+
+
+def _all_apart(depths: Mapping[int, Depth | None]) -> str:
+    """A generator's own look is no fault of a class, so no class is flagged for it."""
+    known = [one for one in depths.values() if one is not None]
+    if len(known) < 2 or median(one.precision for one in known) >= APART:
+        return ""
+    return (
+        "Most classes lie apart from the real images alike (median precision, over that of real "
+        f"images: {median(one.precision for one in known):.0%}): that is a look which the whole "
+        "set has, not a fault of one class, so that only classes beyond it are flagged. See the "
+        "domain AUC."
+    )
