@@ -11,7 +11,7 @@ from tasks import policy
 from varifactory.embeddings import embedding_spec, vectors_of
 from varifactory.exchange.cell_training import Contents, Show, train_exchange
 from varifactory.exchange.estimators import shrunk
-from varifactory.exchange.planning import ESTIMATOR
+from varifactory.exchange.grid import ESTIMATOR
 from varifactory.keys import spec_of
 from varifactory.loading import images_of
 from varifactory.models import Shown, Trainee, registry

@@ -186,7 +186,7 @@ STAGES: dict[str, list[tuple[str, pa.DataType, str]]] = {
     ],
     "closed": [
         ("generator", TEXT, "who made it"),
-        ("trained_on", TEXT, "pixel hashes of the base it was trained on, JSON"),
+        ("trained_on_blob", TEXT, "pixel hashes of the base it was trained on, sorted, JSON"),
         ("index", pa.int32(), "which image of its class and generator, from 0"),
         ("seed", pa.int64(), "63 bits"),
         ("pixel_sha256", TEXT, "hash of the decoded pixels"),

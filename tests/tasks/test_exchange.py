@@ -68,7 +68,7 @@ def test_other_trainees_train_the_same_grid(trainee: str, tmp_path: Path) -> Non
                              "substituted": [], "controls": []}  # fmt: skip
     asked = recipe(trainee=trainee, **small)
     embedded(store, asked)
-    planned, plan = trained(store, asked, trainee)
+    _, plan = trained(store, asked, trainee)
     found = surface(store, plan)
     assert len(found.cells) == 3
     rows = store.rows("exchange", plan.spec).to_pylist()

@@ -9,7 +9,8 @@ import numpy as np
 from varifactory.cells import CellData, Examples
 from varifactory.errors import TrainingError
 from varifactory.exchange.estimators import fitted_predictions
-from varifactory.exchange.planning import ESTIMATOR, PlannedExchange
+from varifactory.exchange.grid import ESTIMATOR
+from varifactory.exchange.planning import PlannedExchange
 from varifactory.models import Shown, Trainee
 from varifactory.stages import Made, Row
 from varifactory.training import train_cell

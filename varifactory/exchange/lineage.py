@@ -1,0 +1,155 @@
+"""Where the images of a pool come from: nothing that a cell is tested with, nothing beyond a base.
+
+Without this a rate may be as good as one likes: a generator that has seen the test images, or more
+real images than the base, is paid for with images that the rate does not count.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from varifactory.arms import source_key
+from varifactory.errors import FactoryError
+from varifactory.exchange.subsets import Stock
+from varifactory.loading import read_blob
+from varifactory.stages import Row
+from varifactory.store import Store
+
+TrainedOn = Mapping[str, frozenset[str] | None]
+"""Key of an image -> pixel hashes of all that its generator has seen; None where nobody knows."""
+
+
+class LineageError(FactoryError):
+    """Images that were made from what they must not know."""
+
+
+def closed_trained_on(store: Store, rows: Iterable[Row]) -> dict[str, frozenset[str] | None]:
+    """Of made rows of stage ``closed``; images of one generator share one set.
+
+    Raises:
+        BlobError: what was recorded is lost or corrupt.
+    """
+    blob_of = {row["key"]: row["trained_on_blob"] for row in rows}
+    seen = {blob: frozenset(json.loads(read_blob(store, blob))) for blob in set(blob_of.values())}
+    return {key: seen[blob] for key, blob in blob_of.items()}
+
+
+def check_apart(stock: Stock) -> None:
+    """No training picture is a test picture.
+
+    Raises:
+        LineageError: one is.
+    """
+    test = {row["pixel_sha256"] for row in stock.test}
+    for rows in stock.train.values():
+        if row := next((row for row in rows if row["pixel_sha256"] in test), None):
+            raise LineageError(
+                f"a training image of class {row['label']!r} shows the pixels of a test image "
+                f"({row['pixel_sha256']}): set study.leaks='leave out' and make the data set "
+                "anew, or remove the file from one of the splits"
+            )
+
+
+def check_images(pool: str, rows: Iterable[Row], test: Collection[str]) -> None:
+    """No image of a pool is a test image.
+
+    Raises:
+        LineageError: one is.
+    """
+    for row in rows:
+        if row["pixel_sha256"] in test:
+            raise LineageError(
+                f"an image of the pool {pool!r} (class {row['label']!r}, {row['key']}) shows the "
+                f"pixels of a test image ({row['pixel_sha256']}): leave it out of the data set, "
+                "for whoever trains on it is tested with what it knows"
+            )
+
+
+def check_edits(rows: Iterable[Row], base: Collection[str]) -> None:
+    """Edits are of the base's images alone.
+
+    Args:
+        rows: edits of one cell.
+        base: keys of its source images.
+
+    Raises:
+        LineageError: one is of another image.
+    """
+    for row in rows:
+        if source_key(row) not in base:
+            raise LineageError(
+                f"edit {row['key']} was made from the source {source_key(row)}, which is not among "
+                f"the {len(base)} images of its base: an edit of another real image is not paid "
+                "for; plan the exchange rate anew from the data set's items"
+            )
+
+
+def check_generators(
+    pool: str, rows: Iterable[Row], trained_on: TrainedOn, test: frozenset[str],
+    base: frozenset[str] | None = None,
+) -> None:  # fmt: skip
+    """No generator has seen a test image; with ``base`` none has seen anything beyond it.
+
+    Args:
+        pool: named in errors.
+        rows: its images.
+        trained_on: of each; a foreign one may be unknown.
+        test: pixel hashes of the test images.
+        base: pixel hashes of the base of a closed-set generator.
+
+    Raises:
+        LineageError: one has, or of a closed-set generator nothing is recorded.
+    """
+    by_set = {id(trained_on.get(row["key"])): row for row in rows}  # images share their sets
+    for row in by_set.values():
+        seen, name = trained_on.get(row["key"]), row.get("generator") or row.get("editor")
+        if seen is None:
+            if base is None:
+                continue
+            raise LineageError(
+                f"nothing tells what the closed-set generator {name!r} was trained on: make its "
+                "images anew by the flow exchange-rate"
+            )
+        if known := sorted(seen & test):
+            raise LineageError(
+                f"the generator {name!r} of the pool {pool!r} was trained on {len(known)} test "
+                f"images, the first with the pixel hash {known[0]}: train it without them, or "
+                "test with images that it has not seen"
+            )
+        if base is not None and (beyond := sorted(seen - base)):
+            raise LineageError(
+                f"the closed-set generator {name!r} was trained on {len(beyond)} images beyond its "
+                f"base of {len(base)}, the first with the pixel hash {beyond[0]}: train it on the "
+                "base alone, or take its images in by `varifactory ingest` and trade them as "
+                "exchange.generators=[foreign]"
+            )
+
+
+def unknown(rows: Iterable[Row], trained_on: TrainedOn) -> str:
+    """What is to be told of foreign images whose generators may have seen anything; else empty."""
+    silent = [row for row in rows if trained_on.get(row["key"]) is None]
+    if not silent:
+        return ""
+    names = ", ".join(sorted({repr(row["editor"]) for row in silent}))
+    return (
+        f"foreign: nobody knows what {names} was trained on ({len(silent)} images), so that it may "
+        "have seen the test images: ingest them with --trained-on"
+    )
+
+
+def told(pools: Mapping[str, Sequence[Row]], trained_on: TrainedOn) -> dict[str, Any]:
+    """Generator of ``recipe.exchange`` -> what its images were made from, for ``plan.json``."""
+    return {pool: _told(pool, rows, trained_on) for pool, rows in pools.items()}
+
+
+def _told(pool: str, rows: Sequence[Row], trained_on: TrainedOn) -> dict[str, Any]:
+    images = len({row["pixel_sha256"] for row in rows})
+    if pool == "edits":
+        sources = {source_key(row) for row in rows}
+        return {"images": images, "made_from": "images of the base", "sources": len(sources)}
+    names = sorted({str(row.get("generator") or row.get("editor")) for row in rows})
+    seen = [trained_on.get(row["key"]) for row in rows]
+    known = None if None in seen else len(frozenset().union(*(each or () for each in seen)))
+    made_from = "images of the base" if pool == "closed-set" else "taken in"
+    return {"images": images, "made_from": made_from, "trained_on": known,
+            "generators": names if pool == "foreign" else len(names)}  # fmt: skip
