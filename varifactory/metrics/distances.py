@@ -83,7 +83,8 @@ def _factor(centred: Numbers) -> Numbers:
     if len(scaled) <= scaled.shape[1]:
         return scaled
     values, directions = np.linalg.eigh(scaled.T @ scaled)
-    return (np.sqrt(np.maximum(values, 0))[:, None] * directions.T).astype(np.float64)
+    factor: Numbers = np.asarray(np.sqrt(np.maximum(values, 0))[:, None] * directions.T)
+    return factor
 
 
 def _kernel_distance(left: Numbers, right: Numbers) -> float:
