@@ -42,10 +42,9 @@ def headline(found: Diagnosis) -> str:
     named = [_named(found, label) for label in flagged[:NAMED]]
     if more := len(flagged) - len(named):
         named.append(said["more"].format(count=more))
-    sentence = said["some"].format(
-        classes=_counted(len(names)), flagged=len(flagged),
-        have="has" if len(flagged) == 1 else "have", named=joined(named),
-    )  # fmt: skip
+    sentence = said["one" if len(flagged) == 1 else "some"].format(
+        classes=_counted(len(names)), flagged=len(flagged), named=joined(named)
+    )
     return f"{sentence}{rest}."
 
 

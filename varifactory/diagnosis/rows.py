@@ -56,10 +56,10 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The table of all classes."""
+    """The tables of all classes."""
 
-    names: tuple[str, ...]
-    """Measures, a column each."""
+    tables: tuple[tuple[str, ...], ...]
+    """Measures of each, a column each: those that matter most, then the others."""
     groups: tuple[Group, ...]
     more: int
     """Groups left out."""
@@ -73,8 +73,9 @@ def line(found: Measure) -> Line:
     if value is None:
         return Line(found, head(found.name), "–", "", reference, None, None, found.why)
     edges = [value.low, value.high, value.estimate, *_given(found.reference)]
-    top = 1.0 if told_as(found.name) == "share" else 1.05 * max(edges)
-    scale = Scale(min(0.0, *edges), max(top, *edges, 1e-9))
+    scale = Scale(min(0.0, *edges), max(1.05 * max(edges), 1e-9))
+    if told_as(found.name) == "share":
+        scale = Scale(0.0, 1.0)
     real = None if found.reference is None else scale.place(found.reference)
     own, around = figure(found.name, value.estimate), bounds(found.name, value)
     beside = f", real images {reference}" if real is not None else ""
@@ -160,19 +161,23 @@ def _confusers(found: Diagnosis, label: str) -> tuple[tuple[str, float], ...]:
 
 
 def overview(found: Diagnosis) -> Overview:
-    """All classes and attributes, those with issues first, and the measures any of them has.
-
-    Diversity stands right after what tells that the images are right.
-    """
-    named = dict.fromkeys(name for one in found.groups for name in one.measures)
-    right = [name for name in named if name in words()["adherence"]]
-    spread = [name for name in named if name in words()["diversity"]]
-    others = [name for name in named if name not in right and name not in spread]
+    """All classes and attributes, those with issues first, and their measures."""
     rests = _rests_on(found)
     flagged = {(label, attribute) for label, attribute, _ in rests}
     rows = sorted(found.groups, key=lambda one: (one.label, one.attribute) not in flagged)
     more = max(0, len(rows) - SHOWN_GROUPS)
-    return Overview((*right, *spread, *others), tuple(rows[:SHOWN_GROUPS]), more, rests)
+    return Overview(_columns(found), tuple(rows[:SHOWN_GROUPS]), more, rests)
+
+
+def _columns(found: Diagnosis) -> tuple[tuple[str, ...], ...]:
+    """Measures of two tables; diversity in either stands beside what tells the images are right."""
+    there = dict.fromkeys(name for one in found.groups for name in one.measures)
+    first = [name for name in words()["columns"] if name in there]
+    others = [name for name in there if name not in first]
+    right = [name for name in words()["adherence"] if name in there]
+    if any(name in words()["diversity"] for name in others):
+        others = [*right[:1], *(name for name in others if name not in right[:1])]
+    return tuple(tuple(names) for names in (first, others) if names)
 
 
 def _rests_on(found: Diagnosis) -> frozenset[tuple[str, str, str]]:

@@ -44,14 +44,16 @@ def figure(name: str, value: float | None) -> str:
     if value is None:
         return "–"
     if told_as(name) == "share":
-        return f"{100 * value:.1f}{NBSP}%"
+        return f"{_number(100 * value, 1)}{NBSP}%"
     return _number(value, DECIMALS[told_as(name)])
 
 
 def bounds(name: str, interval: Interval) -> str:
-    """``0.52 to 0.71``, in the unit of its measure."""
-    factor, decimals = (100, 1) if told_as(name) == "share" else (1, DECIMALS[told_as(name)])
-    low, high = (_number(factor * bound, decimals) for bound in (interval.low, interval.high))
+    """``52.0 to 71.0``, in the unit of its measure; those of a share end at 0 and 100 %."""
+    told, decimals = (interval.low, interval.high), DECIMALS[told_as(name)]
+    if told_as(name) == "share":
+        told = [100 * min(1.0, max(0.0, bound)) for bound in told]
+    low, high = (_number(bound, decimals) for bound in told)
     return f"{low}{NBSP}to{NBSP}{high}"
 
 
