@@ -7,20 +7,23 @@ from numpy.typing import NDArray
 
 from varifactory.exchange.least_squares import Rows
 
-MOST_KAPPA = 256.0
-"""Bases. A recipe adds at most 64 bases of images; a ceiling four times as high bends what they are
-worth by less than an eighth, and one that is higher still cannot be told from none."""
+MOST_KAPPA = 4096.0
+"""Bases. A recipe adds at most 64 bases of images, whose worth so high a ceiling bends by less than
+a hundredth: it cannot be told from none."""
+RHO, KAPPA, TAU = 0, 1, 2
+"""Columns of the parameters."""
 
 
 class EffectiveData:
     """y bases of synthetic images are worth x = kappa (1 - exp(-rho y / kappa)) bases of real ones.
 
     The saturating form of effective data in error = a (b + r + b x)^-alpha + c. The rate of the
-    first image is 1 / rho; no number of images is worth kappa bases.
+    first image is 1 / rho; no number of images is worth kappa bases. All bases share both, so that
+    a rate in multiples of the base is the same at each.
     """
 
     form: Literal["effective data"] = "effective data"
-    names = ("rate of the first image", "kappa")
+    names: tuple[str, ...] = ("rate of the first image", "kappa")
     low = np.log([1e-3, 1e-2])
     high = np.log([50.0, MOST_KAPPA])
     """Of rho and kappa: from 1,000 images for a real one to 50 real ones for an image."""
@@ -30,15 +33,14 @@ class EffectiveData:
         self, at: Rows, added: NDArray[np.float64], base: NDArray[np.float64]
     ) -> tuple[Rows, NDArray[np.float64]]:
         """x at each of ``added`` = y, (fits, points), and its slopes by the logarithms."""
-        rho, kappa = np.exp(at.T)[:, :, None]
+        rho, kappa = np.exp(at[:, [RHO]]), np.exp(at[:, [KAPPA]])
         used = rho * added / kappa
-        left = np.exp(-used)
-        x = -kappa * np.expm1(-used)
-        return x, np.stack([rho * added * left, x - rho * added * left], axis=-1)
+        x, left = -kappa * np.expm1(-used), rho * added * np.exp(-used)
+        return x, np.stack([left, x - left], axis=-1)
 
     def price(self, at: Rows, gain: float, base: float) -> NDArray[np.float64]:
         """y that is worth ``gain``, a fit; infinite from kappa on."""
-        rho, kappa = np.exp(at.T)
+        rho, kappa = np.exp(at[:, RHO]), np.exp(at[:, KAPPA])
         with np.errstate(divide="ignore"):
             found: NDArray[np.float64] = -kappa / rho * np.log1p(-np.minimum(gain / kappa, 1.0))
         return found
@@ -46,3 +48,36 @@ class EffectiveData:
     def told(self, at: Rows) -> NDArray[np.float64]:
         """(fits, parameters) as ``names`` has them."""
         return np.exp(at * [-1.0, 1.0])
+
+
+class ByBase(EffectiveData):
+    """The same with a rate that changes with the base: rho (base / middle)^-tau.
+
+    For pools whose rate plainly does: edits of a larger base may add less of what it lacks. One
+    parameter more widens every interval, so that this form is taken only where tau is surely not
+    zero.
+    """
+
+    names = ("rate of the first image", "kappa", "tau")
+    low = np.append(EffectiveData.low, -3.0)
+    high = np.append(EffectiveData.high, 3.0)
+    """Of tau: between two bases of which one is twice the other a factor of eight either way."""
+    starts = np.concatenate([EffectiveData.starts, np.zeros((6, 1))], axis=1)
+
+    def __init__(self, middle: float) -> None:
+        """``middle``: the geometric mean of the bases, at which the first rate is told."""
+        self._middle = middle
+
+    def worth(
+        self, at: Rows, added: NDArray[np.float64], base: NDArray[np.float64]
+    ) -> tuple[Rows, NDArray[np.float64]]:
+        ratio = np.log(base / self._middle)
+        x, slopes = super().worth(at, added * np.exp(-at[:, [TAU]] * ratio), base)
+        return x, np.concatenate([slopes, -ratio[:, None] * slopes[..., [RHO]]], axis=-1)
+
+    def price(self, at: Rows, gain: float, base: float) -> NDArray[np.float64]:
+        found = super().price(at, gain, base)
+        return found * np.exp(at[:, TAU] * np.log(base / self._middle))
+
+    def told(self, at: Rows) -> NDArray[np.float64]:
+        return np.concatenate([super().told(at[:, :TAU]), at[:, [TAU]]], axis=1)

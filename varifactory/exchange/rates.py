@@ -1,51 +1,45 @@
 """How many images of a pool gain what so many real ones do, or that no number was seen to."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from varifactory.exchange.answers import Answers
 from varifactory.exchange.curves import between, reaches, with_base
 from varifactory.exchange.drawing import bounds
+from varifactory.exchange.drawn import Drawn
 from varifactory.exchange.figures import Rate, Reached
 from varifactory.exchange.fitting import Fitted
 from varifactory.exchange.surface import REAL
 from varifactory.exchange.yardstick import Yardstick
-from varifactory.statistics import Interval
 
 BEYOND = 2.0
 """Times the largest number that was tried: a fit is not followed farther."""
 NOTHING = 0.0005
 """A gain of real images whose interval begins below this, half a tenth of a point, is none that is
 shown; the curve's form never falls, so that its lower end is above zero by its nature."""
+HEADLINE = 1.0
+"""The gain that one sentence tells: what as many real images again would."""
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """The grid's accuracies, (1 + draws, places): as answered, then drawn anew."""
+def rates(drawn: Drawn, fits: Mapping[str, Fitted], gains: Sequence[float]) -> tuple[Rate, ...]:
+    """By pool, base and gain; none where real images were not added as far."""
+    found = (
+        rate(drawn, fits[pool], pool, base, gain)
+        for pool in fits
+        for base in drawn.answers.bases
+        for gain in gains
+    )
+    return tuple(one for one in found if one is not None)
 
-    answers: Answers
-    top1: NDArray[np.float64]
-    confidence: float
-    covers: str
 
-    @property
-    def tail(self) -> float:
-        return (1 - self.confidence) / 2
+def headline(found: Sequence[Rate], pool: str) -> Rate | None:
+    """What one sentence tells of a pool: the gain nearest to one base, at the largest base.
 
-    def interval(self, values: NDArray[np.float64]) -> Interval:
-        """Of a number as answered and as of every draw."""
-        low, high = bounds(values[1:], self.confidence)
-        return Interval(float(values[0]), low, high, self.confidence, self.covers)
-
-    def with_real(self, base: int, gain: float) -> NDArray[np.float64] | None:
-        """Measured accuracy of base and real images; None where so many were not added."""
-        at = with_base(self.answers, REAL, base)
-        multiples = self.answers.multiples(at)
-        if gain > multiples.max() * (1 + 1e-9):
-            return None
-        return between(multiples, self.top1[:, at], np.array([gain]))[:, 0]
+    The largest, for what a user has is that or more.
+    """
+    of = [one for one in found if one.pool == pool]
+    return min(of, key=lambda one: (abs(one.gain - HEADLINE), -one.base), default=None)
 
 
 def rate(drawn: Drawn, found: Fitted, pool: str, base: int, gain: float) -> Rate | None:
@@ -55,15 +49,13 @@ def rate(drawn: Drawn, found: Fitted, pool: str, base: int, gain: float) -> Rate
     ``BEYOND`` times the most that was tried; or where the measured curve, which no form bends,
     gets to the gain in no more than a tail of the draws although the fit says it should.
     """
-    level = drawn.with_real(base, gain)
-    at = with_base(drawn.answers, pool, base)
+    level, at = _with_real(drawn, base, gain), with_base(drawn.answers, pool, base)
     if level is None or len(at) < 2:
         return None
     images, most = drawn.answers.bases[base], float(drawn.answers.multiples(at).max())
     needed = found.price(gain, images)
     needed = np.where(needed > BEYOND * most, np.inf, needed)
     gained = drawn.interval(_gained(found.measure, images, gain))
-    unreached = float(np.isinf(needed[1:]).mean())
     state = _state(drawn, needed, most)
     if state == "reached" and not _seen(drawn, at, level):
         state = "not reached"
@@ -73,7 +65,7 @@ def rate(drawn: Drawn, found: Fitted, pool: str, base: int, gain: float) -> Rate
     return Rate(
         pool=pool, base=round(images), gain=gain, points=gained,
         per_real=drawn.interval(needed / gain) if told else None,
-        state=state, most=most, unreached=unreached,
+        state=state, most=most, unreached=float(np.isinf(needed[1:]).mean()),
     )  # fmt: skip
 
 
@@ -85,9 +77,19 @@ def _state(drawn: Drawn, needed: NDArray[np.float64], most: float) -> Reached:
 
 
 def _gained(measure: Yardstick, base: float, gain: float) -> NDArray[np.float64]:
-    """Points that real images gain by their curve, which all bases tell of."""
+    """Points that real images gain by their curve, of which all bases tell."""
     error = measure.error(np.array([base, base * (1 + gain)]))
-    return error[:, 0] - error[:, 1]
+    found: NDArray[np.float64] = error[:, 0] - error[:, 1]
+    return found
+
+
+def _with_real(drawn: Drawn, base: int, gain: float) -> NDArray[np.float64] | None:
+    """Measured accuracy of a base and real images; None where so many were not added."""
+    at = with_base(drawn.answers, REAL, base)
+    multiples = drawn.answers.multiples(at)
+    if gain > multiples.max() * (1 + 1e-9):
+        return None
+    return between(multiples, drawn.top1[:, at], np.array([gain]))[:, 0]
 
 
 def _seen(drawn: Drawn, at: NDArray[np.intp], level: NDArray[np.float64]) -> bool:

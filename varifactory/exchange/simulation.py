@@ -27,7 +27,9 @@ class Truth:
     classes: int = 10
 
     def top1(self, images: float) -> float:
-        return 1 - (self.a * float(images**-self.alpha) + self.c)
+        """Of so many real images or what they are worth; never below chance."""
+        error = self.a * float(max(images, 1.0) ** -self.alpha) + self.c
+        return max(1 - error, 1 / self.classes)
 
     def cells(self) -> dict[tuple[int, Way, str, float], tuple[int, int, float]]:
         """(base, way, pool, multiple) -> real images, images of the pool, true accuracy."""

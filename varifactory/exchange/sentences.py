@@ -1,0 +1,119 @@
+"""What an exchange rate says in sentences; the words are in ``verdict.yaml``."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+from varifactory.exchange.drawn import Drawn
+from varifactory.exchange.effective_data import ByBase
+from varifactory.exchange.figures import Parameter, Rate
+from varifactory.exchange.fitting import Fitted
+from varifactory.exchange.rates import headline
+from varifactory.exchange.wording import (
+    figure,
+    gain_name,
+    listed,
+    many,
+    multiple,
+    pool_name,
+    ratio,
+    ratio_bounds,
+)
+from varifactory.report.wording import NBSP, level, signed
+
+
+@cache
+def words() -> Mapping[str, Any]:
+    """The texts of ``verdict.yaml``."""
+    path = files("varifactory").joinpath("exchange/verdict.yaml")
+    found: Mapping[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return found
+
+
+def verdict(found: Sequence[Rate], pool: str, ceiling: Parameter) -> str:
+    """The line of one pool."""
+    rate, name = headline(found, pool), first_large(pool_name(pool))
+    if rate is None:
+        return str(words()["verdict"]["nothing"]).format(pool=name)
+    told = rate.per_real
+    return str(words()["verdict"][rate.state]).format(
+        pool=name,
+        gain=gain_name(rate.gain),
+        points=signed(rate.points.estimate, 1),
+        base=many(rate.base, "image"),
+        rate=ratio(told.estimate) if told else "",
+        bounds=ratio_bounds(told) if told else "",
+        level=level(rate.points.confidence),
+        most=multiple(round(rate.most, 2)),
+        more=_ceiling(ceiling) if told else _smaller(found, rate),
+    )
+
+
+def _ceiling(ceiling: Parameter) -> str:
+    if not ceiling.identified:
+        return str(words()["ceiling open"])
+    bounds = f"{ratio(ceiling.low)}{NBSP}to{NBSP}{ratio(ceiling.high)}"
+    return str(words()["ceiling"]).format(kappa=ratio(ceiling.value), bounds=bounds)
+
+
+def _smaller(found: Sequence[Rate], rate: Rate) -> str:
+    """Of the largest gain at that base that was reached, where one is."""
+    reached = [one for one in found
+               if (one.pool, one.base, one.state) == (rate.pool, rate.base, "reached")]  # fmt: skip
+    if not reached:
+        return ""
+    best = max(reached, key=lambda one: one.gain)
+    assert best.per_real is not None
+    return str(words()["smaller"]).format(
+        gain=gain_name(best.gain),
+        rate=ratio(best.per_real.estimate),
+        bounds=ratio_bounds(best.per_real),
+    )
+
+
+def remarks(
+    drawn: Drawn, fits: Mapping[str, Fitted], found: Sequence[Rate], gains: Sequence[float]
+) -> Iterator[str]:
+    """What a reader must know beside the figures."""
+    if len(drawn.answers.seeds) == 1:
+        yield str(words()["one seed"])
+    for pool, fit in fits.items():
+        if isinstance(fit.form, ByBase):
+            yield _changing(drawn, pool, fit)
+    yield from _short(drawn, found, gains)
+
+
+def _changing(drawn: Drawn, pool: str, fit: Fitted) -> str:
+    bases = list(drawn.answers.bases.values())
+    first, last = (float(fit.form.price(fit.at[:1], 1e-6, base)[0]) * 1e6
+                   for base in (bases[0], bases[-1]))  # fmt: skip
+    return str(words()["changing"]).format(
+        pool=pool_name(pool), first=figure(first), last=figure(last),
+        smallest=f"{bases[0]:.0f}", largest=f"{bases[-1]:.0f}",
+    )  # fmt: skip
+
+
+def _short(drawn: Drawn, found: Sequence[Rate], gains: Sequence[float]) -> Iterator[str]:
+    """Gains at bases to which too few real images were added."""
+    answers = drawn.answers
+    for gain in gains:
+        told = {one.base for one in found if one.gain == gain}
+        left = {base: images for base, images in answers.bases.items() if round(images) not in told}
+        if left:
+            most = min(
+                answers.multiples(answers.at(pool="real", way="real", base=base)).max()
+                for base in left
+            )
+            yield str(words()["short"]).format(
+                gain=gain_name(gain),
+                bases=listed([f"{images:.0f}" for images in left.values()]) + " images",
+                most=multiple(round(float(most), 2)),
+            )
+
+
+def first_large(text: str) -> str:
+    """With its first letter as a sentence begins."""
+    return text[:1].upper() + text[1:]
