@@ -2,7 +2,7 @@
 
 What stands together is one source, attribute and index: the source with its mask's outline, the
 feasible and the infeasible edit beside it, and the same two by every other editor. An unchanged
-edit, where there is one, stands below them.
+edit, where there is one, stands below them. Foreign images of a class hang together (``walls``).
 """
 
 from collections import Counter, defaultdict
@@ -22,6 +22,7 @@ from varifactory.pages import render_page
 from varifactory.pictures import Pictures, Read
 from varifactory.records import STATUSES
 from varifactory.stages import Row
+from varifactory.walls import Wall, foreign_yields, walls
 from varifactory.wording import judges_said, status_word, verdict_sentences
 
 FACETS = ("class", "attribute", "feasibility", "status", "editor")
@@ -102,15 +103,19 @@ def gallery_pages(
     edits = [row for row in rows if row["kind"] == "edit"]
     asked = [row for row in edits if not is_unchanged(row)]
     sources = {row["source_key"]: row for row in rows if row["kind"] == "source"}
-    cards = _cards(edits, sources)
+    hung = list(walls(rows))
+    cards: list[Card | Wall] = [*_cards(edits, sources), *hung]
     pages = list(_paged(cards, page_size)) or [[]]
-    index = _index(edits, pages)
+    index = _index([row for card in cards for row in card.edits], pages)
+    if hung:
+        index["things"] = "images"
     pictures = Pictures(read, keep)
     for number, page in enumerate(pages, start=1):
         first = number == 1
         glimpses = _glimpses(cards) if first and len(cards) > 3 else []
-        unused = _unused(sources, edits) if first else []
-        seen = [*(card.source for card in [*page, *glimpses]), *unused[:SHOWN_UNUSED]]
+        unused = _unused(sources, edits, bool(hung)) if first else []
+        paired = [card for card in [*page, *glimpses] if isinstance(card, Card)]
+        seen = [*(card.source for card in paired), *unused[:SHOWN_UNUSED]]
         edits_shown = [row for card in [*page, *glimpses] for row in card.edits]
         pictures.fetch([*seen, *edits_shown], seen)
         yield (
@@ -121,7 +126,11 @@ def gallery_pages(
                 title=title,
                 facts=facts or {},
                 yields=_yields(asked) if first else [],
-                classes=_classes(asked) if first else [],
+                foreign=foreign_yields(hung) if first else [],
+                edited=bool(edits),
+                classes=_classes(asked or [row for wall in hung for row in wall.edits])
+                if first
+                else [],
                 asked=len(asked),
                 unchanged=len(edits) - len(asked),
                 href=partial(_href, index),
@@ -173,10 +182,10 @@ def _lanes(rows: Sequence[Row], weight: Mapping[str, int]) -> Iterator[Lane]:
             yield Lane(str(editor), (feasible, infeasible), unchanged)
 
 
-def _paged(cards: Sequence[Card], page_size: int) -> Iterator[list[Card]]:
+def _paged(cards: Sequence[Card | Wall], page_size: int) -> Iterator[list[Card | Wall]]:
     if page_size < 1:
         raise FactoryError(f"page_size {page_size}: give the edits of a page, at least 1")
-    page: list[Card] = []
+    page: list[Card | Wall] = []
     held = 0
     for card in cards:
         if page and held + len(card.edits) > page_size:
@@ -188,15 +197,16 @@ def _paged(cards: Sequence[Card], page_size: int) -> Iterator[list[Card]]:
         yield page
 
 
-def _page_of(card: Card, pages: Sequence[Sequence[Card]]) -> int:
+def _page_of(card: Card, pages: Sequence[Sequence[Card | Wall]]) -> int:
     return next(at for at, page in enumerate(pages) if any(card is other for other in page))
 
 
 def _value(row: Row, facet: str) -> str:
-    return str(row[COLUMNS.get(facet, facet)])
+    found = row[COLUMNS.get(facet, facet)]
+    return "none" if found is None else str(found)  # a foreign image changes no attribute
 
 
-def _index(edits: Sequence[Row], pages: Sequence[Sequence[Card]]) -> dict[str, Any]:
+def _index(edits: Sequence[Row], pages: Sequence[Sequence[Card | Wall]]) -> dict[str, Any]:
     """What the filters need to know of every page: how many edits of which facets it holds."""
     orders = {"feasibility": (*FEASIBILITIES, UNCHANGED), "status": STATUSES}
     names = {}
@@ -231,9 +241,10 @@ def _href(index: Mapping[str, Any], **wanted: str) -> str:
     return f"{index['files'][page]}#{urlencode(wanted)}"
 
 
-def _glimpses(cards: Sequence[Card]) -> list[Card]:
+def _glimpses(every: Sequence[Card | Wall]) -> list[Card]:
     """One pair a class, attributes in turn, so that the first look sees the whole range."""
     by_class: dict[str, list[Card]] = defaultdict(list)
+    cards = [card for card in every if isinstance(card, Card)]
     for card in cards:
         if card.accepted:
             by_class[card.label].append(card)
@@ -246,13 +257,14 @@ def _glimpses(cards: Sequence[Card]) -> list[Card]:
     return chosen
 
 
-def _unused(sources: Mapping[str, Row], edits: Sequence[Row]) -> list[Row]:
-    """Sources of which no edit was even asked for although they were meant to be edited."""
+def _unused(sources: Mapping[str, Row], edits: Sequence[Row], foreign: bool) -> list[Row]:
+    """Sources of which no edit was even asked for although they were meant to be edited; beside
+    foreign images none was."""
     edited = {row["source_key"] for row in edits}
     return [
         row
         for key, row in sources.items()
-        if key not in edited and (row["status"] != "ok" or row["mask_blob"])
+        if key not in edited and (row["status"] != "ok" or (row["mask_blob"] and not foreign))
     ]
 
 

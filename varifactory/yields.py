@@ -171,6 +171,11 @@ def unchanged_of(items: pa.Table) -> list[dict[str, Any]]:
     return [row for row in items.to_pylist() if row["kind"] == "edit" and is_unchanged(row)]
 
 
+def foreign_of(items: pa.Table) -> list[dict[str, Any]]:
+    """The rows of foreign images."""
+    return [row for row in items.to_pylist() if row["kind"] == "foreign"]
+
+
 def yields(edits: Iterable[dict[str, Any]], confidence: float = 0.95) -> list[Yield]:
     """One a group, sorted by attribute, editor and feasibility."""
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)

@@ -20,7 +20,7 @@ from varifactory.datasets import Dataset
 from varifactory.gallery import gallery_pages
 from varifactory.loading import read_blob
 from varifactory.store import Manifest, Store, StoreError, StoreMissing
-from varifactory.yields import edits_of, unchanged_of
+from varifactory.yields import edits_of, foreign_of, unchanged_of
 
 PAGES = "gallery/pages.json"
 PAGE = re.compile(r"index\.html|page-[1-9][0-9]{0,6}\.html")
@@ -114,9 +114,21 @@ def gallery_facts(
         "checked by people": people
         and f"{people.labelled:,} edits, precision {percent_of(people.precision)}",
     }
+    foreign = foreign_of(items)
+    generators = ", ".join(sorted({str(row["editor"]) for row in foreign}))
+    made = f"{len(edits):,} of {len({row['source_key'] for row in edits}):,} source images"
+    counted = {
+        "edits": made + (f", and {beside:,} unchanged" if beside else ""),
+        "foreign images": f"{len(foreign):,} by {generators}",
+    }
+    if foreign and not edits:
+        named = {}  # of the recipe that made the data set beside them
     return {
-        "edits": f"{len(edits):,} of {len({row['source_key'] for row in edits}):,} source images"
-        + (f", and {beside:,} unchanged" if beside else ""),
+        **{
+            name: text
+            for name, text in counted.items()
+            if (foreign if name == "foreign images" else edits or not foreign)
+        },
         **{name: str(value) for name, value in named.items() if value},
         "made": f"{manifest.created_at:%d %B %Y}",
         "data set hash": manifest.dataset_hash[:SHOWN],
