@@ -54,3 +54,41 @@ def write_report(store: str, study: str, version: int) -> str:
 def is_machinery(recipe: Recipe) -> bool:
     """Whether the data are the drawn world's: then a report checks the machinery, no more."""
     return recipe.sources.kind == "world"
+
+
+@task(name="diagnosis", cache_policy=NO_CACHE, persist_result=False)
+def write_diagnosis(store: str, dataset: str, version: int, plan: str) -> str:
+    """Count a diagnosis from stored vectors and render its page; where it lies.
+
+    ``plan`` is the hash under which its plan lies beside the version.
+    """
+    from varifactory.diagnosis.publishing import publish_diagnosis, recounted_diagnosis
+    from varifactory.diagnosis.summary import summary
+
+    opened = Store(store)
+    found = recounted_diagnosis(opened, dataset, version, plan)
+    where = publish_diagnosis(opened, found)
+    create_markdown_artifact(
+        summary(found.diagnosis, where), key="diagnosis",
+        description=f"What is wrong with {dataset} version {version}",
+    )  # fmt: skip
+    return where
+
+
+@task(name="exchange-rate", cache_policy=NO_CACHE, persist_result=False)
+def write_exchange(store: str, dataset: str, version: int, plan: str) -> str:
+    """Count an exchange rate from stored answers and render its page; where it lies.
+
+    ``plan`` is the hash under which its plan lies beside the version.
+    """
+    from varifactory.exchange.publishing import publish_exchange, recount_exchange
+    from varifactory.exchange.summary import summary
+
+    opened = Store(store)
+    found = recount_exchange(opened, dataset, version, plan)
+    where = publish_exchange(opened, found.manifest, found.plan, found.rate)
+    create_markdown_artifact(
+        summary(found.rate, where), key="exchange-rate",
+        description=f"What images of {dataset} version {version} are worth in real ones",
+    )  # fmt: skip
+    return where

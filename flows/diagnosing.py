@@ -1,0 +1,73 @@
+"""A diagnosis: the set it is of, the vectors it rests on, and the page it ends in."""
+
+from flows.dataset import make_dataset
+from flows.embedding import embedded
+from flows.run import FactoryRun
+from flows.showing import show_dataset
+from tasks.report import write_diagnosis
+from tasks.texts import text_shard
+from varifactory.diagnosis.plan import DiagnosisPlan, keep_plan, plan_diagnosis, plans_of
+from varifactory.diagnosis.population import Chosen, chosen
+from varifactory.embeddings import embedding_spec
+from varifactory.keys import spec_of
+from varifactory.loading import items_table
+from varifactory.models import ClipModel, registry
+from varifactory.stages import Row
+from varifactory.store import Manifest
+from varifactory.texts import plan_texts, text_spec
+
+SHARD = 2048
+"""Texts a task: each costs a millisecond."""
+
+
+def synthetic_set(run: FactoryRun) -> tuple[Manifest, str]:
+    """The data set version that the recipe asks about, and its gallery; made if it is its own.
+
+    Raises:
+        StoreMissing: there is no such data set or version.
+    """
+    name, _, version = run.recipe.diagnosis.dataset.partition("@")
+    if name:
+        return run.store.dataset(name, version or None), ""
+    made = make_dataset(run)
+    return made.manifest, show_dataset(run, made)
+
+
+def diagnosed(run: FactoryRun, manifest: Manifest) -> str:
+    """Embed what is compared, write the plan down and then the page; where that lies.
+
+    Raises:
+        PopulationError: the images cannot be diagnosed.
+        StageFailed: a shard ended without its items.
+    """
+    found = chosen(items_table(run.store, manifest), run.recipe.diagnosis.reference)
+    encoder = registry.encoder(run.recipe)
+    plan = _plan(run, manifest, found, encoder)
+    embedded(run, [*found.rows, *_target(run, plan)])
+    fields, wanted = text_spec(encoder), plan.wanted_texts(found.class_names, found.prompts)
+    planned = plan_texts(plan.texts, wanted, encoder)
+    run.stage(text_shard, "texts", fields, planned, size=SHARD)
+    keep_plan(run.store, plan)
+    return write_diagnosis(run.store.url, manifest.name, manifest.version, plan.hash12)
+
+
+def _plan(run: FactoryRun, manifest: Manifest, found: Chosen, encoder: ClipModel) -> DiagnosisPlan:
+    texts = spec_of("texts", text_spec(encoder))
+    known = [plan.logit_scale for plan in plans_of(run.store, manifest) if plan.texts == texts]
+    return plan_diagnosis(
+        run.store, manifest, run.recipe.diagnosis, found.class_names,
+        encoder=str(encoder.identity["name"]),
+        embeddings=spec_of("embeddings", embedding_spec(encoder)),
+        texts=texts,
+        # Asking the encoder loads it, which a run that finds everything made can do without.
+        logit_scale=known[0] if known else encoder.logit_scale,
+        template=run.recipe.training.template,
+    )  # fmt: skip
+
+
+def _target(run: FactoryRun, plan: DiagnosisPlan) -> tuple[Row, ...]:
+    """Pictures of the target domain, where the recipe names one."""
+    if plan.target is None:
+        return ()
+    manifest = run.store.dataset(plan.target.name, plan.target.version)
+    return chosen(items_table(run.store, manifest), ("train",)).real

@@ -1,0 +1,95 @@
+"""An exchange rate: which images are traded, the grid that is trained, and the page it ends in."""
+
+from collections.abc import Sequence
+
+from flows.dataset import make_dataset
+from flows.embedding import embedded
+from flows.leaks import refuse_leaks
+from flows.run import FactoryRun
+from flows.showing import show_dataset
+from tasks.exchange import CONTENTS, exchange_shard
+from tasks.report import write_exchange
+from varifactory.exchange.cell_training import Contents
+from varifactory.exchange.plan import FILE, ExchangePlan
+from varifactory.exchange.planning import (
+    ESTIMATOR,
+    PlannedExchange,
+    exchange_spec,
+    plan_exchange,
+)
+from varifactory.keys import spec_of
+from varifactory.loading import items_of
+from varifactory.models import Trainee, registry
+from varifactory.stages import Row
+from varifactory.store import Manifest
+
+QUICK = 64
+"""Cells a task of trainees that take milliseconds; others have a task a cell."""
+KEPT = ("exchange/", "embeddings/", "closed/")
+"""Stages whose rows an exchange rate needs to be counted again."""
+
+
+def traded_set(run: FactoryRun) -> tuple[Manifest, str]:
+    """The data set version whose images are traded, and its gallery.
+
+    Where foreign images alone are traded that is the version that ``varifactory ingest`` made of
+    them and the real images beside them; else the recipe's own.
+
+    Raises:
+        ModelError: the trainee is not there.
+        Leaked: training images or edits show test images.
+        StoreMissing: there is no such data set.
+    """
+    asked = run.recipe.exchange
+    _trainee(run)  # a wrong name costs no hours
+    if asked.generators == ("foreign",):
+        return _foreign(run), ""
+    made = make_dataset(run, trains=True)
+    refuse_leaks(run, made.manifest)
+    return made.manifest, show_dataset(run, made)
+
+
+def exchanged(run: FactoryRun, manifest: Manifest) -> str:
+    """Train what is missing of the grid, write its plan down and then the page; where that lies.
+
+    Raises:
+        TrainingError: there are too few images for any rate.
+        StudyError: no cell was trained.
+    """
+    trainee = _trainee(run)
+    fields = exchange_spec(run.recipe, trainee)
+    spec = spec_of("exchange", fields)
+    planned = _planned(run, manifest, spec)
+    run.notices += planned.notices
+    if trainee is not None and trainee.takes == "vectors":
+        embedded(run, planned.pictures)
+    run.leave(CONTENTS, Contents.of(planned).pack())
+    size = 1 if run.recipe.exchange.trainee in ("clip-lora", "classifier") else QUICK
+    trained = run.stage(exchange_shard, "exchange", fields, planned.rows, size=size)
+    plan = ExchangePlan.of(
+        planned, trained, run.recipe, version=manifest.version, spec=spec,
+        specs={name: told for name, told in run.specs.items() if name.startswith(KEPT)},
+        dataset=manifest.name,
+    )  # fmt: skip
+    run.store.put_export(manifest.name, manifest.version, f"{plan.folder}/{FILE}", plan.written())
+    return write_exchange(run.store.url, manifest.name, manifest.version, plan.hash12)
+
+
+def _planned(run: FactoryRun, manifest: Manifest, spec: str) -> PlannedExchange:
+    items = items_of(run.store, manifest.name, manifest.version)
+    foreign: Sequence[Row] = ()
+    if "foreign" in run.recipe.exchange.generators:
+        beside = _foreign(run)
+        foreign = items_of(run.store, beside.name, beside.version)
+    return plan_exchange(spec, run.recipe, items, foreign=foreign)
+
+
+def _foreign(run: FactoryRun) -> Manifest:
+    name, _, version = run.recipe.exchange.foreign.partition("@")
+    return run.store.dataset(name, version or None)
+
+
+def _trainee(run: FactoryRun) -> Trainee | None:
+    """None where an estimator is fitted, which needs no model."""
+    kind = run.recipe.exchange.trainee
+    return None if kind == ESTIMATOR else registry.trainee(run.recipe, kind)
