@@ -45,8 +45,12 @@ def diagnose(population: Population, settings: Settings, confidence: float = 0.9
         geometry=geometry_measures(shared),
         senses=collisions(population),
         notes=notes(settings, examined, depths),
-        settings={name: str(value) for name, value in settings.model_dump(mode="json").items()},
+        settings={name: _told(value) for name, value in settings.model_dump(mode="json").items()},
     )
+
+
+def _told(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _measures(one: Examined, astray: Strays) -> list[Measure]:

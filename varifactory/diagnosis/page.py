@@ -152,7 +152,8 @@ def _settings(found: Diagnosis) -> dict[str, list[tuple[str, str]]]:
             ("encoder", found.encoder),
             *((f"an interval covers, {at}" if len(covers) > 1 else "an interval covers", one)
               for at, one in enumerate(covers, 1))]  # fmt: skip
-    return {"Counted from": told, "Settings": list(found.settings.items())}
+    settings = [(name, value) for name, value in found.settings.items() if value]
+    return {"Counted from": told, "Settings": settings}
 
 
 def _confidence(found: Diagnosis) -> float:

@@ -181,13 +181,14 @@ def _columns(found: Diagnosis) -> tuple[tuple[str, ...], ...]:
 
 
 def _rests_on(found: Diagnosis) -> frozenset[tuple[str, str, str]]:
-    """Class, attribute and measure of all evidence; of a flag whatever the attribute those of the
+    """Class, attribute and measure that show a flag; of a flag whatever the attribute those of the
     class as a whole, or of all its attributes where it has no row as a whole."""
     places = {(one.label, one.attribute) for one in found.groups}
     return frozenset(
         (label, attribute, one.name)
         for flag in found.flags
         for one in flag.evidence
+        if one.name in words()["issues"][flag.issue]["shows"]
         for label, attribute in places
         if label == flag.label and (
             attribute == flag.attribute or not (flag.attribute or (label, "") in places)
