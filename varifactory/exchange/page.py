@@ -87,17 +87,19 @@ def lead(found: ExchangeRate, *, machinery: bool = False) -> list[str]:
 
 
 def _figures(found: ExchangeRate) -> dict[str, Any]:
-    scale = rate_scale(found.rates)
     substitution_scale, lines = substitutions(found) if found.substitutions else (None, {})
     forms = dict.fromkeys(one.form for one in found.fits)
     return {
-        "scale": scale,
-        "rate_blocks": rate_blocks(found, scale),
+        "scale": rate_scale(found.rates),
+        "rate_blocks": rate_blocks(found),
         "states": {state: any(one.state == state for one in found.rates)
                    for state in words()["states"]},
         "limits": {pool: one for pool, one in limits(found).items() if pool not in CONTROLS},
         "substitution_scale": substitution_scale,
         "substitution_lines": lines,
+        "fits": [one for one in found.fits if one.pool not in CONTROLS],
+        "more_seeds": {pool: more for pool, more in found.more_seeds.items()
+                       if pool not in CONTROLS},
         "best": best_forms(found.fits),
         "forms": [words()["forms"][form] for form in forms],
         "form_names": {form: words()["forms"][form]["name"] for form in forms},
@@ -116,6 +118,7 @@ def _words(found: ExchangeRate) -> dict[str, Any]:
             "pool_name", "pool_told", "ratio", "ratio_bounds", "gain_name", "share_name", "figure",
             "more_words",
         )},
+        "numbers_listed": lambda numbers: wording.listed([f"{one:,}" for one in numbers]),
     }  # fmt: skip
 
 

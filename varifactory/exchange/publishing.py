@@ -171,9 +171,8 @@ def _grid(plan: ExchangePlan) -> list[tuple[str, str]]:
         ("controls", ", ".join(asked.controls) or "none"),
         ("seeds", times(asked.seeds)),
         ("test images", f"{plan.test_images:,}"),
-        ("cells", f"{len(plan.cells):,}, "
-                  f"{len({cell.key for cell in plan.cells}):,} trainings, for cells of the same "
-                  "images are one"),
+        ("cells", f"{len(plan.cells):,}; those of the same images are one training, "
+                  f"{len({cell.key for cell in plan.cells}):,} in all"),
         ("bootstrap", f"{asked.resamples:,} draws, seed {plan.seed}"),
     ]  # fmt: skip
 

@@ -1,11 +1,13 @@
 """What the page of an exchange rate shows, grouped by pool and base."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from varifactory.exchange.figures import Control, ExchangeRate, Fit, Parameter, Rate, Substitution
 from varifactory.exchange.surface import REAL
-from varifactory.recipe.exchange import CONTROLS
+from varifactory.exchange.wording import ratio, ratio_bounds
+from varifactory.recipe.exchange import CONTROLS, GENERATORS
 from varifactory.report.scale import Mark, Ratios, Scale, around_zero, ratios
 from varifactory.statistics import Interval
 
@@ -15,28 +17,53 @@ SLIGHT = 0.005
 
 @dataclass(frozen=True, slots=True)
 class RateLine:
-    """One rate and its place on the scale."""
+    """The rate at one gain, of bases where it is the same."""
 
-    rate: Rate
+    rates: tuple[Rate, ...]
+    """One a base; they differ in what the real images gain."""
     mark: Mark | None
     """None where it is not reached."""
-    more_than: float
-    """Synthetic images a real one that were tried at most."""
     start: float
-    """Place of ``more_than``, percent of the width."""
+    """Place of ``tried``, percent of the width."""
+
+    @property
+    def one(self) -> Rate:
+        """The first of them."""
+        return self.rates[0]
+
+    @property
+    def tried(self) -> float:
+        """Most images a real one that were tried."""
+        return self.one.most / self.one.gain
 
     @property
     def kind(self) -> str:
         """Class of its bar: controls are quiet, what was read beyond the grid is hollow."""
-        if self.rate.state == "beyond":
+        if self.one.state == "beyond":
             return "open"
-        return "control" if self.rate.pool in CONTROLS else "arm"
+        return "control" if self.one.pool in CONTROLS else "arm"
 
     @property
-    def images(self) -> float | None:
-        """Images of the pool that it takes altogether."""
-        found = self.rate.per_real
-        return None if found is None else found.estimate * self.rate.gain * self.rate.base
+    def pill(self) -> str:
+        """Class of its state: a control that gains nothing is no bad news."""
+        if self.one.state == "not reached" and self.one.pool not in CONTROLS:
+            return "below"
+        return "equivalent" if self.one.state == "reached" else "open"
+
+    @property
+    def images(self) -> list[float]:
+        """Images of the pool that it takes altogether, one a base; what was tried if unreached."""
+        found = self.one.per_real
+        each = self.tried if found is None else found.estimate
+        return [each * rate.gain * rate.base for rate in self.rates]
+
+
+@dataclass(frozen=True, slots=True)
+class RateGroup:
+    """Bases of one pool that have the same rates at all gains."""
+
+    bases: tuple[int, ...]
+    lines: tuple[RateLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +71,7 @@ class RateBlock:
     """The rates of one pool."""
 
     pool: str
-    bases: tuple[tuple[int, tuple[RateLine, ...]], ...]
+    groups: tuple[RateGroup, ...]
     control: Control | None
     """What a pool whose rate is known came to."""
 
@@ -53,33 +80,49 @@ def rate_scale(rates: Sequence[Rate]) -> Ratios:
     """One scale for all rates, so that pools can be compared."""
     return ratios(
         [one.per_real for one in rates if one.per_real],
-        [one.most / one.gain for one in rates if one.per_real is None],
+        [one.most / one.gain for one in rates if one.state == "not reached"],
     )
 
 
-def rate_blocks(found: ExchangeRate, scale: Ratios) -> list[RateBlock]:
-    """Rates by pool, generators before controls, then by base."""
-    told = {one.pool: one for one in found.controls}
+def rate_blocks(found: ExchangeRate) -> list[RateBlock]:
+    """Rates by pool, generators before controls, bases together where they do not differ."""
+    scale, told = rate_scale(found.rates), {one.pool: one for one in found.controls}
     return [
-        RateBlock(pool, tuple(
-            (base, tuple(_line(one, scale) for one in found.rates
-                         if (one.pool, one.base) == (pool, base)))
-            for base in dict.fromkeys(one.base for one in found.rates if one.pool == pool)
-        ), told.get(pool))
+        RateBlock(pool, tuple(_groups([one for one in found.rates if one.pool == pool], scale)),
+                  told.get(pool))
         for pool in ordered(one.pool for one in found.rates)
     ]  # fmt: skip
 
 
-def _line(rate: Rate, scale: Ratios) -> RateLine:
-    tried = rate.most / rate.gain
-    mark = scale.mark(rate.per_real) if rate.per_real else None
-    return RateLine(rate, mark, tried, scale.place(tried))
+def _groups(rates: Sequence[Rate], scale: Ratios) -> Iterator[RateGroup]:
+    alike: dict[tuple[Any, ...], list[list[Rate]]] = {}
+    for base in dict.fromkeys(one.base for one in rates):
+        own = [one for one in rates if one.base == base]
+        alike.setdefault(tuple(map(_shown, own)), []).append(own)
+    for bases in alike.values():
+        lines = (_line(at, scale) for at in zip(*bases, strict=True))
+        yield RateGroup(tuple(own[0].base for own in bases), tuple(lines))
+
+
+def _shown(one: Rate) -> tuple[float, str, float, str, str]:
+    """What a line shows of a rate, but for its base and what that gains."""
+    found = one.per_real
+    each = (ratio(found.estimate), ratio_bounds(found)) if found else ("", "")
+    return one.gain, one.state, one.most, *each
+
+
+def _line(rates: tuple[Rate, ...], scale: Ratios) -> RateLine:
+    one = rates[0]
+    mark = scale.mark(one.per_real) if one.per_real else None
+    return RateLine(rates, mark, scale.place(one.most / one.gain))
+
+
+ORDER = (REAL, *GENERATORS, *CONTROLS)
 
 
 def ordered(pools: Iterable[str]) -> list[str]:
-    """Each pool once: real images, generators as they come, controls last."""
-    found = dict.fromkeys(pools)
-    return sorted(found, key=lambda pool: (pool != REAL, pool in CONTROLS))
+    """Each pool once: real images, generators, controls; others last."""
+    return sorted(dict.fromkeys(pools), key=lambda pool: [*ORDER, pool].index(pool))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +168,10 @@ def best_forms(fits: Sequence[Fit]) -> dict[str, str]:
 
 
 def limits(found: ExchangeRate) -> dict[str, tuple[Parameter, Interval]]:
-    """Pool -> its ceiling, with its bounds: in the order of the pools that were fitted."""
+    """Pool -> its ceiling, with its bounds; ceilings stand in the order of the pools fitted."""
     pools = dict.fromkeys(one.pool for one in found.fits)
-    return {
+    told = {
         pool: (one, Interval(one.value, one.low, one.high, found.confidence))
         for pool, one in zip(pools, found.ceilings, strict=True)
     }
+    return {pool: told[pool] for pool in ordered(told)}

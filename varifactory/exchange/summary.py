@@ -1,10 +1,12 @@
 """An exchange rate in short: lines for a terminal, figures for programs, Markdown for Prefect."""
 
+from collections.abc import Iterator
 from typing import Any
 
-from varifactory.exchange.figures import ExchangeRate, Rate
+from varifactory.exchange.figures import ExchangeRate
 from varifactory.exchange.page import NUMBERS, alarms
-from varifactory.exchange.wording import gain_name, pool_name, ratio, ratio_bounds, words
+from varifactory.exchange.rows import RateLine, rate_blocks
+from varifactory.exchange.wording import gain_name, listed, pool_name, ratio, ratio_bounds, words
 from varifactory.markdown import plain, row
 from varifactory.report.packing import flat_row
 from varifactory.report.wording import level
@@ -15,7 +17,7 @@ SHOWN_NOTES = 5
 
 def lines(found: ExchangeRate) -> list[str]:
     """The verdict, controls that failed, each rate, and what to know of, a line each."""
-    rates = [f"{_place(one)}: {_cost(one)}" for one in found.rates]
+    rates = [f"{_place(one)}: {_cost(one)}" for one in _lines(found)]
     return [*found.verdict, *alarms(found), *rates, *found.notes]
 
 
@@ -60,27 +62,36 @@ def _table(found: ExchangeRate) -> list[str]:
         f"| {level(found.confidence)} interval |",
         "|---|--:|--:|--:|--:|--:|",
     ]
-    return ["\n".join([*lines, *(row(_cells(one)) for one in found.rates)])]
+    return ["\n".join([*lines, *(row(_cells(one)) for one in _lines(found))])]
 
 
-def _cells(one: Rate) -> tuple[str, ...]:
-    gains = f"{NUMBERS.points(one.points.estimate)} ({NUMBERS.bounds(one.points)})"
-    each = ratio(one.per_real.estimate) if one.per_real else _cost(one)
+def _cells(line: RateLine) -> tuple[str, ...]:
+    one = line.one
+    gains = ", ".join(NUMBERS.points(rate.points.estimate) for rate in line.rates)
+    each = ratio(one.per_real.estimate) if one.per_real else _cost(line)
     bounds = ratio_bounds(one.per_real) if one.per_real else "–"
-    state = " (beyond the grid)" if one.state == "beyond" else ""
-    return (pool_name(one.pool), f"{one.base:,}", gain_name(one.gain), gains, f"{each}{state}",
-            bounds)  # fmt: skip
+    state = f" ({words()['states']['beyond']})" if one.state == "beyond" else ""
+    return pool_name(one.pool), _bases(line), gain_name(one.gain), gains, f"{each}{state}", bounds
 
 
-def _place(one: Rate) -> str:
-    return f"{pool_name(one.pool)}, {gain_name(one.gain)} of {one.base:,} real images"
+def _bases(line: RateLine) -> str:
+    return listed([f"{rate.base:,}" for rate in line.rates])
 
 
-def _cost(one: Rate) -> str:
+def _place(line: RateLine) -> str:
+    return f"{pool_name(line.one.pool)}, {gain_name(line.one.gain)} of {_bases(line)} real images"
+
+
+def _cost(line: RateLine) -> str:
     """``1.43 a real image (1.06 to 2.09)``, or that no number is known."""
+    one, said = line.one, str(words()["states"][line.one.state])
     if one.per_real:
-        beyond = ", " + words()["states"]["beyond"] if one.state == "beyond" else ""
+        beyond = f", {said}" if one.state == "beyond" else ""
         return f"{ratio(one.per_real.estimate)} a real image ({ratio_bounds(one.per_real)}){beyond}"
-    if one.state == "no gain":
-        return str(words()["states"]["no gain"])
-    return f"{words()['states'][one.state]} with {ratio(one.most / one.gain)} a real image"
+    return said if one.state == "no gain" else f"{said} with {ratio(line.tried)} a real image"
+
+
+def _lines(found: ExchangeRate) -> Iterator[RateLine]:
+    for block in rate_blocks(found):
+        for group in block.groups:
+            yield from group.lines

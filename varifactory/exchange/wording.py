@@ -34,8 +34,9 @@ def ratio(value: float) -> str:
     """A rate with about three digits; no end is ∞."""
     if not isfinite(value):
         return "∞"
-    decimals = 2 if value < 9.995 else 1 if value < 99.95 else 0
-    return f"{value:,.{decimals}f}"
+    size = abs(value)
+    decimals = 2 if size < 9.995 else 1 if size < 99.95 else 0
+    return f"{round(value, decimals) + 0.0:,.{decimals}f}".replace("-", "−")
 
 
 def ratio_bounds(interval: Interval) -> str:
