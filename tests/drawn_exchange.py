@@ -108,7 +108,7 @@ def exchange(
     rates = tuple(rate(pool, base, gain) for pool in (*generators, "identity") for base in bases
                   for gain in (0.5, 1.0, 2.0))  # fmt: skip
     limits = tuple(
-        Parameter("kappa", KNOWN[pool][1], KNOWN[pool][1] * 0.6, KNOWN[pool][1] * 2.1,
+        Parameter(pool, KNOWN[pool][1], KNOWN[pool][1] * 0.6, KNOWN[pool][1] * 2.1,
                   identified=pool == "edits", why="" if pool == "edits" else "at its bound")
         for pool in generators
     )  # fmt: skip

@@ -14,6 +14,7 @@ from varifactory.exchange.fitting import Fitted, fit, fit_of, parameters, real_c
 from varifactory.exchange.more_seeds import more_seeds
 from varifactory.exchange.paper_form import PaperForm
 from varifactory.exchange.rates import rates
+from varifactory.exchange.rows import ordered
 from varifactory.exchange.sentences import remarks, verdict, words
 from varifactory.exchange.substitution import substitutions
 from varifactory.exchange.surface import Surface
@@ -49,7 +50,7 @@ def count_exchange(
     measure = measure_of(drawn)
     fits = {pool: worth_of(drawn, pool, measure) for pool in pools_of(answers)}
     found, ceilings = rates(drawn, fits, gains), _ceilings(fits, confidence)
-    made = [pool for pool in fits if pool not in CONTROLS]
+    made = [pool for pool in ordered(fits) if pool not in CONTROLS]
     return ExchangeRate(
         title=title,
         verdict=tuple(verdict(found, pool, ceilings[pool]) for pool in made or fits),

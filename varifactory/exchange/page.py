@@ -88,10 +88,12 @@ def lead(found: ExchangeRate, *, machinery: bool = False) -> list[str]:
 
 def _figures(found: ExchangeRate) -> dict[str, Any]:
     substitution_scale, lines = substitutions(found) if found.substitutions else (None, {})
+    blocks = rate_blocks(found)
     forms = dict.fromkeys(one.form for one in found.fits)
     return {
         "scale": rate_scale(found.rates),
-        "rate_blocks": rate_blocks(found),
+        "rate_blocks": blocks,
+        "first_control": sum(not one.known for one in blocks),
         "states": {state: any(one.state == state for one in found.rates)
                    for state in words()["states"]},
         "limits": {pool: one for pool, one in limits(found).items() if pool not in CONTROLS},

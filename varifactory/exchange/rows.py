@@ -75,6 +75,11 @@ class RateBlock:
     control: Control | None
     """What a pool whose rate is known came to."""
 
+    @property
+    def known(self) -> bool:
+        """Whether its rate is known beforehand."""
+        return self.pool in CONTROLS
+
 
 def rate_scale(rates: Sequence[Rate]) -> Ratios:
     """One scale for all rates, so that pools can be compared."""
@@ -168,10 +173,10 @@ def best_forms(fits: Sequence[Fit]) -> dict[str, str]:
 
 
 def limits(found: ExchangeRate) -> dict[str, tuple[Parameter, Interval]]:
-    """Pool -> its ceiling, with its bounds; ceilings stand in the order of the pools fitted."""
-    pools = dict.fromkeys(one.pool for one in found.fits)
-    told = {
-        pool: (one, Interval(one.value, one.low, one.high, found.confidence))
-        for pool, one in zip(pools, found.ceilings, strict=True)
-    }
-    return {pool: told[pool] for pool in ordered(told)}
+    """Pool -> its ceiling, with its bounds."""
+    told = {one.name: one for one in found.ceilings}
+    return {
+        pool: (told[pool], Interval(told[pool].value, told[pool].low, told[pool].high,
+                                    found.confidence))
+        for pool in ordered(told)
+    }  # fmt: skip
