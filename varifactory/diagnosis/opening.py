@@ -37,8 +37,9 @@ def headline(found: Diagnosis) -> str:
         return f"{sentence}."
     rest = f"; {said['unjudged'].format(count=_counted(len(unjudged)))}" if unjudged else ""
     if not flagged:
-        which = "none_of_some" if unjudged else "none"
-        return f"{said[which].format(judged=_counted(len(names) - len(unjudged)))}{rest}."
+        count = len(names) - len(unjudged)
+        those = "the one class" if count == 1 else f"the {_counted(count)}"
+        return f"{said['none_of_some' if unjudged else 'none'].format(judged=those)}{rest}."
     named = [_named(found, label) for label in flagged[:NAMED]]
     if more := len(flagged) - len(named):
         named.append(said["more"].format(count=more))

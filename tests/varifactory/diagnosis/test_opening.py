@@ -1,0 +1,69 @@
+from dataclasses import replace
+
+from tests.drawn_diagnoses import CLASSES, SMALL, Drawn, group
+from varifactory.diagnosis.opening import flagged_labels, headline, inside, opening
+
+
+def test_the_first_sentence_names_the_classes_their_issues_and_who_was_not_judged() -> None:
+    assert headline(Drawn().diagnosis()) == (
+        "Of 6 classes 4 have an issue: mug (adherence and concept not represented), crane "
+        "(ambiguity), kettle (lack of diversity) and lantern (copies); 1 class could not be judged."
+    )
+
+
+def test_one_class_with_an_issue() -> None:
+    found = Drawn().diagnosis()
+    one = replace(found, flags=found.flags[:1], groups=found.groups[:4])
+    assert headline(one) == "Of 4 classes one has an issue: crane (ambiguity)."
+
+
+def test_no_flag_is_no_praise_of_what_was_not_judged() -> None:
+    found = replace(Drawn().diagnosis(), flags=())
+    assert headline(found) == (
+        "No issue of the 5 classes that could be judged can be seen from these vectors; 1 class "
+        "could not be judged."
+    )
+    judged = replace(found, groups=found.groups[:4])
+    assert headline(judged) == "No issue of the 4 classes can be seen from these vectors."
+    one = replace(found, groups=found.groups[:1])
+    assert headline(one) == "No issue of the one class can be seen from these vectors."
+
+
+def test_where_nothing_was_measured_nothing_is_said_and_why() -> None:
+    few = tuple(group(label, n=12) for label in CLASSES[:2])
+    found = replace(Drawn().diagnosis(), flags=(), groups=few)
+    assert headline(found) == f"Nothing can be said of 2 classes: {SMALL}."
+
+
+def test_many_flagged_classes_are_counted_and_long_names_are_cut() -> None:
+    found = Drawn().diagnosis()
+    labels = [f"{at} {'a' * 80}" for at in range(9)]
+    flags = tuple(replace(found.flags[0], label=label) for label in labels)
+    said = headline(replace(found, flags=flags, groups=tuple(map(group, labels))))
+    assert said.startswith("Of 9 classes 9 have an issue: 0 aaa")
+    assert said.endswith("(ambiguity) and 4 more.")
+    assert len(said) < 400
+
+
+def test_a_flag_without_a_class_is_of_the_whole_set() -> None:
+    found = Drawn().diagnosis()
+    whole = replace(found.flags[-1], label="")
+    assert "the whole set (copies)" in headline(replace(found, flags=(whole,)))
+
+
+def test_classes_with_most_issues_come_first() -> None:
+    assert flagged_labels(Drawn().diagnosis()) == ["mug", "crane", "kettle", "lantern"]
+
+
+def test_the_lead_tells_what_it_rests_on() -> None:
+    found = Drawn().diagnosis()
+    lead = opening(found).lead
+    assert (
+        "312 synthetic images are held against 480 real ones, as vectors of small-clip" in lead[0]
+    )
+    assert "area under the curve of 0.93; at 0.5 it could not" in lead[0]
+    share = inside(found)
+    assert share is not None
+    assert f"{100 * share:.1f}\xa0% of the synthetic images lie where real ones do" in lead[0]
+    assert inside(replace(found, realism={})) is None
+    assert "curve" not in opening(replace(found, whole=())).lead[0]
