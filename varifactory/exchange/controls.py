@@ -10,17 +10,18 @@ from varifactory.exchange.figures import Control, Rate
 from varifactory.exchange.fitting import Fitted
 from varifactory.exchange.rates import HEADLINE, headline
 from varifactory.exchange.sentences import words
-from varifactory.exchange.wording import ratio, ratio_bounds
+from varifactory.exchange.wording import gain_name, multiple, ratio, ratio_bounds
 from varifactory.exchange.yardstick import Yardstick
 from varifactory.recipe.exchange import CONTROLS
 from varifactory.report.wording import NBSP, signed
-from varifactory.statistics import Interval
 
 IDENTITY, DUPLICATE, MISLABELLED = CONTROLS
 SLIGHT = 0.25
 """Of what as many real images again would gain: duplicates may gain surely less than this. Seeing
 an image twice is a little like training longer, which moves some trainees by a fraction of a
 point; a quarter of the real gain would move rates by about as much as their intervals."""
+PASSED = ("passed", "unreached")
+"""Outcomes, as ``verdict.yaml`` names them."""
 
 
 def controls(drawn: Drawn, fits: Mapping[str, Fitted], found: Sequence[Rate]) -> Iterator[Control]:
@@ -30,7 +31,7 @@ def controls(drawn: Drawn, fits: Mapping[str, Fitted], found: Sequence[Rate]) ->
     if DUPLICATE in fits:
         yield _duplicate(drawn, fits[DUPLICATE].measure)
     if MISLABELLED in fits:
-        yield _mislabelled(drawn, fits)
+        yield _mislabelled(drawn, fits, headline(found, MISLABELLED))
 
 
 def _identity(rate: Rate | None) -> Control:
@@ -62,20 +63,22 @@ def _duplicate(drawn: Drawn, measure: Yardstick) -> Control:
     )  # fmt: skip
 
 
-def _mislabelled(drawn: Drawn, fits: Mapping[str, Fitted]) -> Control:
+def _mislabelled(drawn: Drawn, fits: Mapping[str, Fitted], rate: Rate | None) -> Control:
     """Its rate over that of the identity control on the same draws, or over 1 without one."""
     base = max(drawn.answers.bases.values())
     price = fits[MISLABELLED].price(HEADLINE, base)
     other = fits[IDENTITY].price(HEADLINE, base) if IDENTITY in fits else np.full_like(price, 1.0)
-    # Neither reached: nothing is known of their ratio.
-    times: Interval = drawn.interval(np.where(np.isinf(price) & np.isinf(other), 1.0,
-                                              price / np.where(np.isinf(price), 1.0, other)))  # fmt: skip
+    with np.errstate(invalid="ignore"):
+        # Where neither is reached nothing is known of how they compare.
+        times = drawn.interval(np.nan_to_num(price / other, nan=1.0, posinf=np.inf))
     outcome = "passed" if times.low > 1 else "failed"
+    if rate is not None and rate.state == "not reached" and times.low > 1:
+        return _told(MISLABELLED, "unreached", gain=gain_name(rate.gain), most=multiple(rate.most))
     return _told(MISLABELLED, outcome, times=ratio(times.estimate), bounds=ratio_bounds(times))
 
 
 def _told(pool: str, outcome: str, **numbers: str) -> Control:
-    return Control(pool, outcome == "passed", words()["controls"][pool][outcome].format(**numbers))
+    return Control(pool, outcome in PASSED, words()["controls"][pool][outcome].format(**numbers))
 
 
 def _percent(share: float) -> str:

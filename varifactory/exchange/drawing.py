@@ -22,9 +22,10 @@ def redrawn(right: NDArray[np.bool_], *, confidence: float, resamples: int, seed
     places, seeds, images = right.shape
     random = np.random.default_rng(seed)
     shares = random.multinomial(seeds, np.full(seeds, 1 / seeds), size=resamples) / seeds
-    drawn = random.multinomial(images, np.full(images, 1 / images), size=resamples) / images
+    drawn = random.multinomial(images, np.full(images, 1 / images), size=resamples)
     flat = right.reshape(places * seeds, images).astype(np.float64)
-    cells = (drawn @ flat.T).reshape(resamples, places, seeds)
+    # Whole numbers, whose sums are exact in whatever order a library takes them.
+    cells = (drawn.astype(np.float64) @ flat.T).reshape(resamples, places, seeds) / images
     found = np.einsum("rps,rs->rp", cells, shares)
     means = right.mean(axis=2)
     away = means - means.mean(axis=1, keepdims=True)
@@ -35,7 +36,8 @@ def redrawn(right: NDArray[np.bool_], *, confidence: float, resamples: int, seed
 
 def bounds(draws: NDArray[np.float64], confidence: float) -> tuple[float, float]:
     """Of the middle share ``confidence`` of draws, which may hold infinities at either end."""
-    tail = (1 - confidence) / 2
+    # Rounded, else the fifth of 200 draws would be the sixth.
+    tail = round((1 - confidence) / 2, 12)
     low, high = np.quantile(draws, [tail, 1 - tail], method="inverted_cdf")
     return float(low), float(high)
 

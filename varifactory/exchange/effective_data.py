@@ -76,8 +76,8 @@ class ByBase(EffectiveData):
         return x, np.concatenate([slopes, -ratio[:, None] * slopes[..., [RHO]]], axis=-1)
 
     def price(self, at: Rows, gain: float, base: float) -> NDArray[np.float64]:
-        found = super().price(at, gain, base)
-        return found * np.exp(at[:, TAU] * np.log(base / self._middle))
+        dearer: NDArray[np.float64] = np.exp(at[:, TAU] * np.log(base / self._middle))
+        return super().price(at, gain, base) * dearer
 
     def told(self, at: Rows) -> NDArray[np.float64]:
         return np.concatenate([super().told(at[:, :TAU]), at[:, [TAU]]], axis=1)

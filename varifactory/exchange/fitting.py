@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from varifactory.exchange.drawing import bounds
 from varifactory.exchange.figures import Fit, Parameter
-from varifactory.exchange.least_squares import Rows, best, fitted
-from varifactory.exchange.yardstick import HIGH, LOW, Yardstick
+from varifactory.exchange.least_squares import Rows, best, fitted, near_bound
+from varifactory.exchange.yardstick import Yardstick
 
 NEAR = 0.02
 """Of the way between its bounds: a parameter as near to one of them is at it."""
@@ -76,13 +76,7 @@ class Fitted:
     @property
     def at_bound(self) -> NDArray[np.bool_]:
         """(fits, parameters)."""
-        return _at_bound(self.at, self.form.low, self.form.high)
-
-
-def _at_bound(at: Rows, low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.bool_]:
-    way = (at - low) / (high - low)
-    found: NDArray[np.bool_] = (way < NEAR) | (way > 1 - NEAR)
-    return found
+        return near_bound(self.at, self.form.low, self.form.high, NEAR)
 
 
 def fit(form: Form, points: Points, measure: Yardstick) -> Fitted:
@@ -152,7 +146,7 @@ def parameters(found: Fitted, confidence: float) -> tuple[Parameter, ...]:
 
 def real_curve(measure: Yardstick, confidence: float) -> tuple[Parameter, ...]:
     """a, alpha and c of real images alone."""
-    at_bound = _at_bound(measure.at, LOW, HIGH)
+    at_bound = measure.at_bound
     return tuple(
         parameter(name, told, at_bound[:, at], confidence)
         for at, (name, told) in enumerate(measure.named.items())

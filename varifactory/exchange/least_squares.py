@@ -62,6 +62,15 @@ def _step(
     return step
 
 
+def near_bound(
+    at: Rows, low: Rows, high: Rows, near: float | NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Whether parameters are as good as at a bound; ``near``: a share of the way between both."""
+    way = (at - low) / (high - low)
+    found: NDArray[np.bool_] = (way < near) | (way > 1 - near)
+    return found
+
+
 def best(at: Rows, cost: Rows, starts: int) -> tuple[Rows, Rows]:
     """The best of so many starts of each fit; fits lie beside each other, starts in blocks."""
     costs = cost.reshape(starts, -1)
