@@ -156,7 +156,7 @@ class Grid:
             else "it is left out there"
         )
         self.notices.append(
-            f"{name}: at a base of {base} images a class {limit} has {there} to add, and the grid "
+            f"{name}: at a base of {base} images a class, {limit} has {there} to add, and the grid "
             f"asks for {wanted}: {ends}"
         )
 

@@ -127,7 +127,8 @@ def check_generators(
 
 def unknown(rows: Iterable[Row], trained_on: TrainedOn) -> str:
     """What is to be told of foreign images whose generators may have seen anything; else empty."""
-    silent = [row for row in rows if trained_on.get(row["key"]) is None]
+    used = (row for row in rows if row["kind"] == "foreign" and row["status"] == "ok")
+    silent = [row for row in used if trained_on.get(row["key"]) is None]
     if not silent:
         return ""
     names = ", ".join(sorted({repr(row["editor"]) for row in silent}))

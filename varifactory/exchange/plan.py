@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from varifactory.errors import StudyError
-from varifactory.exchange.planning import PlannedExchange
+from varifactory.exchange.planning import PlannedCell, PlannedExchange
 from varifactory.exchange.surface import Cell, Surface
 from varifactory.keys import digest
 from varifactory.recipe import Exchange, Recipe
@@ -55,7 +55,7 @@ class ExchangePlan:
     cells: tuple[KeptCell, ...]
     notices: tuple[str, ...] = ()
     lineage: Mapping[str, Any] = field(default_factory=dict)
-    """Pool -> what its images were made from."""
+    """Generator -> what its images were made from."""
     trainee: str = ""
     """In words, for people."""
     made_at: str = ""
@@ -71,7 +71,6 @@ class ExchangePlan:
         version: int,
         spec: str,
         specs: Mapping[str, Mapping[str, Any]],
-        lineage: Mapping[str, Any] | None = None,
         dataset: str = "",
     ) -> "ExchangePlan":
         """Of what was planned and how its rows ended; a cell that failed is left out, and told.
@@ -83,7 +82,6 @@ class ExchangePlan:
             version: of the data set.
             spec: of stage ``exchange``.
             specs: ``stage/spec`` -> fields, all that garbage collection must keep.
-            lineage: pool -> what its images were made from.
             dataset: its name; empty: the recipe's.
 
         Raises:
@@ -95,18 +93,12 @@ class ExchangePlan:
         if not good:
             why = status[planned.cells[0].row["key"]].get("reason", "")
             raise StudyError(f"no cell of the exchange rate was trained; the first said: {why}")
-        told = [
-            f"{cell.cell.pool} {cell.cell.way} at {cell.cell.multiple:.3g} times a base of "
-            f"{cell.cell.base}, seed {cell.cell.seed}, is missing: "
-            f"{status[cell.row['key']].get('reason', '')}"
-            for cell in bad
-        ]
         return cls(
             dataset or recipe.name, version, recipe.exchange, recipe.report.confidence,
             recipe.seed, spec, {name: dict(fields) for name, fields in specs.items()},
             planned.stock.class_names, len(planned.stock.test),
             tuple(KeptCell(each.cell, each.row["key"], each.real, each.other) for each in good),
-            (*planned.notices, *told), dict(lineage or {}), in_words(recipe),
+            (*planned.notices, *_missing(bad, status)), dict(planned.lineage), in_words(recipe),
             datetime.now(UTC).isoformat(timespec="seconds"),
         )  # fmt: skip
 
@@ -162,6 +154,20 @@ class ExchangePlan:
                 f"the plan of an exchange rate cannot be read ({error!r}): run the flow "
                 "exchange-rate again, which writes it anew"
             ) from None
+
+
+def _missing(bad: Sequence[PlannedCell], status: Mapping[str, Row]) -> list[str]:
+    """A line a reason, however many cells it took."""
+    by_reason: dict[str, list[Cell]] = {}
+    for each in bad:
+        reason = status[each.row["key"]].get("reason") or "no reason was kept"
+        by_reason.setdefault(reason, []).append(each.cell)
+    return [
+        f"{len(cells)} cells are missing, such as {first.multiple:.3g} times a base of "
+        f"{first.base} {first.way} of {first.pool}, seed {first.seed}: {reason}"
+        for reason, cells in by_reason.items()
+        for first in cells[:1]
+    ]
 
 
 def in_words(recipe: Recipe) -> str:

@@ -32,21 +32,13 @@ class PlannedExchange:
     stock: Stock = field(repr=False)
     notices: tuple[str, ...] = ()
     """What could not be planned as the recipe asks, and why."""
+    lineage: Mapping[str, Any] = field(default_factory=dict)
+    """Generator -> what its images were made from."""
 
     @property
     def rows(self) -> list[Row]:
         """Each training once."""
         return list({each.row["key"]: each.row for each in self.cells}.values())
-
-    def of_pools(self) -> dict[str, list[Row]]:
-        """Generator -> its images in any cell."""
-        found: dict[str, dict[str, Row]] = {}
-        for each in self.cells:
-            for row in each.images:
-                name = _generator(row)
-                if name == each.cell.pool:
-                    found.setdefault(name, {})[row["key"]] = row
-        return {name: list(rows.values()) for name, rows in found.items()}
 
     @property
     def pictures(self) -> list[Row]:
@@ -54,6 +46,16 @@ class PlannedExchange:
         every = [row for each in self.cells for row in each.images]
         every += [*self.stock.validation, *self.stock.test]
         return list({row["pixel_sha256"]: row for row in every}.values())
+
+
+def _of_generators(cells: Sequence[PlannedCell]) -> dict[str, list[Row]]:
+    """Generator -> its images in any cell."""
+    found: dict[str, dict[str, Row]] = {}
+    for each in cells:
+        for row in each.images:
+            if _generator(row) == each.cell.pool:
+                found.setdefault(each.cell.pool, {})[row["key"]] = row
+    return {name: list(rows.values()) for name, rows in found.items()}
 
 
 def _generator(row: Row) -> str:
@@ -125,4 +127,5 @@ def plan_exchange(
     }
     for control in asked.controls:
         cells += grid.of_pool(control, controls[control], substituted=False)
-    return PlannedExchange(tuple(cells), stock, tuple(grid.notices))
+    made_from = lineage.told(_of_generators(cells), trained_on or {})
+    return PlannedExchange(tuple(cells), stock, tuple(grid.notices), made_from)
