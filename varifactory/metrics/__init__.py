@@ -11,10 +11,11 @@ from varifactory.metrics.measure import Measure
 from varifactory.metrics.neighbours import Manifold, manifold, radii, realism
 from varifactory.metrics.spread import effective_rank, pairwise_distance, variance_along, vendi
 from varifactory.metrics.texts import clip_scores, posterior
+from varifactory.metrics.vectors import TooFew
 
 __all__ = [
-    "Domain", "Geometry", "Manifold", "Measure", "Metric", "area", "centroid_shift", "clip_scores",
-    "cmmd", "domain_auc", "effective_rank", "fid", "geometry", "isotropy", "kid", "manifold",
-    "measured", "measured_together", "pairwise_distance", "posterior", "radii", "realism",
-    "variance_along", "vendi",
+    "Domain", "Geometry", "Manifold", "Measure", "Metric", "TooFew", "area", "centroid_shift",
+    "clip_scores", "cmmd", "domain_auc", "effective_rank", "fid", "geometry", "isotropy", "kid",
+    "manifold", "measured", "measured_together", "pairwise_distance", "posterior", "radii",
+    "realism", "variance_along", "vendi",
 ]  # fmt: skip

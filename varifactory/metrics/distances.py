@@ -20,7 +20,8 @@ def fid(real: Vectors, synthetic: Vectors) -> float:
     the encoder's, so that its values are not those of Inception.
 
     Raises:
-        ValueError: fewer than 2 rows, or widths that differ.
+        TooFew: fewer than 2 rows.
+        ValueError: widths that differ.
     """
     pairs_of(real, synthetic)
     ours, theirs = (one.mean(axis=0, dtype=np.float64) for one in (real, synthetic))
@@ -38,7 +39,8 @@ def kid(real: Vectors, synthetic: Vectors, seed: int = 0) -> float:
     to ``SUBSET`` a side, else, as published, the mean over ``SUBSETS`` draws of so many.
 
     Raises:
-        ValueError: fewer than 2 rows, or widths that differ.
+        TooFew: fewer than 2 rows.
+        ValueError: widths that differ.
     """
     pairs_of(real, synthetic)
     left, right = real.astype(np.float64), synthetic.astype(np.float64)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from varifactory.keys import seed_from
-from varifactory.metrics.vectors import Numbers, Places, Vectors, shared_width
+from varifactory.metrics.vectors import Numbers, Places, TooFew, Vectors, shared_width
 
 MOST = 10_000
 """Images a side that a fold's judge learns from: enough for the 512 weights of a usual encoder."""
@@ -32,11 +32,12 @@ def domain_auc(
     it was made from (``own``: place in ``real``, or -1), else the judge knows it by its source.
 
     Raises:
-        ValueError: fewer images than folds on a side, or widths that differ.
+        TooFew: fewer images than folds on a side, or than 2 folds.
+        ValueError: widths that differ.
     """
     shared_width(real, synthetic)
     if not 2 <= folds <= min(len(real), len(synthetic)):
-        raise ValueError(
+        raise TooFew(
             f"{folds} folds of {len(real)} and {len(synthetic)} images: give 2 or more, and at "
             "least as many images on each side"
         )

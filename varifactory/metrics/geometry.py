@@ -34,7 +34,8 @@ def geometry(images: Vectors, texts: Vectors, seed: int = 0) -> Geometry:
         texts: (m, width), m at least 2.
 
     Raises:
-        ValueError: fewer than 2 rows of either, or widths that differ.
+        TooFew: fewer than 2 rows of either.
+        ValueError: widths that differ.
     """
     pairs_of(images, texts)
     gap = images.mean(axis=0, dtype=np.float64) - texts.mean(axis=0, dtype=np.float64)

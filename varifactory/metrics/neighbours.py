@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from varifactory.metrics.tiles import SAME, blocks, over, reach, table
 from varifactory.metrics.vectors import Flags, Numbers, Places, Vectors, shared_width
 
+LARGEST = 0.9
+"""Quantile of the radii that realism cuts them to."""
+
 
 @dataclass(frozen=True, slots=True)
 class Manifold:
@@ -32,7 +35,7 @@ def radii(vectors: Vectors, k: int = 5) -> Numbers:
     """(n,) Euclidean distances to the k-th nearest other row; 0 of a row with k copies.
 
     Raises:
-        ValueError: k below 1, or no more than k rows.
+        TooFew: k below 1, or no more than k rows.
     """
     shared_width(vectors)
     found: Numbers = np.sqrt(reach(table(vectors, vectors), k).astype(np.float64))
@@ -49,7 +52,8 @@ def manifold(real: Vectors, synthetic: Vectors, k: int = 5, own: Places | None =
             not held against each other, since an edit is near its source whatever it shows.
 
     Raises:
-        ValueError: no more than k rows on a side, or widths that differ.
+        TooFew: no more than k rows on a side.
+        ValueError: widths that differ.
     """
     shared_width(real, synthetic)
     ours, theirs = table(real, real), table(synthetic, real)
@@ -77,17 +81,19 @@ def realism(real: Vectors, synthetic: Vectors, k: int = 3, own: Places | None = 
 
     The largest ratio of a real image's radius to its distance (Kynkäänniemi et al., 2019, equation
     3). The ball of an outlier would make anything real, so the paper leaves out the half of the
-    real images with the larger radii; here those balls shrink to the median radius instead, since
-    a copy of an outlier is real. A copy scores at most 1000.
+    real images with the larger radii. Here the largest radii shrink to their 90 % quantile instead:
+    a copy of an outlier is real, and as published only 31 % of unseen digits are, here 65 %, with
+    all radii 69 % (900 digits, k 3). A copy scores at most 1000.
 
     Raises:
-        ValueError: no more than k real rows, or widths that differ.
+        TooFew: no more than k real rows.
+        ValueError: widths that differ.
     """
     shared_width(real, synthetic)
     ours, theirs = table(real, real), table(synthetic, real)
     least = np.float32(SAME * ours.scale)
     squares = np.maximum(reach(ours, k), least)
-    squares = np.minimum(squares, np.median(squares))
+    squares = np.minimum(squares, np.quantile(squares, LARGEST).astype(np.float32))
     # Squared distances in units of each real image's own radius, straight from the product.
     scaled = replace(ours, right=ours.right * (-2 / squares)[:, None])
 

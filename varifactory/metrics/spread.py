@@ -14,7 +14,7 @@ def pairwise_distance(vectors: Vectors) -> float:
     All pairs in one pass: the length of the vectors' sum holds the sum of their products.
 
     Raises:
-        ValueError: fewer than 2 rows.
+        TooFew: fewer than 2 rows.
     """
     pairs_of(vectors)
     count = len(vectors)
@@ -40,7 +40,7 @@ def effective_rank(vectors: Vectors) -> float:
     nothing varies.
 
     Raises:
-        ValueError: fewer than 2 rows.
+        TooFew: fewer than 2 rows.
     """
     pairs_of(vectors)
     found = _spectrum(vectors - vectors.mean(axis=0, dtype=np.float64))

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from varifactory.metrics.vectors import Vectors
+from varifactory.metrics.vectors import TooFew, Vectors
 from varifactory.prefetch import in_order
 
 TILE = 1024
@@ -78,7 +78,7 @@ def reach(of: Table, k: int) -> Vectors:
     row's k-th nearest so far is rare, and sought out by one comparison.
 
     Raises:
-        ValueError: k below 1, or no more than k rows.
+        TooFew: k below 1, or no more than k rows.
     """
     enough(len(of), k)
     nearest = np.full((len(of), k), -np.inf, np.float32)
@@ -111,10 +111,10 @@ def enough(count: int, k: int) -> None:
     """Refuse a k that so many images have no k-th neighbour for.
 
     Raises:
-        ValueError: k below 1, or no more than k images.
+        TooFew: k below 1, or no more than k images.
     """
     if not 1 <= k < count:
-        raise ValueError(f"k {k} of {count} images: give k at least 1 and more images than k")
+        raise TooFew(f"k {k} of {count} images: give k at least 1 and more images than k")
 
 
 def _beyond(close: Vectors, bound: Vectors) -> Close:

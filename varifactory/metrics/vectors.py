@@ -9,6 +9,10 @@ Flags = NDArray[np.bool_]
 Places = NDArray[np.int64]
 
 
+class TooFew(ValueError):
+    """Fewer images than a metric can be told of."""
+
+
 def unit(vectors: Vectors) -> Vectors:
     """The rows at length 1; a row of no length stays as it is."""
     lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
@@ -32,9 +36,10 @@ def pairs_of(*tables: Vectors) -> None:
     """Refuse a table of a single row, which has no spread.
 
     Raises:
-        ValueError: also where ``shared_width`` does.
+        TooFew: a single row.
+        ValueError: where ``shared_width`` raises it.
     """
     shared_width(*tables)
     counts = [len(table) for table in tables]
     if min(counts) < 2:
-        raise ValueError(f"rows {counts}: give at least 2 of each")
+        raise TooFew(f"images {counts}: give at least 2 of each")
