@@ -40,20 +40,22 @@ def _digits() -> tuple[Floats, NDArray[np.int64]]:
 
 
 def spoiled(
-    fault: str, seed: int, *, n: int = 40, real: int = 60, classes: int = 10, place: int = 3
+    fault: str, seed: int, *, n: int = 40, real: int = 60, classes: int = 10, place: int = 1
 ) -> Population:
     """A population whose class number ``place`` has a fault; of ``clean`` none has.
 
     Args:
         n: synthetic images a class.
         real: images a class of the reference; fewer where a class has no more.
-        classes: the first so many digits, in an order of the seed.
+        classes: so many digits, by an order of the seed.
+        place: number of the spoiled class.
     """
     random = np.random.default_rng([seed, n, classes])
     pixels, labels = _digits()
     digits = random.permutation(10)[:classes]
     pools = [random.permutation(np.flatnonzero(labels == digit)) for digit in digits]
-    reference = [pool[-min(real, len(pool) - n - n // 2) :] for pool in pools]
+    spare_count = round(0.4 * n)
+    reference = [pool[-min(real, len(pool) - n - spare_count) :] for pool in pools]
     fresh = [pixels[pool[:n]] for pool in pools]
     spare = [pixels[pool[n : -len(kept)]] for pool, kept in zip(pools, reference, strict=True)]
     shown = [pixels[kept] for kept in reference]

@@ -14,7 +14,11 @@ from varifactory.diagnosis.raising import examples, raised
 from varifactory.diagnosis.strays import Strays
 from varifactory.diagnosis.thresholds import limit
 from varifactory.metrics import Measure
-from varifactory.statistics import proportion
+
+APART = 0.5
+"""Median precision, over that of real images, below which the set as a whole lies off them."""
+TAKEN = 0.5
+"""Share of a class's images that must be taken for it to be there in such a set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +74,17 @@ def absent(
     """
     if own is None:
         return None
-    inside = one.manifold.inside
-    most = proportion(int(inside.sum()), len(inside), one.asked.confidence).high
-    real = float(one.real_inside.mean())
-    if most > limit("absent") * real:
+    inside, every = one.manifold.inside, np.arange(len(one.side.at))
+    if own.precision > limit("absent"):
+        return None
+    if one.real_as(one.side.number, every).mean() > limit("unreal"):
         return None
     taken = (one.given == one.side.number).mean()
-    if others is not None and others.precision < 0.5 and taken > 0.5:
+    if others is not None and others.precision < APART and taken > TAKEN:
         return None
-    if _elsewhere(one, strays) > 0.5:
+    if elsewhere(one, strays):
         return None
+    real = float(one.real_inside.mean())
     told = {"n": len(inside), "inside": int(inside.sum()), "inside_real": f"{real:.0%}"}
     return raised(one, "absent", told, evidence, examples(one, ~inside))
 
@@ -99,13 +104,11 @@ def blurred(
     return raised(one, "blurred", told, evidence, examples(one, far))
 
 
-def _elsewhere(one: Examined, strays: Strays) -> float:
-    """Share of the strays that lie among the real images of the class they are taken for."""
+def elsewhere(one: Examined, strays: Strays) -> bool:
+    """Whether the strays are about as real as real images of the classes they are taken for."""
     at = np.flatnonzero(strays.at & (one.given >= 0) & (one.given != one.side.number))
-    if not len(at):
-        return 0.0
-    inside = [
-        one.inside_of(int(number), at[one.given[at] == number]).sum()
+    real = [
+        one.real_as(int(number), at[one.given[at] == number]).sum()
         for number in np.unique(one.given[at])
     ]
-    return float(sum(inside) / len(at))
+    return bool(sum(real) > limit("elsewhere") * len(at))

@@ -43,6 +43,8 @@ def diagnose(population: Population, settings: Settings, confidence: float = 0.9
         flags=_once(flags),
         whole=whole_measures(shared),
         geometry=geometry_measures(shared),
+        copies=shared.copies,
+        memorised=shared.memorised,
         senses=collisions(population),
         notes=notes(settings, examined, depths),
         settings={name: _told(value) for name, value in settings.model_dump(mode="json").items()},
@@ -87,19 +89,19 @@ def _flags(
     def evidence(*names: str) -> tuple[Measure, ...]:
         return tuple(by_name[name] for name in names if name in by_name)
 
-    missing = concept.absent(
-        one, astray, depth, others, evidence("precision", "density", "r2s", "s2r")
-    )
-    if missing:
+    shown = evidence("precision", "density", "r2s", "s2r")
+    if missing := concept.absent(one, astray, depth, others, shown):
         return [missing]
+    blurred = concept.blurred(one, depth, others, shown)
+    # Strays of a blurred class that show no other class are its blur, not something else.
+    else_shown = not blurred or concept.elsewhere(one, astray)
     other = evidence("r2s", "off_mode", "entropy", "posterior", "precision")
+    diverse = evidence("vendi", "pairwise_distance", "recall", "coverage", "precision", "r2s")
     raised = [
-        ambiguity.flag(one, astray, other),
-        adherence.flag(one, astray, other),
-        concept.blurred(one, depth, others, evidence("precision", "density", "r2s", "s2r")),
-        spread.flag(
-            one, evidence("vendi", "pairwise_distance", "recall", "coverage", "precision", "r2s")
-        ),
+        ambiguity.flag(one, astray, other) if else_shown else None,
+        adherence.flag(one, astray, other) if else_shown else None,
+        blurred,
+        spread.flag(one, diverse),
         repeated.flag(one, evidence("memorised", "precision", "coverage")),
     ]
     return [flag for flag in raised if flag]

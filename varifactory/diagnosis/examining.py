@@ -6,14 +6,18 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from varifactory.diagnosis.copies import copies
+from varifactory.diagnosis.figures import Copy
 from varifactory.diagnosis.judging import Judged, judged
 from varifactory.diagnosis.population import Population
 from varifactory.diagnosis.sides import Numbers, Places, Sides, distances, kin, to_nearest
 from varifactory.diagnosis.thresholds import limit
-from varifactory.metrics import Manifold, manifold, radii
+from varifactory.metrics import Manifold, Measure, manifold, radii, realism
 from varifactory.recipe.diagnosis import Diagnosis as Settings
 
 Flags = NDArray[np.bool_]
+REALISM_NEIGHBOURS = 3
+"""k of realism, as published (Kynkäänniemi et al., 2019)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,9 @@ class Asked:
     confidence: float
     chance: float
     """Of a false flag of one issue in one group."""
+    copies: tuple[Copy, ...]
+    memorised: Measure
+    """Share of all synthetic images that are nearly a real one."""
 
     def real(self, number: int) -> NDArray[np.float32]:
         """Vectors of a class's real images."""
@@ -37,8 +44,11 @@ class Asked:
 
 def asked(population: Population, settings: Settings, confidence: float, groups: int) -> Asked:
     """Ask the judges, once for all groups."""
-    found = judged(population, settings.seed)
-    return Asked(population, found, settings, confidence, limit("chance") / max(1, groups))
+    return Asked(
+        population, judged(population, settings.seed), settings, confidence,
+        limit("chance") / max(1, groups),
+        *copies(population, least=settings.least, confidence=confidence),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -95,12 +105,16 @@ class Examined:
         made = to_nearest(side.made, side.real, k, side.own).mean(axis=1)
         return made, to_nearest(side.real, side.real, k, same=True).mean(axis=1)
 
-    def inside_of(self, number: int, at: Places) -> Flags:
-        """Which of these images lie among the real ones of another class."""
-        real, k = self.asked.real(number), self.asked.settings.neighbours
-        if len(real) <= k:
+    def real_as(self, number: int, at: Places) -> Flags:
+        """Which of these images have a realism of at least 1 among the real ones of a class.
+
+        The balls of outliers are left out, in which noise lies. Of few real images none has.
+        """
+        real = self.asked.real(number)
+        if len(real) <= REALISM_NEIGHBOURS:
             return np.zeros(len(at), bool)
-        return _within(distances(self.side.made[at], real), radii(real, k))
+        own = self.side.own[at] if number == self.side.number else None
+        return realism(real, self.side.made[at], REALISM_NEIGHBOURS, own) >= 1
 
 
 def _within(away: Numbers, reach: Numbers) -> Flags:

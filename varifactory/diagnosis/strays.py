@@ -33,16 +33,13 @@ class Strays:
     """What most of them are taken for: a class number, or ``APART``."""
     together: float
     """Share of the strays that are taken for it."""
+    one_mode: bool
+    """Whether most of them are one thing, by more than chance would put there."""
 
     @property
     def share(self) -> float:
         """Of the images."""
         return float(self.at.mean())
-
-    @property
-    def one_mode(self) -> bool:
-        """Whether most of them are one thing."""
-        return self.together >= limit("one_mode")
 
 
 def strays(one: Examined) -> Strays:
@@ -56,7 +53,21 @@ def strays(one: Examined) -> Strays:
     real = (one.real_given >= 0) & (one.real_given != one.side.number)
     excess = float(at.mean()) - float(real.mean()) if len(real) else 0.0
     significant = excess >= limit("stray") and least_excess(at, one.kin, real, one.asked.chance) > 0
-    return Strays(at, apart, bool(significant), int(main), count / max(1, len(said)))
+    together = count / max(1, len(said))
+    one_mode = together >= limit("one_mode") and not _by_chance(one, count, len(said))
+    return Strays(at, apart, bool(significant), int(main), together, one_mode)
+
+
+def _by_chance(one: Examined, count: int, total: int) -> bool:
+    """Whether so many of scattered strays could be of one class (Bonferroni over the classes).
+
+    Of two classes there is but one other: then strays are one thing.
+    """
+    from scipy.stats import binom
+
+    others = len(one.asked.population.class_names) - 1
+    chance = others * float(binom.sf(count - 1, total, 1 / others))
+    return others > 1 and chance > limit("scattered")
 
 
 def confusers(one: Examined) -> tuple[tuple[str, float], ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from statistics import median
 
-from varifactory.diagnosis.concept import Depth
+from varifactory.diagnosis.concept import APART, Depth
 from varifactory.diagnosis.examining import Asked, Examined
 from varifactory.diagnosis.measuring import NEIGHBOURS, Places, neighbours, several
 from varifactory.diagnosis.population import Population
@@ -26,8 +26,6 @@ DRAWS, FEW_DRAWS = 40, 10
 FOLDS = 5
 NAMED = 5
 """Groups that a note names."""
-APART = 0.5
-"""Median precision, over that of real images, below which the set as a whole lies off them."""
 
 
 def whole_measures(asked: Asked) -> tuple[Measure, ...]:
