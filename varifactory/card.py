@@ -24,7 +24,7 @@ from varifactory.report.opening import opening
 from varifactory.statistics import Interval
 from varifactory.store import Manifest
 from varifactory.study.figures import Study
-from varifactory.yields import edits_of, judge_words, pairs, unchanged_of, yields
+from varifactory.yields import edits_of, foreign_of, judge_words, pairs, unchanged_of, yields
 
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 """Size words that data set hubs read."""
@@ -97,6 +97,8 @@ def _figures(manifest: Manifest, items: pa.Table, confidence: float) -> dict[str
         "splits": Counter(str(row["split"]) for row in sources if row["status"] == "ok"),
         "unusable": sum(row["status"] != "ok" for row in sources),
         "edits": Counter(row["status"] for row in edits),
+        "foreign": Counter(row["status"] for row in foreign_of(items)),
+        "generators": sorted({str(row["editor"]) for row in foreign_of(items)}),
         "unchanged": Counter(row["status"] for row in unchanged_of(items)),
         "forced": sum(bool(row["forced"]) for row in edits),
         "yields": yields(edits, confidence),
@@ -181,6 +183,11 @@ def known_limits(items: pa.Table, machinery: bool, models: Sequence[ModelNote] =
     if loose := sorted({plain(model.name) for model in models if not model.pinned}):
         said_so.append(f"{', '.join(loose)}: asked of a provider, who may change what the name "
                        "means; the answers are kept, and need not come out again.")  # fmt: skip
+    if foreign := sum(row["status"] == "ok" for row in foreign_of(items)):
+        said_so.append(f"{foreign:,} foreign images were taken in as they came: their labels are "
+                       "their maker's word, and no judge looked at them.")  # fmt: skip
+    if not rows:
+        return said_so
     said_so.append("Feasibility is what the prompt's writer or the world's table says; no person "
                    "looked at every edit.")  # fmt: skip
     return said_so

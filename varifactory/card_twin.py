@@ -18,7 +18,7 @@ from varifactory.history.rates import Rate, passed, refused
 from varifactory.history.versions import title
 from varifactory.statistics import Interval
 from varifactory.store import Manifest
-from varifactory.yields import edits_of, unchanged_of, yields
+from varifactory.yields import edits_of, foreign_of, unchanged_of, yields
 
 FORMAT = 1
 LARGEST = 16 * 2**20
@@ -76,6 +76,7 @@ def twin(
         "note": manifest.note,
         "confidence": confidence,
         "counts": manifest.counts,
+        "foreign": dict(Counter(row["status"] for row in foreign_of(items))),
         "yields": [_yield(row) for row in yields(edits, confidence)],
         "filters": [_rate(rate) for rate in passed(manifest.counts, confidence)],
         "unchanged": dict(Counter(row["status"] for row in unchanged_of(items))),

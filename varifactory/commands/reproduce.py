@@ -47,6 +47,8 @@ def reproduce(
     # and on a processor pixels depend on how many there are.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     place, found = _opened(store, card)
+    if commands := _taken_in(place, found):
+        return _told_of_files(say, found, commands, check or bool(write))
     recipe = _recipe(found, settings)
     if write:
         _write(write, recipe)
@@ -74,6 +76,26 @@ def _opened(store: str, card: str) -> "tuple[Store, CardTwin]":
     source = click.get_current_context().get_parameter_source("store")
     given = source in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
     return Store(store if given else found.store), found
+
+
+def _taken_in(place: "Store", card: "CardTwin") -> list[str]:
+    """How a version of foreign images is taken in again; none for any other version."""
+    from varifactory.history.commands import taken_in
+    from varifactory.history.ledger import Ledger
+
+    return taken_in(Ledger(place).run(card.run), place.backend.show("").rstrip("/"))
+
+
+def _told_of_files(say: Say, card: "CardTwin", commands: list[str], impossible: bool) -> Answer:
+    from varifactory.errors import FactoryError
+
+    if impossible:
+        raise FactoryError(
+            f"{card.title} holds foreign images, which no recipe makes: take their files in again "
+            f"with `{commands[0]}`; the same files give the same version"
+        )
+    say(commands[0])
+    return {"dataset": card.name, "version": card.version, "commands": commands, "check": ""}, 0
 
 
 def _recipe(card: "CardTwin", settings: tuple[str, ...]) -> "Recipe":

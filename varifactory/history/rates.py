@@ -11,6 +11,7 @@ from varifactory.statistics import Interval, proportion
 
 FILTERS = {
     "sources": "readable, and no copy of another",
+    "foreign": "readable, of a class that is there, and no copy of another or of a test image",
     "masks": "found, and good enough (masks.gate)",
     "edits": "made, and passed their gate (edits.gate)",
     "verdicts": "accepted by the judges (verdicts)",

@@ -9,11 +9,12 @@ from pydantic import ValidationError
 
 from varifactory.errors import FactoryError
 from varifactory.loading import items_table
-from varifactory.recipe import Sources
+from varifactory.recipe import Recipe, Sources
 from varifactory.sources import ClassNameError, class_name
 from varifactory.sources.folder import open_place
 from varifactory.stages import Row
 from varifactory.store import Manifest, Store
+from varifactory.store.names import plain
 
 KIND = "foreign"
 """Kind of the items, stage of the rows, and what a version's counts hold of them."""
@@ -89,6 +90,7 @@ def look(store: Store, asked: Asked) -> Beside:
 
     Raises:
         IngestError: names that cannot be, or a data set without real images.
+        RecipeError: the recipe of that data set is of another varifactory.
         StoreError: no such data set.
     """
     _check_words(asked)
@@ -118,6 +120,7 @@ def _check_words(asked: Asked) -> None:
 
 
 def _check_name(store: Store, name: str, beside: str) -> None:
+    plain("data set", name)
     if name == beside:
         raise IngestError(
             f"--as {name!r} is the data set beside it: give the foreign images a name of their own"
@@ -130,7 +133,7 @@ def _check_name(store: Store, name: str, beside: str) -> None:
 
 
 def _settings(asked: Asked, recipe: Mapping[str, Any]) -> Sources:
-    of = Sources.model_validate(recipe.get("sources") or {})
+    of = Recipe.parse(recipe, where=f"the recipe of {asked.beside}").sources
     try:
         return Sources(
             kind=_kind(asked.place), uri=asked.place, size=of.size,
@@ -152,6 +155,14 @@ def _kind(place: str) -> Literal["folder", "table"]:
     except Exception:  # a client's own errors too: whoever lists it next explains them
         return "folder"
     return "table" if any(name.endswith(".parquet") for name in inside) else "folder"
+
+
+def whole(place: str) -> str:
+    """A place as anybody on this machine finds it; empty stays empty."""
+    if not place:
+        return ""
+    fs, path = open_place(place)
+    return str(fs.unstrip_protocol(path)).removeprefix("file://")
 
 
 def in_own_words(text: str) -> str:

@@ -7,25 +7,26 @@ import uuid
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from getpass import getuser
 from typing import Any
 
 from varifactory import records
 from varifactory.errors import FactoryError
-from varifactory.ingest.asking import KIND, Asked, Beside, IngestError, look
+from varifactory.history.commands import INGEST as FLOW
+from varifactory.history.versions import is_drawn
+from varifactory.ingest.asking import KIND, Asked, Beside, IngestError, look, whole
+from varifactory.ingest.near import tested
 from varifactory.ingest.reading import Read, foreign_spec, read_place
 from varifactory.ingest.settling import foreign_items
 from varifactory.ingest.trained_on import hashes_in
 from varifactory.items import item_spec
 from varifactory.keys import digest, spec_of
+from varifactory.recipe import Recipe
 from varifactory.stages import Row
 from varifactory.store import Manifest, ManifestPart, Store, VersionTaken, dataset_hash
 from varifactory.store.versions import ENDED
-
-FLOW = "ingest"
-"""What the run's record says it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,8 @@ def ingest(store: Store, asked: Asked, actor: str = "") -> Ingested:
         "flow": FLOW, "actor": who, "began_at": datetime.now(UTC).isoformat(), "flow_run": "",
         "recipe": beside.manifest.recipe | {"name": asked.name},
         "fingerprint": _fingerprint(asked, beside, None),
-        "asked": {name: getattr(asked, name) for name in asked.__slots__},
+        "asked": asdict(asked) | {"place": whole(asked.place), "beside": beside.title,
+                                   "trained_on": whole(asked.trained_on)},
     })  # fmt: skip
     ended: dict[str, Any] = {"error": "", "dataset": None}
     try:
@@ -77,6 +79,8 @@ def ingest(store: Store, asked: Asked, actor: str = "") -> Ingested:
             "dataset": {"name": held.name, "version": held.version,
                         "dataset_hash": held.dataset_hash},
         }  # fmt: skip
+        if not taken.adopted:
+            _write_card(store, taken)
         return taken
     except FactoryError as error:
         ended["error"] = f"{type(error).__name__}: {error}"
@@ -94,7 +98,7 @@ def _taken(store: Store, run: str, asked: Asked, beside: Beside, actor: str) -> 
     trained_on, notices = _trained_on(store, asked, beside)
     _keep_sources(store, run, beside)
     read = read_place(store, run, asked, beside, trained_on)
-    items = foreign_items(read.rows, beside)
+    items = foreign_items(read.rows, beside, tested(store, beside))
     _check_usable(items, read, beside)
     statuses = Counter(str(item["status"]) for item in items)
     manifest, adopted = _published(store, run, asked, beside, items, trained_on, actor)
@@ -106,6 +110,17 @@ def _taken(store: Store, run: str, asked: Asked, beside: Beside, actor: str) -> 
     )  # fmt: skip
 
 
+def _write_card(store: Store, taken: Ingested) -> None:
+    from varifactory.card_writing import write_card
+    from varifactory.datasets import open_dataset
+
+    held = taken.manifest
+    data = open_dataset(store.url, held.name, held.version)
+    write_card(
+        data, store.specs_of(held.run_id), Recipe.parse(held.recipe), machinery=is_drawn(held)
+    )
+
+
 def _trained_on(store: Store, asked: Asked, beside: Beside) -> tuple[str | None, list[str]]:
     """The blob of the hashes that the generator was trained on, and what is told of them."""
     if not asked.trained_on:
@@ -114,7 +129,7 @@ def _trained_on(store: Store, asked: Asked, beside: Beside) -> tuple[str | None,
     name = f"{store.put_blob(json.dumps(hashes).encode(), 'json')}.json"
     if seen := len(beside.pixels("test").intersection(hashes)):
         notices.append(
-            f"{seen} test images of {beside.title} are among what the generator was trained on: no "
+            f"the generator was trained on test images of {beside.title} ({seen} of them): no "
             "exchange rate will be measured with it"
         )
     return name, notices
@@ -165,15 +180,15 @@ def _published(
                 name=asked.name, version=store.next_version(asked.name), created_at=now,
                 actor=actor, recipe=beside.manifest.recipe | {"name": asked.name},
                 recipe_fingerprint=_fingerprint(asked, beside, trained_on), dataset_hash=held,
-                counts={"sources": _counted(beside.items), KIND: _counted(items)},
+                counts={"sources": _counted(beside.items), KIND: _counted(items),
+                        "items": _counted(rows)},
                 parts=(listed,), run_id=run,
                 note=f"foreign images of {asked.generator}, taken in beside {beside.title}",
             )), False  # fmt: skip
 
 
 def _counted(items: Sequence[Row]) -> dict[str, int]:
-    found = Counter(str(item["status"]) for item in items)
-    return {"in": len(items), **{status: found[status] for status in records.STATUSES}}
+    return dict(sorted(Counter(str(item["status"]) for item in items).items()))
 
 
 def _fingerprint(asked: Asked, beside: Beside, trained_on: str | None) -> str:

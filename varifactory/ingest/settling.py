@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from varifactory.ingest.asking import KIND, Beside
+from varifactory.ingest.near import Tested
 from varifactory.items import item_spec
 from varifactory.keys import item_key, spec_of
 from varifactory.sources.names import shown
@@ -16,25 +17,24 @@ _NAMED = 12
 """Classes that a reason lists."""
 
 
-def foreign_items(rows: Sequence[Row], beside: Beside) -> list[Row]:
-    """One item a file, in the order given: its label is a class of the data set beside it, no test
-    image shows the same pixels, and no pixels count twice.
+def foreign_items(rows: Sequence[Row], beside: Beside, tests: Tested) -> list[Row]:
+    """One item a file, in the order given: its label is a class of the data set beside it, it is
+    no copy of a test image, and no pixels count twice.
 
     Of equal images under one label the first counts; under several labels none does.
     """
     decided = [dict(row) for row in rows]
-    _refuse(decided, beside)
+    _refuse(decided, beside, tests)
     _refuse_copies(decided)
     return _distinct([_item(row) for row in decided])
 
 
-def _refuse(rows: Sequence[Row], beside: Beside) -> None:
-    classes, tested = set(beside.class_names), beside.pixels("test")
+def _refuse(rows: Sequence[Row], beside: Beside, tests: Tested) -> None:
+    classes = set(beside.class_names)
     for row in _usable(rows):
         if row["label"] not in classes:
             row |= {"status": "rejected", "reason": _no_class(str(row["label"]), beside)}
-        elif row["pixel_sha256"] in tested:
-            reason = f"its pixels are those of a test image of {beside.title}: remove it"
+        elif reason := tests.trouble(row, beside.title):
             row |= {"status": "rejected", "reason": reason}
 
 

@@ -78,7 +78,7 @@ def _of_images(fs: Any, root: str, place: str, settings: Sources) -> tuple[set[s
     ]  # fmt: skip
     read = list(_hashes(fs, files, settings))
     found = {one for one in read if one}
-    notices = [f"{len(found)} different training images of the generator were read"]
+    notices = [f"images that the generator was trained on: {len(found)}"]
     if lost := len(read) - sum(map(bool, read)):
         notices.append(
             f"{lost} of {len(read)} files under --trained-on are no readable image: a copy of one "
