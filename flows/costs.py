@@ -40,7 +40,8 @@ def note_estimate(run: FactoryRun, *, trains: bool, preview: int) -> None:
     """Keep what the run is expected to make and to take, before its first work."""
     from flows.forecast import forecast  # it runs through the stages that ask for it here
 
-    trains = trains and run.flow != "generate"  # a study's data sets have runs of their own
+    # A study's data sets have runs of their own; an exchange rate trains no arm.
+    trains = trains and run.flow in ("train", "study")
     try:
         expected = forecast(run.recipe, run.store.url, trains=trains, preview=preview,
                             grid=run.flow == "study")  # fmt: skip

@@ -13,7 +13,7 @@ from flows.run import FactoryRun
 from flows.summary import announce, summary
 
 
-@flow(name="exchange-rate", flow_run_name="exchange-rate-{recipe.name}", persist_result=False)
+@flow(name="exchange_rate", flow_run_name="exchange-rate-{recipe.name}", persist_result=False)
 def exchange_rate(
     recipe: RecipeFile, store: StoreUrl = "", settings: Settings = ()
 ) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def exchange_rate(
         settings: Keys of the recipe to change for this run, such as exchange.trainee=clip-lora.
     """
     recipe, url = settled(recipe, settings), store_url(store)
-    with FactoryRun.begin("exchange-rate", recipe, url) as run:
+    with FactoryRun.begin("exchange_rate", recipe, url) as run:
         manifest, gallery = traded_set(run)
         report = exchanged(run, manifest)
         return announce(run, summary(run, manifest, gallery=gallery, report=report))

@@ -17,8 +17,9 @@ from varifactory.recipe import Recipe
 
 ROOT = Path(__file__).parents[2]
 DECLARED = deploy.declared()
-FLOWS = ["generate", "study", "train", "adapt", "rerun", "work", "verify", "gc"]
-ON_CARDS = ["generate-gpu", "study-gpu", "train-gpu", "adapt-gpu", "rerun-gpu", "work-gpu"]
+ASKED = ["generate", "study", "train", "adapt", "diagnose", "exchange_rate", "rerun", "work"]
+FLOWS = [*ASKED, "verify", "gc"]
+ON_CARDS = [f"{name}-gpu" for name in ASKED]
 
 
 def deployments() -> list[Any]:

@@ -1,0 +1,100 @@
+"""A diagnosis as a run: what it embeds, what it leaves beside the version, and a second run."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.diagnose import diagnose
+from tests.flows.conftest import Make
+from varifactory.diagnosis.checking import PopulationError
+from varifactory.diagnosis.plan import read_plan
+from varifactory.diagnosis.publishing import recounted_diagnosis
+from varifactory.recipe import Recipe
+from varifactory.store import Store, StoreMissing
+
+
+@pytest.fixture(scope="module")
+def recipe(tiny: Make) -> Recipe:
+    return tiny(
+        sources__world={"classes": 2, "train": 5, "validation": 3, "test": 1},
+        sources__shots=5, edits__compare={"count": 0}, edits__per_source=2,
+        diagnosis={"least": 5, "neighbours": 2, "resamples": 50},
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def diagnosed(
+    recipe: Recipe, prefect_server: str, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, dict[str, Any]]:
+    store = str(tmp_path_factory.mktemp("diagnosis") / "store")
+    return store, diagnose(recipe, store)
+
+
+def test_pictures_and_texts_are_embedded_and_test_images_are_not(
+    diagnosed: tuple[str, dict[str, Any]],
+) -> None:
+    place, said = diagnosed
+    store = Store(place)
+    plan = read_plan(store, store.dataset("tiny"))
+    vectors = store.rows("embeddings", plan.embeddings, ["status", "pixel_sha256"]).to_pylist()
+    assert {row["status"] for row in vectors} == {"ok"}
+    assert said["counts"]["texts"]["ok"] == len(store.rows("texts", plan.texts))
+    test = {
+        row["pixel_sha256"]
+        for spec in store.specs("sources")
+        for row in store.rows("sources", spec).to_pylist()
+        if row["split"] == "test"
+    }
+    assert test
+    assert not test & {row["pixel_sha256"] for row in vectors}
+
+
+def test_the_page_lies_beside_the_version(diagnosed: tuple[str, dict[str, Any]]) -> None:
+    place, said = diagnosed
+    page = Path(said["report"])
+    assert page.parent.parent.name == "diagnosis"
+    assert "tiny@1" in page.read_text()
+    plan = json.loads((page.parent / "plan.json").read_text())
+    assert (plan["dataset"], plan["version"]) == ("tiny", 1)
+    assert plan["dataset_hash"] == said["dataset_hash"]
+    assert Path(said["gallery"]).is_file()
+    assert Store(place).dataset("tiny").version == 1
+
+
+def test_a_second_run_makes_nothing_and_says_the_same(
+    diagnosed: tuple[str, dict[str, Any]], recipe: Recipe
+) -> None:
+    place, first = diagnosed
+    told = recounted_diagnosis(Store(place), "tiny").diagnosis
+    again = diagnose(recipe, place)
+    assert again["made"] == 0
+    assert again["report"] == first["report"]
+    assert recounted_diagnosis(Store(place), "tiny").diagnosis == told
+
+
+def test_a_data_set_that_is_there_is_diagnosed_as_it_is(
+    diagnosed: tuple[str, dict[str, Any]], recipe: Recipe
+) -> None:
+    place, first = diagnosed
+    again = diagnose(recipe, place, ("diagnosis.dataset=tiny@1", "name=other", "seed=99"))
+    assert again["dataset"] == {"name": "tiny", "version": 1}
+    assert again["dataset_hash"] == first["dataset_hash"]
+    assert set(again["counts"]) == {"embeddings", "texts"}
+
+
+def test_a_data_set_that_is_not_there_is_named(
+    diagnosed: tuple[str, dict[str, Any]], recipe: Recipe
+) -> None:
+    with pytest.raises(StoreMissing, match="pets"):
+        diagnose(recipe, diagnosed[0], ("diagnosis.dataset=pets",))
+
+
+def test_a_set_without_edits_is_refused_with_what_to_do(
+    tiny: Make, prefect_server: str, tmp_path: Path
+) -> None:
+    """A gate that no edit passes leaves nothing to diagnose."""
+    bare = tiny(edits__compare={"count": 0}, edits__gate={"min_change": 255.0})
+    with pytest.raises(PopulationError, match="no synthetic"):
+        diagnose(bare, str(tmp_path / "store"))

@@ -1,0 +1,110 @@
+"""An exchange rate as a run: cells once, one page, and the same figures without training."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.exchange_rate import exchange_rate
+from tests.flows.conftest import Make
+from varifactory.errors import ModelError, TrainingError
+from varifactory.exchange.publishing import recount_exchange
+from varifactory.recipe import Recipe
+from varifactory.store import Store
+
+GRID: dict[str, Any] = {
+    "base": [1, 2], "real": [1, 2], "synthetic": [1, 2], "substituted": [0.5], "seeds": [1, 2],
+    "controls": ["identity", "duplicate"], "trainee": "estimator", "pixels": 8, "gains": [1, 2],
+    "resamples": 20,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def recipe(tiny: Make) -> Recipe:
+    return tiny(
+        sources__world={"classes": 3, "train": 8, "validation": 1, "test": 6}, sources__shots=8,
+        masks__segmenter="small-sam", edits__compare={"count": 0}, exchange=GRID,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def exchanged(
+    recipe: Recipe, prefect_server: str, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, dict[str, Any]]:
+    store = str(tmp_path_factory.mktemp("exchange") / "store")
+    return store, exchange_rate(recipe, store)
+
+
+def test_every_training_is_one_row_with_an_answer_to_every_test_image(
+    exchanged: tuple[str, dict[str, Any]],
+) -> None:
+    place, said = exchanged
+    store = Store(place)
+    (spec,) = store.specs("exchange")
+    rows = store.rows("exchange", spec).to_pylist()
+    assert {row["status"] for row in rows} == {"ok"}
+    assert {len(row["predicted_classes"]) for row in rows} == {18}
+    assert said["counts"]["exchange"] == {"ok": len(rows)}
+    plan = recount_exchange(store, "tiny").plan
+    assert {cell.key for cell in plan.cells} == {row["key"] for row in rows}
+    assert {cell.cell.pool for cell in plan.cells} == {"real", "edits", "identity", "duplicate"}
+
+
+def test_the_page_and_what_it_was_counted_from_lie_beside_the_version(
+    exchanged: tuple[str, dict[str, Any]],
+) -> None:
+    _, said = exchanged
+    page = Path(said["report"])
+    assert page.parent.parent.name == "exchange"
+    assert "edits" in page.read_text()
+    plan = json.loads((page.parent / "plan.json").read_text())
+    assert plan["asked"]["trainee"] == "estimator"
+    assert Path(said["gallery"]).is_file()
+
+
+def test_a_second_run_trains_nothing_and_says_the_same(
+    exchanged: tuple[str, dict[str, Any]], recipe: Recipe
+) -> None:
+    place, first = exchanged
+    told = recount_exchange(Store(place), "tiny").rate
+    again = exchange_rate(recipe, place)
+    assert again["made"] == 0
+    assert again["report"] == first["report"]
+    assert recount_exchange(Store(place), "tiny").rate == told
+
+
+def test_more_seeds_train_the_new_ones_alone(
+    exchanged: tuple[str, dict[str, Any]], recipe: Recipe
+) -> None:
+    place, first = exchanged
+    more = exchange_rate(recipe, place, ("exchange.seeds=[1,2,3]",))
+    cells = first["counts"]["exchange"]["ok"]
+    assert more["made"] == cells // 2
+    assert more["report"] != first["report"]
+    assert Path(first["report"]).is_file()
+
+
+def test_probes_see_embeddings(exchanged: tuple[str, dict[str, Any]], recipe: Recipe) -> None:
+    place, _ = exchanged
+    settings = ("exchange.trainee=linear-probe", "exchange.seeds=[1]", "exchange.controls=[]")
+    said = exchange_rate(recipe, place, settings)
+    assert said["failed"] == 0
+    assert said["counts"]["embeddings"]["ok"] > 0
+    assert recount_exchange(Store(place), "tiny").plan.asked.trainee == "linear-probe"
+
+
+def test_too_few_images_are_told_with_what_to_change(
+    exchanged: tuple[str, dict[str, Any]], recipe: Recipe
+) -> None:
+    with pytest.raises(TrainingError, match=r"exchange\.base"):
+        exchange_rate(recipe, exchanged[0], ("exchange.base=[500]",))
+
+
+def test_a_trainee_that_is_not_there_is_refused_before_anything_is_made(
+    recipe: Recipe, prefect_server: str, tmp_path: Path
+) -> None:
+    settings = ("exchange.trainee=clip-lora", "training.clip=/nowhere/clip")
+    with pytest.raises(ModelError, match="/nowhere/clip"):
+        exchange_rate(recipe, str(tmp_path / "store"), settings)
+    assert Store(str(tmp_path / "store")).specs("sources") == []
