@@ -72,9 +72,11 @@ def listed(parts: list[str]) -> str:
 
 
 def figure(value: float) -> str:
-    """A parameter of any size, with three digits."""
-    text = f"{value:.3g}"
-    return "∞" if not isfinite(value) else text.replace("-", "−")
+    """A parameter of any size, with three digits or all before the point."""
+    if not isfinite(value):
+        return "∞"
+    text = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return text.replace("-", "−")
 
 
 def more_words(more: int | None) -> str:

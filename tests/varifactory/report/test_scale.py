@@ -1,7 +1,10 @@
+from math import inf
+
 import pytest
 
 from tests.drawn_studies import interval
-from varifactory.report.scale import EDGE, Scale, around, around_zero
+from varifactory.report.scale import EDGE, Scale, around, around_zero, ratios
+from varifactory.statistics import Interval
 
 
 def test_zero_and_the_margin_are_always_in_sight() -> None:
@@ -40,3 +43,32 @@ def test_ticks_are_round_numbers(scale: Scale, labels: list[str]) -> None:
 def test_a_study_without_any_spread_has_a_scale() -> None:
     scale = around_zero([interval(0.0, 0.0)], 0.005)
     assert scale.low < 0 < scale.high
+
+
+def test_twice_and_half_lie_equally_far_from_one() -> None:
+    scale = ratios([Interval(1.0, 0.5, 2.0, 0.95)])
+    mark = scale.mark(Interval(1.0, 0.5, 2.0, 0.95))
+    assert mark.at - mark.low == pytest.approx(mark.high - mark.at)
+    assert EDGE <= mark.low < mark.high <= 100 - EDGE
+
+
+def test_one_is_in_sight_of_ratios_far_from_it() -> None:
+    scale = ratios([Interval(9.0, 6.0, 15.0, 0.95)], others=[40.0])
+    assert scale.low < 1
+    assert scale.high >= 40
+    assert [scale.label(tick) for tick in scale.ticks][:3] == ["1", "4", "16"]
+
+
+def test_endless_bounds_are_cut_and_crush_nothing() -> None:
+    near, endless = Interval(1.0, 0.8, 1.3, 0.95), Interval(2.0, 0.0, inf, 0.95)
+    scale = ratios([near, endless, Interval(1.0, 0.9, 1e9, 0.95)])
+    mark = scale.mark(endless)
+    assert (mark.cut_low, mark.cut_high) == (True, True)
+    assert (mark.low, mark.high) == (EDGE, 100 - EDGE)
+    assert scale.mark(near).high - scale.mark(near).low > 5
+
+
+def test_ratios_have_a_scale_where_there_are_none() -> None:
+    scale = ratios([])
+    assert scale.low < 1 < scale.high
+    assert "1/2" in [scale.label(tick) for tick in scale.ticks]
