@@ -65,8 +65,9 @@ def fitted_predictions(
         try:
             model.fit(np.stack(train), np.asarray(labels))
         except ConvergenceWarning as trouble:
+            said = str(trouble).partition("\n")[0]
             raise TrainingError(
-                f"the estimator {name!r} found no end on {len(labels)} images ({trouble}): take "
+                f"the estimator {name!r} found no end on {len(labels)} images ({said}): take "
                 "exchange.estimator=svc, or lower exchange.pixels"
             ) from None
         predicted: NDArray[np.int16] = model.predict(np.stack(test)).astype(np.int16)

@@ -117,8 +117,8 @@ def test_where_images_run_out_the_multiple_is_what_there_is() -> None:
     assert [notice.partition(":")[0] for notice in plan.notices] == ["real", "edits", "edits",
                                                                      "identity"]  # fmt: skip
     assert plan.notices[0] == (
-        "real: at a base of 6 images a class, class 'apple' has 9 to add, and the grid asks for 12: "
-        "at most 1.5 times the base is added, not 2"
+        "real: at a base of 6 images a class, class 'apple' has 9 to add, and the grid asks for "
+        "12: at most 1.5 times the base is added, not 2"
     )
     assert plan.notices[-1].endswith("has 0 to add, and the grid asks for 12: it is left out there")
 

@@ -1,0 +1,79 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.plain_stock import edit, foreign, image
+from varifactory.errors import FactoryError
+from varifactory.exchange.lineage import (
+    LineageError,
+    check_edits,
+    check_generators,
+    closed_trained_on,
+    told,
+)
+from varifactory.store import Store
+
+TEST = frozenset({"t1", "t2"})
+BASE = frozenset({"b1", "b2", "b3"})
+
+
+def closed(at: int) -> dict:
+    return {"key": f"c{at}", "generator": "class-gaussian 1", "pixel_sha256": f"p{at}"}
+
+
+def test_an_edit_of_another_image_than_the_bases_is_refused() -> None:
+    mine, other = image("taxi", "train", 1), image("taxi", "train", 2)
+    check_edits([edit(mine, 0)], {mine["key"]})
+    with pytest.raises(LineageError, match=r"made from the source source taxi/train/002, which is"):
+        check_edits([edit(mine, 0), edit(other, 0)], {mine["key"]})
+
+
+def test_a_closed_set_generator_may_have_seen_its_base_or_less() -> None:
+    rows = [closed(1), closed(2)]
+    check_generators("closed-set", rows, dict.fromkeys(("c1", "c2"), BASE), TEST, BASE)
+    less = {"c1": BASE, "c2": frozenset({"b1"})}
+    check_generators("closed-set", rows, less, TEST, BASE)
+
+
+@pytest.mark.parametrize(
+    ("seen", "says"),
+    [
+        (BASE | {"t2"}, r"'class-gaussian 1' of the pool 'closed-set' was trained on 1 test"),
+        (BASE | {"v1", "v2"}, "trained on 2 images beyond its base of 3, the first .*hash v1"),
+        (None, "nothing tells what the closed-set generator 'class-gaussian 1' was trained on"),
+    ],
+)
+def test_one_image_of_another_lineage_is_enough(seen, says: str) -> None:
+    with pytest.raises(LineageError, match=says) as found:
+        check_generators("closed-set", [closed(1), closed(2)], {"c1": BASE, "c2": seen}, TEST, BASE)
+    assert isinstance(found.value, FactoryError)
+
+
+def test_a_foreign_generator_may_know_more_than_the_base_but_no_test_image() -> None:
+    rows = [foreign("taxi", 1), foreign("taxi", 2)]
+    check_generators("foreign", rows, {rows[0]["key"]: BASE | {"else"}}, TEST)
+    with pytest.raises(LineageError, match="generator 'gan' of the pool 'foreign'"):
+        check_generators("foreign", rows, {rows[1]["key"]: TEST | BASE}, TEST)
+
+
+def test_what_was_recorded_is_read_once_a_set(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    blob = store.put_blob(json.dumps(sorted(BASE)).encode(), "json")
+    rows = [closed(at) | {"trained_on_blob": f"{blob}.json"} for at in range(3)]
+    found = closed_trained_on(store, rows)
+    assert found == dict.fromkeys(("c0", "c1", "c2"), BASE)
+    assert len({id(each) for each in found.values()}) == 1
+
+
+def test_lineage_is_told_a_generator() -> None:
+    source = image("taxi", "train", 1)
+    assert told(
+        {"edits": [edit(source, 0), edit(source, 1)], "closed-set": [closed(1), closed(2)]},
+        {"c1": BASE, "c2": BASE},
+    ) == {
+        "edits": {"images": 2, "made_from": "images of the base", "sources": 1},
+        "closed-set": {
+            "images": 2, "made_from": "images of the base", "trained_on": 3, "generators": 1,
+        },
+    }  # fmt: skip
