@@ -13,7 +13,7 @@ GROUPS = {
     "plan": 300, "shared": 900, "statistics": 900,
     "thousand": 300, "kills": 900, "pages": 600, "looking_back": 400, "lost": 600,
     "keeping": 900, "ledger": 1200,
-    "exchange_cells": 300, "report": 300, "known_truth": 3600,
+    "exchange_cells": 300, "report": 300, "known_truth": 3600, "faults": 900,
     "crashes": 5400, "outages": 900, "rerun": 900,
 }  # fmt: skip
 """Group -> seconds after which it is ended; each is a module of this package."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import sqrt
+from math import inf, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from varifactory.exchange.rates import headline
 from varifactory.statistics.effect import MOST_SEEDS
 from varifactory.statistics.intervals import quantile
 from varifactory.statistics.power import least
-from varifactory.statistics.variance import Shape, components, expected, mean_squares, spread
+from varifactory.statistics.variance import IMAGES, SEEDS, Axes, components, mean_squares
 
 STEP = 1e-4
 """By which an accuracy is moved to see how far the rate follows: a hundredth of a point."""
@@ -41,18 +41,22 @@ def _more(drawn: Drawn, found: Fitted, pool: str, rate: Rate) -> int | None:
     """
     slopes = _slopes(drawn, found, pool, rate)
     values = np.tensordot(slopes, drawn.answers.right.astype(np.float64), axes=1)[None]
-    shape: Shape = values.shape
-    squares = mean_squares(values)
-    parts = components(squares, shape)
+    seeds, parts = values.shape[1], components(mean_squares(values), values.shape)
+    now = _width(parts, seeds, values.shape[2], drawn.confidence)
+    enough = least(
+        lambda count: _width(parts, count, values.shape[2], drawn.confidence) <= now / 2,
+        seeds, MOST_SEEDS,
+    )  # fmt: skip
+    return None if enough is None else enough - seeds
 
-    def half(seeds: int) -> float:
-        wider: Shape = (1, seeds, shape[2])
-        variance, freedom = spread(expected(parts, wider), wider)
-        return sqrt(variance) * quantile((1 + drawn.confidence) / 2, freedom)
 
-    now = half(shape[1])
-    enough = least(lambda seeds: half(seeds) <= now / 2, shape[1], MOST_SEEDS)
-    return None if enough is None else enough - shape[1]
+def _width(parts: Mapping[Axes, float], seeds: int, images: int, confidence: float) -> float:
+    """About how wide ``redrawn`` is: it stretches what seeds add to Student's t, and draws what
+    seeds and images add together once with either and once with both."""
+    together = parts[SEEDS, IMAGES] / images
+    z = quantile((1 + confidence) / 2, inf)
+    by_seed = (quantile((1 + confidence) / 2, seeds - 1) / z) ** 2 * (parts[SEEDS,] + together)
+    return sqrt((by_seed + 2 * together) / seeds + parts[IMAGES,] / images)
 
 
 def _slopes(drawn: Drawn, found: Fitted, pool: str, rate: Rate) -> NDArray[np.float64]:
