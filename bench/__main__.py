@@ -14,6 +14,7 @@ GROUPS = {
     "thousand": 300, "kills": 900, "pages": 600, "looking_back": 400, "lost": 600,
     "keeping": 900, "ledger": 1200,
     "exchange_cells": 300, "report": 300, "known_truth": 3600, "faults": 900,
+    "digits_exchange": 120, "exchange_coverage": 2400,
     "crashes": 5400, "outages": 900, "rerun": 900,
 }  # fmt: skip
 """Group -> seconds after which it is ended; each is a module of this package."""
