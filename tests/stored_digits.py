@@ -51,14 +51,27 @@ class Digits:
 def digits() -> Digits:
     """Read once."""
     from sklearn.datasets import load_digits
-    from sklearn.decomposition import PCA
 
     read = load_digits()
-    found = PCA(WIDTH, random_state=0).fit_transform(read.data).astype(np.float32)
+    found = _encoder().transform(read.data).astype(np.float32)
     means = np.stack([found[read.target == one].mean(axis=0) for one in range(10)])
     labels = tuple(NAMES[one] for one in read.target)
     pictures = np.rint(read.images * (255 / 16)).astype(np.uint8)
     return Digits(pictures, labels, _units(found), _units(means))
+
+
+@cache
+def _encoder() -> Any:
+    from sklearn.datasets import load_digits
+    from sklearn.decomposition import PCA
+
+    return PCA(WIDTH, random_state=0).fit(load_digits().data)
+
+
+def encoded(pictures: NDArray[np.float64]) -> Vectors:
+    """Vectors of pictures (n, 8, 8), 0 to 16 as scikit-learn has them."""
+    found: Vectors = _encoder().transform(pictures.reshape(-1, 64)).astype(np.float32)
+    return _units(found)
 
 
 def _units(vectors: Vectors) -> Vectors:

@@ -50,7 +50,7 @@ def by_class(population: Population, target: Images | None = None) -> Iterator[
     if (of == "").any():
         yield "", np.arange(len(made)), np.arange(len(of))
         return
-    for label in sorted(set(made.tolist())):
+    for label in sorted({*made.tolist(), *of.tolist()}):
         yield label, np.flatnonzero(made == label), np.flatnonzero(of == label)
 
 

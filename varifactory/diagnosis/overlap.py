@@ -98,30 +98,44 @@ def _covering(found: Sequence[Part], weights: Scores) -> Places:
 
 
 def curve(population: Population, settings: Settings, confidence: float = 0.95) -> tuple[Kept, ...]:
-    """Overlap of what is kept at every fraction of ``settings.keep``, the largest first.
+    """Overlap of what is kept at every fraction of ``settings.keep``, the largest first."""
+    order = pruning(population, settings.neighbours, settings.seed)
+    fractions = sorted(set(settings.keep), reverse=True)
+    kept = [order.kept(fraction) for fraction in fractions]
+    found = overlaps(population, order.parts, kept, settings, confidence)
+    return tuple(
+        Kept(fraction, len(rows), measure)
+        for fraction, rows, measure in zip(fractions, kept, found, strict=True)
+    )
+
+
+def overlaps(
+    population: Population,
+    found: Sequence[Part],
+    subsets: Sequence[Places],
+    settings: Settings,
+    confidence: float = 0.95,
+) -> list[Measure]:
+    """Overlap of subsets of the synthetic images with the population's target or reference.
 
     The interval knows of the images that are kept and of the target's (Jeffreys intervals of the
     two shares, drawn together), with the balls as they are. The reference is the overlap of real
     images: of halves of the target, as many to an image as synthetic ones are kept.
+
+    Args:
+        found: ``nearness.parts`` of the population.
+        subsets: rows of the synthetic images, each at least one.
     """
-    if not len(population.synthetic):
-        return ()
-    order = pruning(population, settings.neighbours, settings.seed)
-    target = population.target or population.real
-    usual = _Halves.of(target, settings)
-    return tuple(
-        Kept(fraction, len(kept), _overlap(order, kept, usual, settings, confidence))
-        for fraction in sorted(set(settings.keep), reverse=True)
-        for kept in [order.kept(fraction)]
-    )
+    usual = _Halves.of(population.target or population.real, settings)
+    return [_overlap(found, kept, usual, settings, confidence) for kept in subsets]
 
 
 def _overlap(
-    order: Pruning, kept: Places, usual: "_Halves", settings: Settings, confidence: float
+    found: Sequence[Part], kept: Places, usual: "_Halves", settings: Settings, confidence: float
 ) -> Measure:
-    is_kept = np.zeros(len(order.order), bool)
+    is_kept = np.zeros(sum(len(part.at) for part in found), bool)
     is_kept[kept] = True
-    near, covered, target = shares(order.parts, is_kept)
+    near, covered, target = shares(found, is_kept)
     n = len(kept)
     if min(n, target) < settings.least:
         why = f"n too small: {min(n, target)} images, at least {settings.least}"
@@ -164,12 +178,11 @@ class _Halves:
     def of(cls, target: Images, settings: Settings) -> "_Halves":
         dice = np.random.default_rng(seed_from("halves", settings.seed))
         found = []
-        for _ in range(SPLITS):
+        for _ in range(SPLITS if len(target) >= 2 * settings.least else 0):
             order = dice.permutation(len(target))[:MOST]
-            one, other = np.sort(order[::2]), np.sort(order[1::2])
-            labels = [{target.labels[at] for at in half} for half in (one, other)]
-            if min(len(one), len(other)) >= settings.least and labels[1] <= labels[0]:
-                found.append(tuple(parts(_as_population(target, one, other), settings.neighbours)))
+            by_label = order[np.argsort(np.array(target.labels)[order], kind="stable")]
+            one, other = np.sort(by_label[::2]), np.sort(by_label[1::2])
+            found.append(tuple(parts(_as_population(target, one, other), settings.neighbours)))
         return cls(tuple(found))
 
     def at(self, ratio: float) -> float | None:
@@ -179,11 +192,11 @@ class _Halves:
 
     @staticmethod
     def _at(split: Sequence[Part], ratio: float) -> float:
-        every = np.concatenate([part.at for part in split])
+        count = sum(len(part.at) for part in split)
         target = sum(part.target for part in split)
-        # Rows stand in an order of chance within the half, so the first are as good as any.
-        is_kept = np.zeros(len(every), bool)
-        is_kept[np.random.default_rng(0).permutation(len(every))[: kept_of(target, ratio)]] = True
+        is_kept = np.zeros(count, bool)
+        drawn = np.random.default_rng(seed_from("half", count)).permutation(count)
+        is_kept[drawn[: kept_of(target, ratio)]] = True
         near, covered, _ = shares(split, is_kept)
         n = int(is_kept.sum())
         return float(_harmonic(np.array(near / n), np.array(covered / target)))

@@ -1,0 +1,217 @@
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.stored_digits import digits, encoded
+from varifactory.diagnosis.likeness import likeness, realism_of
+from varifactory.diagnosis.nearness import parts, placed
+from varifactory.diagnosis.overlap import curve, overlaps, pruning, shares
+from varifactory.diagnosis.population import Images, Population
+from varifactory.embeddings import Vectors
+from varifactory.metrics import manifold, realism
+from varifactory.recipe.diagnosis import Diagnosis
+
+SETTINGS = Diagnosis()
+HALF = np.arange(400) % 2 == 1
+
+
+def units(vectors: Vectors) -> Vectors:
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+def images(at, vectors: Vectors, *, labelled: bool = True) -> Images:
+    labels = np.array(digits().labels)[at]
+    return Images(tuple(map(str, at)), tuple(labels) if labelled else ("",) * len(at), vectors)
+
+
+def clean(seed: int, own: bool = False) -> Population:
+    """400 fresh digits as synthetic images, 600 others as real ones."""
+    order = np.random.default_rng(seed).permutation(1797)
+    real, made = order[:600], order[600:1000]
+    vectors = digits().vectors
+    sources = np.random.default_rng(seed).integers(-1, 600, 400) if own else np.full(400, -1)
+    return Population(
+        name="digits", encoder="digits", class_names=tuple(sorted(set(digits().labels))),
+        real=images(real, vectors[real]), synthetic=images(made, vectors[made]),
+        attributes=("",) * 400, own=sources,
+    )  # fmt: skip
+
+
+def unlabelled(population: Population) -> Population:
+    real = population.real
+    return replace(population, target=replace(real, labels=("",) * len(real)))
+
+
+def shifted(seed: int, kind: str) -> Population:
+    """The same with every second synthetic image moved, turned around or blurred."""
+    population, random = clean(seed), np.random.default_rng(seed)
+    vectors = population.synthetic.vectors.copy()
+    if kind == "moved":
+        vectors[HALF] += 0.8 * units(random.normal(size=(1, 32)))
+    elif kind == "turned around":
+        vectors[HALF] *= -1
+    else:
+        vectors[HALF] += 1.2 * random.normal(size=(200, 32)) / 32**0.5
+    return replace(population, synthetic=replace(population.synthetic, vectors=units(vectors)))
+
+
+@pytest.mark.parametrize("kind", ["moved", "turned around", "blurred"])
+@pytest.mark.parametrize("labelled", [True, False])
+def test_pruning_a_half_shifted_set_leaves_the_shifted_half_out(kind: str, labelled: bool) -> None:
+    gone, lower, upper = [], [], []
+    for seed in range(5):
+        population = shifted(seed, kind)
+        population = population if labelled else unlabelled(population)
+        kept = pruning(population).kept(0.5)
+        gone.append(1 - HALF[kept].sum() / 200)
+        whole, half = curve(population, Diagnosis(keep=(1.0, 0.5)))
+        lower.append(whole.overlap.value.high)
+        upper.append(half.overlap.value.low)
+    assert np.mean(gone) >= 0.9
+    assert all(high < low for high, low in zip(lower, upper, strict=True))
+
+
+def test_a_clean_set_loses_little_overlap_at_any_fraction() -> None:
+    points = curve(clean(1), SETTINGS)
+    assert [point.fraction for point in points] == sorted(SETTINGS.keep, reverse=True)
+    assert [point.n for point in points][:3] == [400, 360, 320]
+    for point in points:
+        found = point.overlap
+        assert found.value.low <= found.value.estimate <= found.value.high
+        assert found.reference is not None
+        if point.fraction >= 0.4:
+            assert found.value.estimate > 0.94
+        # Chosen images cover more than as many drawn ones.
+        assert found.value.estimate > found.reference - 0.02
+    assert points[0].overlap.value.estimate == pytest.approx(points[0].overlap.reference, abs=0.03)
+
+
+def test_no_class_of_a_clean_set_is_pruned_away() -> None:
+    population = clean(2)
+    kept = pruning(population).kept(0.2)
+    counts = Counter(population.synthetic.labels[at] for at in kept)
+    assert len(counts) == 10
+    assert min(counts.values()) >= 3
+
+
+def test_what_a_repeated_image_adds_is_counted_once() -> None:
+    population = clean(3)
+    vectors = population.synthetic.vectors.copy()
+    first = np.flatnonzero(np.array(population.synthetic.labels) == "three")[0]
+    labels = np.array(population.synthetic.labels)
+    vectors[:150], labels[:150] = vectors[first], "three"
+    made = replace(population.synthetic, vectors=vectors, labels=tuple(labels))
+    repeated = replace(population, synthetic=made)
+    kept = pruning(repeated).kept(0.5)
+    assert (kept < 150).sum() < 20
+
+
+def test_pruned_sets_are_nested_and_follow_from_content() -> None:
+    population = clean(4)
+    found = pruning(population)
+    assert sorted(found.order) == list(range(400))
+    assert list(pruning(population).order) == list(found.order)
+    assert set(found.kept(0.3)) < set(found.kept(0.6))
+    assert len(found.kept(0.0)) == 1
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_near_is_what_the_manifold_of_each_class_says(own: bool) -> None:
+    population = clean(5, own)
+    labels, real = np.array(population.synthetic.labels), np.array(population.real.labels)
+    inside, covered = np.zeros(400, bool), 0
+    for part in parts(population, 5):
+        at, real_at = np.flatnonzero(labels == part.label), np.flatnonzero(real == part.label)
+        places = placed(population.own[at], real_at)
+        assert [real_at[place] for place in places if place >= 0] == [
+            one for one in population.own[at] if one in real_at
+        ]
+        found = manifold(population.real.vectors[real_at], population.synthetic.vectors[at], 5,
+                         places)  # fmt: skip
+        inside[at] = found.inside
+        covered += found.covered.sum()
+        np.testing.assert_array_equal(part.near.any(axis=1), found.inside)
+    assert shares(parts(population, 5), np.ones(400, bool)) == (inside.sum(), covered, 600)
+
+
+def test_a_target_without_labels_is_one_part() -> None:
+    (part,) = parts(unlabelled(clean(6)), 5)
+    population = clean(6)
+    found = manifold(population.real.vectors, population.synthetic.vectors, 5)
+    np.testing.assert_array_equal(part.near.any(axis=1), found.inside)
+
+
+def test_classes_without_synthetic_images_are_not_covered() -> None:
+    population = clean(7)
+    at = [at for at, label in enumerate(population.synthetic.labels) if label != "two"]
+    made = population.synthetic
+    fewer = replace(
+        population, own=population.own[at], attributes=("",) * len(at),
+        synthetic=Images(tuple(made.pixels[one] for one in at),
+                         tuple(made.labels[one] for one in at), made.vectors[at]),
+    )  # fmt: skip
+    twos = population.real.labels.count("two")
+    _, covered, target = shares(parts(fewer, 5), np.ones(len(at), bool))
+    assert target == 600
+    assert covered <= 600 - twos
+
+
+def test_a_class_with_one_real_image_has_nothing_near_and_no_realism() -> None:
+    population = clean(8)
+    labels = np.array(population.real.labels)
+    labels[labels == "two"] = "three"
+    labels[0] = "two"
+    lonely = replace(population, real=replace(population.real, labels=tuple(labels)))
+    made = np.array(population.synthetic.labels)
+    scores = realism_of(lonely)
+    assert np.isnan(scores[made == "two"]).all()
+    assert not np.isnan(scores[made != "two"]).any()
+    assert (likeness(lonely)[made == "two"] == 0).all()
+    assert sorted(pruning(lonely).order) == list(range(400))
+
+
+def test_copies_of_real_images_are_real_and_noise_is_not() -> None:
+    population = clean(9)
+    places = [population.real.labels.index(label) for label in population.synthetic.labels]
+    random = np.random.default_rng(0)
+    copied = units(population.real.vectors[places] + 1e-3 * random.normal(size=(400, 32)))
+    noise = encoded(random.uniform(0, 16, (400, 8, 8)))
+    for given, real in ((copied, True), (noise, False)):
+        found = realism_of(replace(population, synthetic=replace(population.synthetic,
+                                                                 vectors=given)))  # fmt: skip
+        assert ((found >= 1) == real).all()
+    assert (realism_of(population) >= 1).mean() > 0.5
+    alone = realism(population.real.vectors, population.synthetic.vectors, 3)
+    np.testing.assert_allclose(realism_of(population, unlabelled(population).target), alone)
+
+
+def test_an_edit_is_not_real_by_its_own_source() -> None:
+    population = clean(10)
+    places = np.array([population.real.labels.index(one) for one in population.synthetic.labels])
+    noise = 1e-3 * np.random.default_rng(0).normal(size=(400, 32))
+    made = replace(population.synthetic, vectors=units(population.real.vectors[places] + noise))
+    edits = replace(population, synthetic=made, own=places)
+    strangers = replace(population, synthetic=made)
+    assert np.median(realism_of(edits)) < 2 < np.median(realism_of(strangers))
+
+
+def test_too_few_images_have_no_overlap() -> None:
+    population = clean(11)
+    few = overlaps(population, parts(population, 5), [np.arange(12)], SETTINGS)[0]
+    assert few.value is None
+    assert few.why == "n too small: 12 images, at least 20"
+    none = overlaps(population, parts(population, 5), [np.arange(30)], Diagnosis(least=301))[0]
+    assert none.value is None
+
+
+def test_intervals_hold_the_overlap_of_other_draws() -> None:
+    """Of sets and targets drawn anew, each with 95 %: at least 17 of 20."""
+    truth = np.mean([curve(clean(seed), Diagnosis(keep=(1.0,)))[0].overlap.value.estimate
+                     for seed in range(100, 120)])  # fmt: skip
+    held = 0
+    for seed in range(20):
+        value = curve(clean(seed), Diagnosis(keep=(1.0,)))[0].overlap.value
+        held += value.low <= truth <= value.high
+    assert held >= 17
