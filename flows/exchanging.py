@@ -1,22 +1,25 @@
 """An exchange rate: which images are traded, the grid that is trained, and the page it ends in."""
 
-from collections.abc import Sequence
-
 from flows.dataset import make_dataset
 from flows.embedding import embedded
 from flows.leaks import refuse_leaks
 from flows.run import FactoryRun
 from flows.showing import show_dataset
+from tasks.closed import BASES, closed_shard
 from tasks.exchange import CONTENTS, exchange_shard
 from tasks.report import write_exchange
 from varifactory.exchange.cell_training import Contents
+from varifactory.exchange.closed_set import closed_spec, plan_closed
+from varifactory.exchange.lineage import closed_trained_on
 from varifactory.exchange.plan import FILE, ExchangePlan
 from varifactory.exchange.planning import (
     ESTIMATOR,
+    ClosedSets,
     PlannedExchange,
     exchange_spec,
     plan_exchange,
 )
+from varifactory.ingest.lineage import lineage_of
 from varifactory.keys import spec_of
 from varifactory.loading import items_of
 from varifactory.models import Trainee, registry
@@ -25,6 +28,8 @@ from varifactory.store import Manifest
 
 QUICK = 64
 """Cells a task of trainees that take milliseconds; others have a task a cell."""
+CLOSED = 512
+"""Images of closed-set generators a task, a generator's in one: it is trained once."""
 KEPT = ("exchange/", "embeddings/", "closed/")
 """Stages whose rows an exchange rate needs to be counted again."""
 
@@ -77,11 +82,32 @@ def exchanged(run: FactoryRun, manifest: Manifest) -> str:
 
 def _planned(run: FactoryRun, manifest: Manifest, spec: str) -> PlannedExchange:
     items = items_of(run.store, manifest.name, manifest.version)
-    foreign: Sequence[Row] = ()
-    if "foreign" in run.recipe.exchange.generators:
+    generators = run.recipe.exchange.generators
+    trained_on: dict[str, frozenset[str] | None] = {}
+    foreign: list[Row] = []
+    closed: ClosedSets = {}
+    if "foreign" in generators:
         beside = _foreign(run)
         foreign = items_of(run.store, beside.name, beside.version)
-    return plan_exchange(spec, run.recipe, items, foreign=foreign)
+        trained_on |= lineage_of(run.store, beside)
+    if "closed-set" in generators:
+        closed = _closed(run, items)
+        made = [row for rows in closed.values() for row in rows]
+        trained_on |= closed_trained_on(run.store, made)
+    return plan_exchange(
+        spec, run.recipe, items, closed=closed, foreign=foreign, trained_on=trained_on
+    )
+
+
+def _closed(run: FactoryRun, items: list[Row]) -> ClosedSets:
+    """Images of a generator a base and seed, each trained on that base alone."""
+    fields = closed_spec()
+    plan = plan_closed(spec_of("closed", fields), run.recipe, items)
+    run.leave(BASES, plan.pack())
+    made = run.stage(
+        closed_shard, "closed", fields, plan.rows, size=CLOSED, together=("generator",)
+    )
+    return plan.sets(made)
 
 
 def _foreign(run: FactoryRun) -> Manifest:

@@ -1,6 +1,8 @@
 """An exchange rate as a run: cells once, one page, and the same figures without training."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import pytest
 
 from flows.exchange_rate import exchange_rate
 from tests.flows.conftest import Make
+from varifactory import open_dataset
 from varifactory.errors import ModelError, TrainingError
 from varifactory.exchange.publishing import recount_exchange
 from varifactory.recipe import Recipe
@@ -108,3 +111,47 @@ def test_a_trainee_that_is_not_there_is_refused_before_anything_is_made(
     with pytest.raises(ModelError, match="/nowhere/clip"):
         exchange_rate(recipe, str(tmp_path / "store"), settings)
     assert Store(str(tmp_path / "store")).specs("sources") == []
+
+
+def test_a_generator_of_the_base_alone_is_traded_beside_edits(
+    exchanged: tuple[str, dict[str, Any]], recipe: Recipe
+) -> None:
+    place, _ = exchanged
+    settings = ("exchange.generators=[edits,closed-set]", "exchange.base=[2,3]",
+                "exchange.seeds=[1]", "exchange.real=[1]", "exchange.gains=[1]")  # fmt: skip
+    said = exchange_rate(recipe, place, settings)
+    store = Store(place)
+    (spec,) = store.specs("closed")
+    rows = store.rows("closed", spec).to_pylist()
+    assert said["counts"]["closed"] == {"ok": len(rows)}
+    assert len({row["generator"] for row in rows}) == 2  # one a base
+    plan = recount_exchange(store, "tiny").plan
+    assert plan.lineage["closed-set"]["made_from"] == "images of the base"
+    assert "closed-set" in {cell.cell.pool for cell in plan.cells}
+
+
+def test_foreign_images_are_traded_on_the_version_they_came_in_with(
+    exchanged: tuple[str, dict[str, Any]], recipe: Recipe, tmp_path: Path
+) -> None:
+    """Any generator's folder: here the factory's own edits, exported as if by another."""
+    place, _ = exchanged
+    _as_folder(place, tmp_path / "theirs")
+    asked = [sys.executable, "-m", "varifactory.command", "ingest", str(tmp_path / "theirs"),
+             "--as", "theirs", "--beside", "tiny", "--generator", "another",
+             "--store", place, "--json"]  # fmt: skip
+    taken = subprocess.run(asked, capture_output=True, text=True, timeout=120, check=False)
+    assert taken.returncode == 0, taken.stdout + taken.stderr
+    settings = ("exchange.generators=[foreign]", "exchange.foreign=theirs", "exchange.base=[1,2]",
+                "exchange.seeds=[1]", "exchange.synthetic=[1]")  # fmt: skip
+    said = exchange_rate(recipe, place, settings)
+    assert said["dataset"]["name"] == "theirs"
+    found = recount_exchange(Store(place), "theirs")
+    assert "foreign" in {cell.cell.pool for cell in found.plan.cells}
+    assert any("nobody knows what 'another' was trained on" in note for note in found.rate.notes)
+
+
+def _as_folder(place: str, folder: Path) -> None:
+    data = open_dataset(place, "tiny").select(kind="edit", status="ok")
+    for number, item in enumerate(data.stream("image")):
+        (folder / item.label).mkdir(parents=True, exist_ok=True)
+        item.image().save(folder / item.label / f"{number}.png")
