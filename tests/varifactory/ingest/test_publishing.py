@@ -13,7 +13,7 @@ from tests.foreign_images import CLASSES, SPLITS, foreign, foreign_table, pictur
 from varifactory import keeping
 from varifactory.datasets import Dataset, open_dataset
 from varifactory.images import encode_png, pixel_hash
-from varifactory.ingest import Ingested, IngestError, lineage_of, publishing, reading
+from varifactory.ingest import Ingested, IngestError, lineage_of, reading
 from varifactory.store import Store, StoreError, StoreMissing
 
 Take = Callable[..., Ingested]
@@ -255,4 +255,3 @@ def test_two_ingests_at_once_take_two_numbers(
     monkeypatch.setattr(Store, "next_version", slow)
     assert take().manifest.version == 2
     assert dict(store.datasets())["theirs"] == [1, 2]
-    assert publishing.FLOW == "ingest"
