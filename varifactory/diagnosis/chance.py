@@ -34,8 +34,9 @@ def least_excess(
     return ours.estimate - theirs.estimate - sqrt(below**2 + above**2)
 
 
-def farther(made: Numbers, kin: Places, real: Numbers) -> tuple[float, float]:
-    """Chance that a synthetic image's number exceeds a real one's, and its one-sided p-value.
+def farther(made: Numbers, kin: Places, real: Numbers) -> tuple[float, float, float]:
+    """Chance that a synthetic image's number exceeds a real one's, its p-value, one-sided, and its
+    standard error where there is no difference.
 
     Mann and Whitney's (1947) test over kins, each the mean of its images; a normal approximation,
     which serves from about 8 of each.
@@ -45,4 +46,4 @@ def farther(made: Numbers, kin: Places, real: Numbers) -> tuple[float, float]:
     count, others = len(means), len(real)
     chance = area(real, means)
     error = sqrt((count + others + 1) / (12 * count * others))
-    return chance, 1 - NormalDist().cdf((chance - 0.5) / error)
+    return chance, 1 - NormalDist().cdf((chance - 0.5) / error), error

@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import median
+from statistics import NormalDist, median
 
 import numpy as np
 
 from varifactory.diagnosis.chance import farther
 from varifactory.diagnosis.examining import Examined
 from varifactory.diagnosis.figures import Flag
-from varifactory.diagnosis.measuring import of_manifold, shown_share
+from varifactory.diagnosis.measuring import of_manifold, shown_share, too_few
 from varifactory.diagnosis.raising import examples, raised
 from varifactory.diagnosis.strays import Strays
 from varifactory.diagnosis.thresholds import limit
 from varifactory.metrics import Measure
+from varifactory.statistics import Interval
 
 APART = 0.5
 """Median precision, over that of real images, below which the set as a whole lies off them."""
@@ -28,18 +29,35 @@ class Depth:
     strange: float
     """Chance that one lies farther out than a real image; 0.5 as real ones do."""
     p_value: float
+    error: float
+    """Standard error of ``strange``."""
     precision: float
     """Over that of real images among each other."""
 
 
-def measures(one: Examined) -> list[Measure]:
-    """Precision, recall, density, coverage, and what a classifier of real images learns of them."""
+def measures(one: Examined, own: Depth | None, others: Depth | None) -> list[Measure]:
+    """Precision, recall, density, coverage, strangeness, and what a classifier learns of them.
+
+    Strangeness stands beside that of the other groups; among real images alone it is 0.5.
+    """
     judged, at = one.asked.judged, one.side.real_at
     return [
         *of_manifold(one),
+        _strangeness(one, own, others),
         shown_share("s2r", one, judged.transferred[at], judged.matched[at]),
         shown_share("r2r", one, judged.matched[at], judged.real[at]),
     ]
+
+
+def _strangeness(one: Examined, own: Depth | None, others: Depth | None) -> Measure:
+    side = one.side
+    if own is None:
+        return too_few("strange", one)
+    half = NormalDist().inv_cdf((1 + one.asked.confidence) / 2) * own.error
+    bounds = max(0.0, own.strange - half), min(1.0, own.strange + half)
+    interval = Interval(own.strange, *bounds, one.asked.confidence, "synthetic and real images")
+    usual = others.strange if others else None
+    return Measure("strange", interval, len(side.at), len(side.real_at), usual)
 
 
 def depth(one: Examined) -> Depth | None:
@@ -50,7 +68,7 @@ def depth(one: Examined) -> Depth | None:
     right = one.given == one.side.number
     precision = float(one.manifold.inside.mean()) / max(1e-12, float(one.real_inside.mean()))
     if right.sum() < 2:
-        return Depth(1.0, 1.0, precision)
+        return Depth(1.0, 1.0, 0.0, precision)
     return Depth(*farther(made[right], one.kin[right], real), precision)
 
 
@@ -60,7 +78,7 @@ def usual(depths: Mapping[int, Depth | None], but: int) -> Depth | None:
     if not others:
         return None
     return Depth(
-        median(one.strange for one in others), 1.0, median(one.precision for one in others)
+        median(one.strange for one in others), 1.0, 0.0, median(one.precision for one in others)
     )
 
 

@@ -17,13 +17,15 @@ Numbers = NDArray[np.float64]
 Metrics = Callable[[NDArray[Any], NDArray[Any], Places], Sequence[float]]
 """Real vectors, synthetic ones and the place of their sources, or -1 -> numbers."""
 NEIGHBOURS = ("precision", "recall", "density", "coverage")
+SHARES = ("precision", "recall", "coverage", "posterior", "entropy")
+"""Measures from 0 to 1."""
 
 
 def share(name: str, one: Examined, made: Flags, real: Flags | None = None) -> Measure:
     """A share of the synthetic images, beside that of the class's real ones."""
     side, least = one.side, one.asked.settings.least
     if len(side.at) < least:
-        return _too_few(name, one)
+        return too_few(name, one)
     beside = float(real.mean()) if real is not None and len(real) else None
     interval = share_of(made, one.kin, one.asked.confidence)
     return Measure(name, interval, len(side.at), len(side.real_at), beside)
@@ -33,7 +35,7 @@ def shown_share(name: str, one: Examined, given: Places, beside: Places) -> Meas
     """A share of the class's real images that get their class, beside that of another judge."""
     side = one.side
     if not one.enough:
-        return _too_few(name, one)
+        return too_few(name, one)
     if (given < 0).any():
         why = "the other classes have too few synthetic images to learn from"
         return Measure(name, None, len(side.at), len(side.real_at), None, why)
@@ -106,12 +108,13 @@ def several(
     """Measures of one computation, as the settings have them; at most so many resamples."""
     settings = asked.settings
     return measured_together(
-        names, metrics, made, real, own=own, alone=alone, least=settings.least,
+        names, metrics, made, real, own=own, alone=alone, shares=SHARES, least=settings.least,
         confidence=asked.confidence, resamples=min(most, settings.resamples), seed=settings.seed,
     )  # fmt: skip
 
 
-def _too_few(name: str, one: Examined) -> Measure:
+def too_few(name: str, one: Examined) -> Measure:
+    """What stands in the place of a measure of too few images."""
     side, least = one.side, one.asked.settings.least
     count = min(len(side.at), len(side.real_at))
     why = f"n too small: {count} images, at least {least}"

@@ -3,27 +3,28 @@
 from collections.abc import Mapping, Sequence
 from statistics import median
 
+import numpy as np
+
 from varifactory.diagnosis.concept import APART, Depth
 from varifactory.diagnosis.examining import Asked, Examined
 from varifactory.diagnosis.measuring import NEIGHBOURS, Places, neighbours, several
 from varifactory.diagnosis.population import Population
+from varifactory.diagnosis.telling import parted, told_apart
 from varifactory.embeddings import Vectors
 from varifactory.metrics import (
     Measure,
     centroid_shift,
     cmmd,
-    domain_auc,
     fid,
-    geometry,
     isotropy,
     kid,
     pairwise_distance,
 )
 from varifactory.recipe.diagnosis import Diagnosis as Settings
+from varifactory.statistics import Interval
 
-DRAWS, FEW_DRAWS = 40, 10
-"""Resamples of what all images take part in, and of what trains a judge in each."""
-FOLDS = 5
+DRAWS = 40
+"""Resamples of what all images take part in."""
 NAMED = 5
 """Groups that a note names."""
 
@@ -36,18 +37,15 @@ def whole_measures(asked: Asked) -> tuple[Measure, ...]:
     def distances(real: Vectors, made: Vectors, _: Places) -> tuple[float, ...]:
         return fid(real, made), kid(real, made, seed), cmmd(real, made)
 
-    def auc(real: Vectors, made: Vectors, own: Places) -> tuple[float]:
-        return (domain_auc(real, made, seed, FOLDS, own).auc,)
-
     return (
         *several(("fid", "kid", "cmmd"), distances, asked, *both, most=DRAWS),
-        *several(("domain_auc",), auc, asked, *both, most=FEW_DRAWS),
+        told_apart("domain_auc", asked, *both),
         *several(NEIGHBOURS, neighbours(asked), asked, *both, most=DRAWS),
     )
 
 
 def geometry_measures(asked: Asked) -> tuple[Measure, ...]:
-    """Modality gap, cones, isotropy, separability and centroid shift, beside the real images'.
+    """Modality gap, cones, separability, isotropy and centroid shift, beside the real images'.
 
     The texts are those of the class names; without them only what images alone tell.
     """
@@ -64,15 +62,20 @@ def geometry_measures(asked: Asked) -> tuple[Measure, ...]:
         *several(("image_cone", "isotropy"), images, asked, *both, alone=True, most=DRAWS),
         *several(("centroid_shift",), shift, asked, *both, most=DRAWS),
     )
-    if texts is None:
+    if texts is None or len(texts) < 2:
         return found
+    middle, cone = texts.mean(axis=0, dtype=np.float64), 1 - pairwise_distance(texts)
 
-    def beside_texts(_: Vectors, some: Vectors, __: Places) -> tuple[float, ...]:
-        known = geometry(some, texts, asked.settings.seed)
-        return known.gap_length, known.text_cone, known.separability
+    def gap(_: Vectors, some: Vectors, __: Places) -> tuple[float]:
+        return (float(np.linalg.norm(some.mean(axis=0, dtype=np.float64) - middle)),)
 
-    names = ("gap", "text_cone", "separability")
-    return (*several(names, beside_texts, asked, *both, alone=True, most=FEW_DRAWS), *found)
+    of_texts = Interval(cone, cone, cone, asked.confidence, "nothing: the texts are these")
+    return (
+        *several(("gap",), gap, asked, *both, alone=True, most=DRAWS),
+        Measure("text_cone", of_texts, len(texts), len(both[1])),
+        parted("separability", asked, texts),
+        *found,
+    )
 
 
 def notes(
