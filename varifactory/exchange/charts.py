@@ -98,3 +98,11 @@ def top1_at(curve: Curve, place: float) -> float | None:
         if left <= place <= right:
             return low + (high - low) * (place - left) / (right - left)
     return None
+
+
+def harms(curve: Curve) -> bool:
+    """Whether images that were added are surely worse than the fit, which never falls, can say."""
+    fitted = {at: top1_at(curve, at) for at, _ in curve.points}
+    return bool(curve.fitted) and any(
+        top1.high < level for at, top1 in curve.points if (level := fitted[at]) is not None and at
+    )

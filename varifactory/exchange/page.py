@@ -99,6 +99,8 @@ def _figures(found: ExchangeRate) -> dict[str, Any]:
         "limits": {pool: one for pool, one in limits(found).items() if pool not in CONTROLS},
         "substitution_scale": substitution_scale,
         "substitution_lines": lines,
+        "known_pools": CONTROLS,
+        "first_known": sum(pool not in CONTROLS for pool in lines),
         "fits": [one for one in found.fits if one.pool not in CONTROLS],
         "more_seeds": {pool: more for pool, more in found.more_seeds.items()
                        if pool not in CONTROLS},
@@ -126,8 +128,9 @@ def _words(found: ExchangeRate) -> dict[str, Any]:
 
 def _charts(found: ExchangeRate) -> dict[str, Any]:
     if not found.curves:
-        return {"charts": [], "other_bases": "", "reads": False, "levels": False}
-    from varifactory.exchange.charts import charts
+        return {"charts": [], "other_bases": "", "reads": False, "levels": False,
+                "harms": False}  # fmt: skip
+    from varifactory.exchange.charts import charts, harms
 
     drawn = charts(found)[::-1]  # The largest base first: it is nearest to what a user has.
     every = [one for _, shown in drawn for one in shown]
@@ -136,4 +139,5 @@ def _charts(found: ExchangeRate) -> dict[str, Any]:
         "other_bases": wording.listed([f"{base:,}" for base, _ in drawn[1:]]),
         "reads": any(one.reads for one in every),
         "levels": any(one.levels for one in every),
+        "harms": any(map(harms, found.curves)),
     }

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import pytest
 
 from tests.drawn_exchange import curve, exchange, rate
-from varifactory.exchange.charts import charts, top1_at
+from varifactory.exchange.charts import charts, harms, top1_at
 from varifactory.exchange.figures import Curve
+from varifactory.exchange.page import render_exchange
 
 
 def test_a_place_between_points_is_read_off_and_none_beyond_them() -> None:
@@ -36,3 +39,16 @@ def test_a_rate_is_read_off_only_where_it_is_reached() -> None:
 def test_a_ceiling_is_a_level_only_where_real_images_go_as_far() -> None:
     (_, (made, _)), = charts(exchange(bases=(24,)))  # fmt: skip
     assert not made.levels, "2.6 times the base, and real images end at 2"
+
+
+def test_images_that_hurt_lie_below_their_line() -> None:
+    line = curve("closed-set", 24)
+    assert not harms(line)
+    hurt = tuple((at, replace(top1, estimate=0.3, low=0.28, high=0.32)) for at, top1 in line.points)
+    assert harms(replace(line, points=hurt))
+    assert not harms(replace(line, points=hurt, fitted=()))
+    assert (
+        "the images of that pool hurt"
+        in render_exchange(replace(exchange(), curves=(replace(line, points=hurt),))).decode()
+    )
+    assert "the images of that pool hurt" not in render_exchange(exchange()).decode()
