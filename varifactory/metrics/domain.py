@@ -1,15 +1,17 @@
 """Whether a judge can tell synthetic images from real ones."""
 
+import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from varifactory.keys import seed_from
 from varifactory.metrics.vectors import Numbers, Places, TooFew, Vectors, shared_width
+from varifactory.prefetch import in_order
 
-MOST = 10_000
-"""Images a side that a fold's judge learns from: enough for the 512 weights of a usual encoder."""
+MOST = 5_000
+"""Images a side that a fold's judge learns from: twenty a weight of a usual encoder of 512."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,26 +34,25 @@ def domain_auc(
     it was made from (``own``: place in ``real``, or -1), else the judge knows it by its source.
 
     Raises:
-        TooFew: fewer images than folds on a side, or than 2 folds.
+        TooFew: fewer images than folds on a side, or synthetic ones of a single fold's sources.
         ValueError: widths that differ.
     """
     shared_width(real, synthetic)
-    if not 2 <= folds <= min(len(real), len(synthetic)):
-        raise TooFew(
-            f"{folds} folds of {len(real)} and {len(synthetic)} images: give 2 or more, and at "
-            "least as many images on each side"
-        )
     dice = np.random.default_rng(seed_from("domain", seed))
-    ours = dice.permutation(len(real)) % folds
-    theirs = dice.permutation(len(synthetic)) % folds
-    if own is not None:
-        theirs = np.where(own >= 0, ours[own], theirs)
-    scores = Domain(0.5, np.zeros(len(real)), np.zeros(len(synthetic)))
-    for fold in range(folds):
-        judge = _judge(real[ours != fold][:MOST], synthetic[theirs != fold][:MOST])
-        scores.real[ours == fold] = judge(real[ours == fold])
-        scores.synthetic[theirs == fold] = judge(synthetic[theirs == fold])
-    return Domain(area(scores.real, scores.synthetic), scores.real, scores.synthetic)
+    ours, theirs = _folds(len(real), len(synthetic), folds, own, dice)
+    # Shuffled, since tables come in order of their classes and only some rows teach.
+    order, others = dice.permutation(len(real)), dice.permutation(len(synthetic))
+
+    def judge(fold: int) -> tuple[Numbers, Numbers]:
+        known = order[ours[order] != fold][:MOST]
+        made = others[theirs[others] != fold][:MOST]
+        scored = _judge(real[known], synthetic[made])
+        return scored(real[ours == fold]), scored(synthetic[theirs == fold])
+
+    found = Domain(0.5, np.zeros(len(real)), np.zeros(len(synthetic)))
+    for fold, (one, other) in enumerate(in_order(judge, range(folds), threads=os.cpu_count() or 1)):
+        found.real[ours == fold], found.synthetic[theirs == fold] = one, other
+    return replace(found, auc=area(found.real, found.synthetic))
 
 
 def area(low: Numbers, high: Numbers) -> float:
@@ -60,6 +61,26 @@ def area(low: Numbers, high: Numbers) -> float:
 
     ranks = rankdata(np.concatenate([low, high]))[len(low) :]
     return float((ranks.sum() - len(high) * (len(high) + 1) / 2) / (len(low) * len(high)))
+
+
+def _folds(
+    ours: int, theirs: int, folds: int, own: Places | None, dice: np.random.Generator
+) -> tuple[Places, Places]:
+    """The fold of each real and of each synthetic image."""
+    if not 2 <= folds <= min(ours, theirs):
+        raise TooFew(
+            f"{folds} folds of {ours} and {theirs} images: give 2 or more, and at least as many "
+            "images on each side"
+        )
+    real, synthetic = dice.permutation(ours) % folds, dice.permutation(theirs) % folds
+    if own is not None:
+        synthetic = np.where(own >= 0, real[own], synthetic)
+    if len(np.unique(synthetic)) < 2:
+        raise TooFew(
+            f"all {theirs} synthetic images are of sources in one of {folds} folds: give images of "
+            "more sources"
+        )
+    return real, synthetic
 
 
 def _judge(real: Vectors, synthetic: Vectors) -> Callable[[Vectors], Numbers]:
