@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from varifactory.errors import ExchangeError
 from varifactory.exchange.answers import Answers
 from varifactory.exchange.drawing import bounds, redrawn, spread_of
-from varifactory.exchange.effective_data import TAU, ByBase, EffectiveData
+from varifactory.exchange.effective_data import TAU, ByBase, EffectiveData, NoCeiling
 from varifactory.exchange.fitting import Fitted, Points, fit
 from varifactory.exchange.surface import REAL
 from varifactory.exchange.yardstick import Yardstick, yardstick
@@ -16,6 +16,9 @@ from varifactory.statistics import IMAGES_AND_SEEDS, IMAGES_ONLY, Interval
 
 LEAST_SIZES = 3
 """Training sets of real images: their curve has three parameters."""
+
+SEVERAL = 1.5
+"""Times the fewest images of a pool: fewer are one number, which rounding made two of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,8 @@ def points_of(drawn: Drawn, pool: str) -> Points:
 def worth_of(drawn: Drawn, pool: str, measure: Yardstick) -> Fitted:
     """Fit A of a pool: with one rate for all bases, unless it surely changes with them."""
     points = points_of(drawn, pool)
+    if points.added.max() < SEVERAL * points.added.min():
+        return fit(NoCeiling(), points, measure)
     one_rate = fit(EffectiveData(), points, measure)
     bases = np.unique(points.base)
     if len(bases) < 2 or len(points.added) <= TAU + 1:

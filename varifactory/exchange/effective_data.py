@@ -50,6 +50,16 @@ class EffectiveData:
         return np.exp(at * [-1.0, 1.0])
 
 
+class NoCeiling(EffectiveData):
+    """The same without a ceiling, for pools of which one number of images was tried.
+
+    One number says what these images are worth and nothing of how fast that grows less.
+    """
+
+    low = np.append(EffectiveData.low[:KAPPA], np.log(0.99 * MOST_KAPPA))
+    starts = np.log([[1.0, MOST_KAPPA], [0.1, MOST_KAPPA], [0.01, MOST_KAPPA]])
+
+
 class ByBase(EffectiveData):
     """The same with a rate that changes with the base: rho (base / middle)^-tau.
 

@@ -87,9 +87,14 @@ def _with_real(drawn: Drawn, base: int, gain: float) -> NDArray[np.float64] | No
     """Measured accuracy of a base and real images; None where so many were not added."""
     at = with_base(drawn.answers, REAL, base)
     multiples = drawn.answers.multiples(at)
-    if gain > multiples.max() * (1 + 1e-9):
+    if beyond(gain, multiples.max()):
         return None
     return between(multiples, drawn.top1[:, at], np.array([gain]))[:, 0]
+
+
+def beyond(gain: float, most: float) -> bool:
+    """Whether real images were not added as far."""
+    return gain > most * (1 + 1e-9)
 
 
 def _seen(drawn: Drawn, at: NDArray[np.intp], level: NDArray[np.float64]) -> bool:

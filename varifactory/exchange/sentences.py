@@ -8,10 +8,11 @@ from typing import Any
 import yaml
 
 from varifactory.exchange.drawn import Drawn
-from varifactory.exchange.effective_data import ByBase
+from varifactory.exchange.effective_data import ByBase, NoCeiling
 from varifactory.exchange.figures import Parameter, Rate
 from varifactory.exchange.fitting import Fitted
-from varifactory.exchange.rates import headline
+from varifactory.exchange.rates import beyond, headline
+from varifactory.exchange.surface import REAL
 from varifactory.exchange.wording import (
     figure,
     gain_name,
@@ -74,16 +75,16 @@ def _smaller(found: Sequence[Rate], rate: Rate) -> str:
     )
 
 
-def remarks(
-    drawn: Drawn, fits: Mapping[str, Fitted], found: Sequence[Rate], gains: Sequence[float]
-) -> Iterator[str]:
+def remarks(drawn: Drawn, fits: Mapping[str, Fitted], gains: Sequence[float]) -> Iterator[str]:
     """What a reader must know beside the figures."""
     if len(drawn.answers.seeds) == 1:
         yield str(words()["one seed"])
     for pool, fit in fits.items():
         if isinstance(fit.form, ByBase):
             yield _changing(drawn, pool, fit)
-    yield from _short(drawn, found, gains)
+        if isinstance(fit.form, NoCeiling):
+            yield str(words()["one number"]).format(pool=pool_name(pool))
+    yield from _short(drawn, gains)
 
 
 def _changing(drawn: Drawn, pool: str, fit: Fitted) -> str:
@@ -96,21 +97,19 @@ def _changing(drawn: Drawn, pool: str, fit: Fitted) -> str:
     )  # fmt: skip
 
 
-def _short(drawn: Drawn, found: Sequence[Rate], gains: Sequence[float]) -> Iterator[str]:
+def _short(drawn: Drawn, gains: Sequence[float]) -> Iterator[str]:
     """Gains at bases to which too few real images were added."""
     answers = drawn.answers
+    most = {
+        images: answers.multiples(answers.at(pool=REAL, way="real", base=base)).max()
+        for base, images in answers.bases.items()
+    }
     for gain in gains:
-        told = {one.base for one in found if one.gain == gain}
-        left = {base: images for base, images in answers.bases.items() if round(images) not in told}
-        if left:
-            most = min(
-                answers.multiples(answers.at(pool="real", way="real", base=base)).max()
-                for base in left
-            )
+        if left := {images: end for images, end in most.items() if beyond(gain, end)}:
             yield str(words()["short"]).format(
                 gain=gain_name(gain),
-                bases=listed([f"{images:.0f}" for images in left.values()]) + " images",
-                most=multiple(round(float(most), 2)),
+                bases=listed([f"{images:.0f}" for images in left]) + " images",
+                most=multiple(round(float(min(left.values())), 2)),
             )
 
 

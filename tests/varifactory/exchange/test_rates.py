@@ -76,6 +76,18 @@ def test_the_headline_is_one_base_at_the_largest_base() -> None:
     assert headline(counted(same).rates, "foreign") is None
 
 
+def test_one_number_of_images_tells_a_rate_and_no_ceiling() -> None:
+    truth = Truth(pools={"edits": effective(0.6, 4000.0)}, synthetic=(2.0,))
+    found = count_exchange(exact(truth, 200_000), title="", resamples=40)
+    for gain in (0.5, 1.0):
+        told = rate(found, gain).per_real
+        assert told
+        assert told.estimate == pytest.approx(1 / 0.6, rel=0.05)
+    assert rate(found, 2.0).state == "beyond"
+    assert not found.ceilings[0].identified
+    assert any("one number of images was tried" in note for note in found.notes)
+
+
 def test_an_interval_narrows_with_images() -> None:
     truth = Truth(pools={"edits": effective(0.8, 4.0)})
     widths = []
