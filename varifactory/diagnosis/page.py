@@ -73,7 +73,7 @@ def render_diagnosis(
         gallery=gallery if is_plain_address(gallery) else "",
         data=links(files, DATA_BUDGET),
         plots=_plots(found),
-        best_fraction=_best(found.curve),
+        advised=_advised(found.curve),
         level=level(_confidence(found)),
         **_pictured(found, cards, blobs or {}, read),
         **_words(found),
@@ -140,10 +140,17 @@ def _plots(found: Diagnosis) -> dict[str, Markup]:
     return drawn
 
 
-def _best(curve: Sequence[Kept]) -> str:
-    """The fraction with the largest overlap; of equal ones the one that keeps most."""
-    measured = [(one.overlap.value.estimate, one.fraction) for one in curve if one.overlap.value]
-    return f"{max(measured)[1]:g}" if measured else "0.5"
+def _advised(curve: Sequence[Kept]) -> str:
+    """The largest fraction whose overlap may be as large as the largest; empty: nothing to gain.
+
+    The peak itself would throw away half of a set for what its interval does not tell from less.
+    """
+    measured = [(one.fraction, one.overlap.value) for one in curve if one.overlap.value]
+    if not measured:
+        return ""
+    best = max(value.estimate for _, value in measured)
+    fraction = max(fraction for fraction, value in measured if value.high >= best)
+    return f"{fraction:g}" if fraction < 1 else ""
 
 
 def _settings(found: Diagnosis) -> dict[str, list[tuple[str, str]]]:

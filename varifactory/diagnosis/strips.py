@@ -9,7 +9,7 @@ from varifactory.pictures import Pictures, Read
 
 SHOWN = 8
 """Pictures of a strip."""
-SHOWN_PAIRS = 12
+SHOWN_PAIRS = 10
 """Pairs of copies of a kind."""
 BUDGET = 400
 """Pictures of the strips together, 8 KB each at most: the page stays under 4 MB. The table has all

@@ -84,10 +84,15 @@ def test_the_badge_and_the_caution_stand_where_they_belong(drawn, found, page) -
     assert "The vectors come from a small model that comes with varifactory" in said
 
 
-def test_the_pruning_named_is_the_one_with_the_largest_overlap(page: str, drawn, found) -> None:
-    assert "varifactory prune toys@3 --keep 0.5 --as NAME" in page
+def test_pruning_is_advised_as_far_as_it_surely_gains(page: str, drawn, found) -> None:
+    assert "varifactory prune toys@3 --keep 0.7 --as NAME" in page, "0.5 may be no better"
     assert "varifactory prune toys@3 --realism 1 --as NAME" in page
     assert "varifactory prune" not in render(drawn, found, dataset="")
+    flat = replace(found, curve=tuple(replace(one, overlap=measure("overlap", 0.6))
+                                      for one in found.curve))  # fmt: skip
+    text = render(drawn, flat)
+    assert "--keep" not in text
+    assert "To leave out any would not surely raise it." in words(text)
 
 
 def test_diversity_is_never_shown_alone(drawn, found) -> None:
