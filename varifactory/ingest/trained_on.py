@@ -9,6 +9,7 @@ from varifactory.decoding import ImageError, decode_image
 from varifactory.errors import SourceError
 from varifactory.images import pixel_hash
 from varifactory.ingest.asking import IngestError
+from varifactory.prefetch import in_order
 from varifactory.recipe import Sources
 from varifactory.sources.folder import SUFFIXES, open_place, walk
 
@@ -93,9 +94,12 @@ def _ending(name: str) -> str:
 
 def _hashes(fs: Any, files: list[str], settings: Sources) -> Iterator[str]:
     """The pixel hash of each file; empty of one that is no image."""
-    for path in files:
+
+    def hashed(path: str) -> str:
         try:
             data = fs.cat_file(path)
-            yield pixel_hash(decode_image(data, settings.size, settings.max_pixels))
+            return pixel_hash(decode_image(data, settings.size, settings.max_pixels))
         except (ImageError, OSError):
-            yield ""
+            return ""
+
+    return in_order(hashed, files)
