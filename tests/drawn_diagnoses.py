@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -143,11 +144,10 @@ class Drawn:
             settings={"neighbours": "5", "least": "20", "seed": "1"},
         )  # fmt: skip
 
+    @cached_property
     def named(self) -> dict[str, str]:
-        """Pixels -> blob of all that was drawn so far."""
-        found: dict[str, str] = {}
-        for label in self.classes:
-            for at in range(300 if label == self.classes[4] else 10):
-                seen = self.seen(label, at, "")
-                found[seen.pixels] = seen.blob
-        return found
+        """Pixels -> blob of all that the diagnosis names."""
+        many = {self.classes[4]: 300}
+        drawn = [self.seen(label, at, "")
+                 for label in self.classes for at in range(many.get(label, 10))]  # fmt: skip
+        return {seen.pixels: seen.blob for seen in drawn}

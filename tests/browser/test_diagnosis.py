@@ -35,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     for name, one in {"plain.html": found, "hard.html": hard}.items():
         page = render_diagnosis(
-            one, dataset="toys@3", blobs=drawn.named(), read=drawn.read, small_model=True,
+            one, dataset="toys@3", blobs=drawn.named, read=drawn.read, small_model=True,
             machinery=True, gallery="../gallery/index.html",
             provenance={"Data set": [("hash", "ab" * 32)]},
         )  # fmt: skip

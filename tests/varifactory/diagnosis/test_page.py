@@ -23,7 +23,7 @@ def found(drawn: Drawn) -> Diagnosis:
 
 
 def render(drawn: Drawn, found: Diagnosis, **changes: object) -> str:
-    given = {"dataset": "toys@3", "blobs": drawn.named(), "read": drawn.read,
+    given = {"dataset": "toys@3", "blobs": drawn.named, "read": drawn.read,
              "provenance": {"Data set": [("hash", "a81b" * 16)]},
              "gallery": "../../gallery/index.html"}  # fmt: skip
     return render_diagnosis(found, **{**given, **changes}).decode()
