@@ -132,10 +132,26 @@ def _latest(store: Store, dataset: str) -> str:
         if store.ended(run) is not None:
             return run
         under_way = under_way or run
+    if not under_way and (maker := _maker(store, dataset)):
+        raise FactoryError(
+            f"data set {dataset!r} was made by `varifactory {maker}`, whose work rerun does not "
+            f"take up: `varifactory reproduce {dataset}` says how it is made again"
+        )
     if not under_way:
         what = f"of data set {dataset!r}" if dataset else "that made a data set"
         raise FactoryError(f"no run {what} in {store}: `varifactory status` lists the runs")
     return under_way
+
+
+def _maker(store: Store, dataset: str) -> str:
+    """The command that made the newest version of a data set, where it was no flow; else empty."""
+    numbers = dict(store.datasets()).get(dataset, [])
+    held = _there(store, dataset, numbers[-1]) if numbers else None
+    try:
+        flow = _flow(store.read_run(held.run_id)) if held else ""
+    except StoreMissing:
+        return ""
+    return "" if flow in FLOWS else flow
 
 
 def _study_of(store: Store, run: str, known: Collection[str]) -> str:
