@@ -43,7 +43,8 @@ class Grid:
     ) -> None:
         self._spec, self._asked, self._subsets = spec, recipe.exchange, subsets
         self._trained_on = trained_on
-        self._test = frozenset(row["pixel_sha256"] for row in subsets.stock.test)
+        test = [row["pixel_sha256"] for row in subsets.stock.test]
+        self._test, self._tested_with = frozenset(test), keys.digest(test)
         self._names = subsets.stock.class_names
         self._held_out = _held_out(recipe, subsets.stock)
         self._settings = _settings(spec, recipe, subsets.stock)
@@ -135,7 +136,7 @@ class Grid:
             "trainee": self._asked.trainee,
             "train_images": len(images),
             "class_names": list(stock.class_names),
-            "test_sha256": keys.digest([each["pixel_sha256"] for each in stock.test]),
+            "test_sha256": self._tested_with,
             "lineage": json.dumps(
                 {"base": cell.base, "way": cell.way, "pool": cell.pool, "real": len(real),
                  "other": len(other)}
