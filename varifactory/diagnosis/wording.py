@@ -50,10 +50,11 @@ def figure(name: str, value: float | None) -> str:
 
 def bounds(name: str, interval: Interval) -> str:
     """``52.0 to 71.0``, in the unit of its measure; those of a share end at 0 and 100 %."""
-    told, decimals = (interval.low, interval.high), DECIMALS[told_as(name)]
-    if told_as(name) == "share":
-        told = [100 * min(1.0, max(0.0, bound)) for bound in told]
-    low, high = (_number(bound, decimals) for bound in told)
+    share, decimals = told_as(name) == "share", DECIMALS[told_as(name)]
+    low, high = (
+        _number(100 * min(1.0, max(0.0, bound)) if share else bound, decimals)
+        for bound in (interval.low, interval.high)
+    )
     return f"{low}{NBSP}to{NBSP}{high}"
 
 
