@@ -20,6 +20,7 @@ from varifactory.embeddings import Vectors
 from varifactory.images import encode_png
 from varifactory.items import item_spec
 from varifactory.keys import item_key, spec_of
+from varifactory.recipe import Recipe
 from varifactory.store import Manifest, ManifestPart, Store, dataset_hash
 
 WIDTH = 32
@@ -94,6 +95,8 @@ class Given:
     attribute: str = ""
     status: str = "ok"
     feasibility: str = "feasible"
+    paired: bool = False
+    index: int = 0
 
 
 def real(places: Sequence[int], split: str = "train") -> list[Given]:
@@ -146,7 +149,9 @@ def _item(
         "kind": one.kind, "status": one.status, "label": one.label, "split": one.split,
         "source_key": own[one.source] if one.source >= 0 else None if made else own[at],
         "pixel_sha256": hashes[at], "image_blob": f"{blobs[at]}.png", "forced": False,
-        "attribute": one.attribute or None, "prompt": one.prompt or None,
+        "edit_key": item_key("edits", at=at, pixels=hashes[at]) if made else None,
+        "attribute": one.attribute or None, "index": one.index, "attempt": 0, "editor": "digits",
+        "paired": one.paired, "prompt": one.prompt or None,
         "feasibility": one.feasibility if one.kind == "edit" else None, "stage": "items",
     }  # fmt: skip
 
@@ -189,12 +194,14 @@ def _large(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _published(store: Store, name: str, rows: Sequence[dict[str, Any]]) -> Manifest:
     now = datetime.now(UTC)
+    recipe = Recipe.parse({"name": name, "sources": {"kind": "folder", "uri": "/data/digits"}})
     table = records.table("items", [{**row, "made_at": now} for row in rows])
     part = store.append("items", ITEMS, table)
     listed = ManifestPart(stage="items", spec=ITEMS, name=part.name, rows=part.rows,
                           bytes=part.bytes)  # fmt: skip
     return store.publish(
         Manifest(name=name, version=store.next_version(name), created_at=now, actor="test",
-                 recipe={}, recipe_fingerprint="digits", dataset_hash=dataset_hash(table),
-                 counts={}, parts=(listed,), run_id="run", note="")
+                 recipe=recipe.model_dump(mode="json"), recipe_fingerprint=recipe.fingerprint(),
+                 dataset_hash=dataset_hash(table), counts={}, parts=(listed,), run_id="run",
+                 note="")
     )  # fmt: skip

@@ -9,7 +9,7 @@ from varifactory.calibration.figures import CalibrationFigures
 from varifactory.card import known_limits, render_card, seeds
 from varifactory.card_twin import twin
 from varifactory.datasets import Dataset
-from varifactory.history.commands import CARD, RECIPE, TWIN, again, taken_in
+from varifactory.history.commands import CARD, RECIPE, TWIN, again, left_out, taken_in
 from varifactory.history.costs import costs
 from varifactory.history.ledger import Ledger
 from varifactory.history.models_used import Card, model_notes
@@ -45,7 +45,9 @@ def write_card(
     where, record = address(data), ledger.run(manifest.run_id)
     shared: dict[str, Any] = {
         "models": models,
-        "commands": taken_in(record, where) or again(title(manifest), where),
+        "commands": taken_in(record, where)
+        or left_out(record, where)
+        or again(title(manifest), where),
         "costs": costs(ledger, items, specs, manifest.run_id),
         "made_on": made_on(ledger.named("edits", "key", items["edit_key"])),
         "confidence": recipe.report.confidence,

@@ -25,6 +25,7 @@ from varifactory.commands.gc import gc
 from varifactory.commands.ingest import ingest
 from varifactory.commands.invalidate import invalidate
 from varifactory.commands.pin import pin
+from varifactory.commands.prune import prune
 from varifactory.commands.report import report
 from varifactory.commands.reproduce import reproduce
 from varifactory.commands.status import status
@@ -73,7 +74,7 @@ def main() -> None:
 
 for command in (
     calibrate, decide, diagnose, diff, doctor, du, exchange_rate, export, export_adapter, gallery,
-    gc, ingest, invalidate, pin, report, reproduce, status, studies, verify, why,
+    gc, ingest, invalidate, pin, prune, report, reproduce, status, studies, verify, why,
 ):  # fmt: skip
     main.add_command(command)
 

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from varifactory import keys, records
+from varifactory.deriving import LEFT_OUT
 from varifactory.errors import FactoryError
 from varifactory.items import is_unchanged, surplus
 
@@ -93,7 +94,8 @@ def judged_edits(rows: Sequence[Row]) -> list[Row]:
 def accepted(row: Row) -> bool:
     """What the filter said: an edit that was taken although it was refused counts as refused, one
     that was accepted and left out (``edits.exact``) as accepted."""
-    return surplus(row) or (row["status"] == "ok" and not row["forced"])
+    kept_or_spare = surplus(row) or row["status"] == "ok" or row.get("stage") == LEFT_OUT
+    return kept_or_spare and not row["forced"]
 
 
 def draw(

@@ -33,7 +33,7 @@ def realism_of(population: Population, target: Images | None = None) -> Scores:
     return scores
 
 
-def likeness(population: Population, seed: int = 1) -> Scores:
+def likeness(population: Population, real: Scores, seed: int = 1) -> Scores:
     """(synthetic images,) a score that orders them by how like they are to the population's target.
 
     The product of realism (0 of a class without), of the density of the target there over that of
@@ -42,13 +42,17 @@ def likeness(population: Population, seed: int = 1) -> Scores:
     not. Of 400 digits of which every second is shifted, half of the set kept by the score, the
     share of the shifted that is left out is, by realism, density, judge and product: turned around
     93, 94, 50 and 97 %; moved by 0.4 70, 75, 94 and 93 %; with noise of 1.2 93, 78, 51 and 93 %.
+
+    Args:
+        real: realism of each towards the same target; 0 where there is none.
+        seed: of the judge's folds.
     """
     target = population.target
-    scores = np.nan_to_num(realism_of(population, target)) * _density(population)
-    real, made = (target or population.real).vectors, population.synthetic.vectors
-    if min(len(real), len(made)) < 2 * FOLDS:
+    scores: Scores = real * _density(population)
+    of, made = (target or population.real).vectors, population.synthetic.vectors
+    if min(len(of), len(made)) < 2 * FOLDS:
         return scores
-    judged = domain_auc(real, made, seed, FOLDS, None if target else population.own)
+    judged = domain_auc(of, made, seed, FOLDS, None if target else population.own)
     doubt = np.exp(-np.logaddexp(0, judged.synthetic))
     found: Scores = scores * doubt ** max(0.0, 2 * judged.auc - 1)
     return found

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from varifactory.diagnosis.figures import Kept
-from varifactory.diagnosis.likeness import likeness
+from varifactory.diagnosis.likeness import likeness, realism_of
 from varifactory.diagnosis.nearness import Part, Places, Scores, parts
 from varifactory.diagnosis.population import Images, Population
 from varifactory.keys import seed_from
@@ -53,35 +53,40 @@ def kept_of(count: int, fraction: float) -> int:
 def pruning(population: Population, k: int = 5, seed: int = 1) -> Pruning:
     """The order in which images are kept, towards the population's target or its reference.
 
-    First, one after another, the image that lies near most images of the target that have none near
-    yet, weighed by its rank of likeness; once none adds any, the others by likeness alone. Likeness
-    alone would keep the middle of the target and lose its rim: of a clean set it halves the overlap
-    at a tenth kept. Covering alone keeps what strays into a ball: of a half that is moved by 0.6
-    with vectors of length 1, half of the set kept, it leaves out 76 % instead of 90 %.
+    First, of the images with a realism of at least 1, one after another that which lies near most
+    images of the target that have none near yet, weighed by its rank of likeness; once none adds
+    any, the others by likeness alone. Likeness alone would keep the middle of the target and lose
+    its rim: of clean digits a tenth that is kept so has an overlap of 47 %, else of 72 %. Covering
+    alone keeps what strays into a ball: with half of the digits moved by 0.6, vectors being of
+    length 1, and half of all kept, it leaves out 76 % of those, this order 94 %.
 
     Args:
         k: neighbours of a ball.
         seed: of the folds of ``likeness``.
     """
     found = tuple(parts(population, k))
-    scores = likeness(population, seed)
+    real = np.nan_to_num(realism_of(population, population.target))
+    scores = likeness(population, real, seed)
     ascending = np.lexsort((-np.arange(len(scores)), scores))
     weights = np.empty(len(scores))
     weights[ascending] = np.arange(1, len(scores) + 1) / len(scores)
-    first = _covering(found, weights)
+    first = _covering(found, np.where(real >= 1, weights, 0))
     rest = np.setdiff1d(ascending, first, assume_unique=True)
     return Pruning(np.concatenate([first, rest[::-1]]).astype(np.int64), found)
 
 
 def _covering(found: Sequence[Part], weights: Scores) -> Places:
-    """Rows that add most, by weight, to those before them, until none adds any (lazily greedy)."""
+    """Rows that add most, by weight, to those before them, until none adds any (lazily greedy).
+
+    Rows without weight take no part.
+    """
     uncovered = [np.full(part.near.shape[1], 255, np.uint8) for part in found]
     gains = [np.bitwise_count(part.near).sum(axis=1, dtype=np.int64) for part in found]
     waiting = [
         (-gain * weights[row], int(row), number, place)
         for number, part in enumerate(found)
         for place, (row, gain) in enumerate(zip(part.at, gains[number], strict=True))
-        if gain
+        if gain and weights[row]
     ]
     heapq.heapify(waiting)
     chosen: list[int] = []

@@ -8,6 +8,8 @@ RECIPE = "recipe.yaml"
 """Name of the recipe beside a version's card."""
 INGEST = "ingest"
 """What the record of a run says that took in foreign images."""
+PRUNE = "prune"
+"""What the record of a run says that left images of a version out."""
 OPTIONS = {"trained_on": "", "image_column": "image", "label_column": "label",
            "prompt_column": "", "max_pixels": 0}  # fmt: skip
 """What an ingest may be asked beside what it needs -> what it is where nothing is said."""
@@ -45,6 +47,22 @@ def taken_in(record: Mapping[str, Any], store: str) -> list[str]:
         if asked.get(name, usual) != usual:
             words += [f"--{name.replace('_', '-')}", asked[name]]
     words += ["--fetch-urls"] if asked.get("fetch_urls") else []
+    return [shlex.join(str(word) for word in words)]
+
+
+def left_out(record: Mapping[str, Any], store: str) -> list[str]:
+    """Leave the same images of the version before out again; none for a run that left none out.
+
+    Args:
+        record: of the run that made the version.
+        store: as the store is opened.
+    """
+    asked = record.get("asked")
+    if record.get("flow") != PRUNE or not isinstance(asked, Mapping):
+        return []
+    words = ["varifactory", "prune", asked["of"], "--store", store, "--as", asked["as"]]
+    for name in ("keep", "realism", "plan"):
+        words += [f"--{name}", asked[name]] if asked.get(name) is not None else []
     return [shlex.join(str(word) for word in words)]
 
 

@@ -168,7 +168,7 @@ def test_a_class_with_one_real_image_has_nothing_near_and_no_realism() -> None:
     scores = realism_of(lonely)
     assert np.isnan(scores[made == "two"]).all()
     assert not np.isnan(scores[made != "two"]).any()
-    assert (likeness(lonely)[made == "two"] == 0).all()
+    assert (likeness(lonely, np.nan_to_num(scores))[made == "two"] == 0).all()
     assert sorted(pruning(lonely).order) == list(range(400))
 
 
@@ -209,7 +209,7 @@ def test_too_few_images_have_no_overlap() -> None:
 def test_intervals_hold_the_overlap_of_other_draws() -> None:
     """Of sets and targets drawn anew, each with 95 %: at least 17 of 20."""
     truth = np.mean([curve(clean(seed), Diagnosis(keep=(1.0,)))[0].overlap.value.estimate
-                     for seed in range(100, 120)])  # fmt: skip
+                     for seed in range(100, 110)])  # fmt: skip
     held = 0
     for seed in range(20):
         value = curve(clean(seed), Diagnosis(keep=(1.0,)))[0].overlap.value

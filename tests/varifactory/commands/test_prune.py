@@ -1,0 +1,53 @@
+"""``varifactory prune`` as it is typed."""
+
+import json
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.stored_digits import plan_of, real, shifted, stored
+from varifactory.command import main
+from varifactory.diagnosis.plan import keep_plan
+from varifactory.store import Store
+
+
+@pytest.fixture
+def store(tmp_path) -> Store:
+    found = Store(str(tmp_path / "store"))
+    found.prepare()
+    manifest = stored(found, [*real(range(400)), *shifted(range(400, 480), 1, 0.05),
+                              *shifted(range(480, 560), 2, 2.0)])  # fmt: skip
+    keep_plan(found, plan_of(manifest))
+    return found
+
+
+def typed(store: Store, *words: str) -> Result:
+    return CliRunner().invoke(main, ["prune", *words, "--store", store.url])
+
+
+def test_words_and_json_tell_what_stays(store) -> None:
+    done = typed(store, "digits", "--keep", "0.5", "--as", "pruned")
+    assert done.exit_code == 0, done.output
+    assert "published: pruned@1: 80 synthetic images stay, 80 are left out" in done.output
+    assert "overlap: " in done.output
+    again = typed(store, "digits@1", "--keep", "0.5", "--as", "pruned", "--json")
+    told = json.loads(again.stdout)
+    assert (told["dataset"], told["version"], told["of"], told["adopted"]) == (
+        "pruned", 1, "digits@1", True,
+    )  # fmt: skip
+    assert sum(told["left_out"].values()) == sum(told["kept"].values()) == 80
+    assert told["overlap"]["before"]["high"] < told["overlap"]["after"]["estimate"]
+
+
+def test_wrong_use_says_why(store) -> None:
+    for words, said in (
+        (("digits", "--as", "pruned"), "give either --keep"),
+        (("digits", "--keep", "0.5", "--as", "../x"), "'../x' cannot be used"),
+        (("cats", "--keep", "0.5", "--as", "pruned"), "no data set 'cats'"),
+        (("digits@7", "--keep", "0.5", "--as", "pruned"), "has no version 7"),
+        (("digits", "--keep", "2", "--as", "pruned"), "--keep 2: give a share"),
+        (("digits", "--keep", "0.5", "--as", "pruned", "--plan", "zz"), "'zz' names 0 of the 1"),
+    ):
+        done = typed(store, *words)
+        assert done.exit_code == 2
+        assert said in done.output
