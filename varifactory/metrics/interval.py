@@ -111,7 +111,7 @@ def measured_together(
     found = []
     for at, name in enumerate(names):
         value, variance = float(values[at]), float(variances[at])
-        bounds = _bounds(value, variance, sides.units(size, alone), name in shares, confidence)
+        bounds = _bounds(value, variance, sides.units(alone), name in shares, confidence)
         interval = Interval(value, *bounds, confidence, sides.covers(alone))
         beside = None if reference is None else float(reference[at])
         found.append(Measure(name, interval, size, min(size, len(real)), beside))
@@ -152,8 +152,8 @@ class _Sides:
         self, metric: Metrics, size: int, alone: bool, resamples: int, dice: np.random.Generator
     ) -> tuple[Numbers, Numbers]:
         """The metrics at this size, and the variances of these values."""
-        larger = max(len(self.synthetic), 0 if alone else len(self.real))
-        draws = 1 if larger == size else DRAWS
+        counts = [len(self.synthetic)] if alone else [len(self.synthetic), len(self.real)]
+        draws = 1 if max(counts) == size else DRAWS
         found, within = [], []
         for _ in range(draws):
             ours = _some(len(self.real), min(size, len(self.real)), dice)
@@ -165,9 +165,11 @@ class _Sides:
         if draws == 1:
             return value, single
         # A single draw's variance has two parts: that of the images, and that of drawing down,
-        # which the mean over draws is nearly rid of.
+        # which the mean over draws is nearly rid of. Held to what it is where the variance comes
+        # from one side alone, since an overstated whole overstates the difference more.
         drawing = np.var(found, axis=0, ddof=1) * (1 - 1 / draws)
-        return value, np.maximum(single - drawing, single * size / larger)
+        least, most = (single * size / count for count in (max(counts), min(counts)))
+        return value, np.clip(single - drawing, least, most)
 
     def _once(self, metric: Metrics, ours: Places, theirs: Places) -> Numbers:
         places = np.full(len(theirs), -1, np.int64)
@@ -199,10 +201,10 @@ class _Sides:
         apart = np.where(self.own >= 0, self.own, len(self.real) + np.arange(len(self.own)))
         return np.unique(apart[theirs], return_inverse=True)[1].astype(np.int64)
 
-    def units(self, size: int, alone: bool) -> int:
+    def units(self, alone: bool) -> int:
         """Independent things on the side that has fewer of them."""
         groups = int(self._groups(np.arange(len(self.synthetic))).max()) + 1
-        return min(size, groups) if alone else min(size, groups, len(self.real))
+        return groups if alone else min(groups, len(self.real))
 
     def covers(self, alone: bool) -> str:
         if self.own is not None and (self.own >= 0).any():

@@ -65,8 +65,8 @@ def over(
     tiles: list[tuple[slice, slice]], work: Callable[[slice, slice], Found]
 ) -> Iterator[tuple[slice, slice, Found]]:
     """Every tile with what was made of it, in order, on as many threads as there are cores."""
-    if len(tiles) == 1:  # small sets come by the thousand, and threads cost more than the work
-        return iter([(*tiles[0], work(*tiles[0]))])
+    if len(tiles) < 2:  # small sets come by the thousand, and threads cost more than the work
+        return ((*tile, work(*tile)) for tile in tiles)
     made = in_order(lambda tile: work(*tile), tiles, threads=os.cpu_count() or 1)
     return ((*tile, found) for tile, found in zip(tiles, made, strict=True))
 

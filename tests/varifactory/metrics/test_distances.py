@@ -116,6 +116,16 @@ def test_the_moments_of_cmmd_hold_to_their_bound_at_the_worst(
     assert 0 < abs(cmmd(one, -one) - whole) < 7e-4
 
 
+def test_moments_are_not_trusted_with_vectors_of_other_lengths(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real, synthetic = 5 * vectors(60, 1), 5 * vectors(60, 2, shift=0.5)
+    whole = cmmd(real, synthetic)
+    monkeypatch.setattr(distances, "ALL_PAIRS", 10)
+    monkeypatch.setattr(distances, "ROWS", 7)
+    assert cmmd(real, synthetic) == pytest.approx(whole, rel=1e-9)
+
+
 @pytest.mark.parametrize("metric", [fid, kid, cmmd])
 def test_a_shift_shows_and_the_same_images_do_not(metric: Metric) -> None:
     real, other, far = vectors(100, 1), vectors(100, 2), vectors(100, 2, shift=1.0)

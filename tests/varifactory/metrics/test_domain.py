@@ -6,7 +6,7 @@ from sklearn.datasets import load_digits
 from sklearn.metrics import roc_auc_score
 
 from tests.simulated_vectors import vectors
-from varifactory.metrics import area, domain_auc
+from varifactory.metrics import TooFew, area, domain, domain_auc
 
 
 def test_halves_of_one_set_cannot_be_told_apart() -> None:
@@ -43,6 +43,31 @@ def test_an_edit_is_not_known_by_its_source() -> None:
     fair = domain_auc(real, edits, own=np.arange(100))
     assert known.auc < 0.4
     assert fair.auc == pytest.approx(0.5, abs=0.1)
+
+
+def test_sets_without_any_overlap_and_sets_without_any_difference() -> None:
+    """Neither ends in a warning of the judge's."""
+    apart = domain_auc(vectors(40, 1, width=256), -vectors(300, 2, width=256))
+    assert apart.auc == 1
+    same = np.repeat(vectors(1, 1), 20, axis=0)
+    assert domain_auc(same, same).auc == 0.5
+
+
+def test_only_some_images_teach_and_all_are_scored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sorted by class, as tables come: a judge of the first rows would know nothing of the rest."""
+    monkeypatch.setattr(domain, "MOST", 60)
+    dice = np.random.default_rng(1)
+    real, synthetic = dice.normal(size=(2, 300, 8)).astype(np.float32)
+    synthetic[:150, 0] += 3  # one class shows it here,
+    synthetic[150:, 1] += 3  # the other there
+    found = domain_auc(real, synthetic)
+    for rows in (slice(150), slice(150, 300)):
+        assert area(found.real[rows], found.synthetic[rows]) > 0.8
+
+
+def test_sources_of_a_single_fold_are_refused() -> None:
+    with pytest.raises(TooFew, match="sources in one of 5 folds"):
+        domain_auc(vectors(40, 1), vectors(20, 2), own=np.zeros(20, np.int64))
 
 
 def test_ties_count_as_half() -> None:
