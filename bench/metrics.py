@@ -40,8 +40,8 @@ TRUTH = 2000
 """Pairs of sets whose mean is the truth: its own error is 2 % of a single pair's."""
 RESAMPLES = 100
 DESIGNS = (
-    (20, 20, 0.3), (40, 40, 0.0), (40, 40, 0.3), (40, 40, 1.0), (100, 100, 0.3), (40, 100, 0.3),
-    (60, 100, 0.3), (40, 500, 0.3),
+    (20, 20, 0.3), (38, 38, 1.0), (40, 40, 0.0), (40, 40, 1.0), (40, 100, 0.3), (60, 100, 1.0),
+    (40, 500, 0.3), (200, 400, 0.3),
 )  # fmt: skip
 """Synthetic images, real images, and how far the synthetic ones are shifted."""
 OTHER = 1_000_000
@@ -81,6 +81,9 @@ def _time(name: str) -> None:
 def _work(real: Vectors, synthetic: Vectors, texts: Vectors) -> dict[str, Callable[[], object]]:
     return {
         "precision, recall, density, coverage": partial(manifold, real, synthetic),
+        "the same of 1,000 a side, with intervals": partial(
+            measured_together, PAIRED[:4], _neighbours, synthetic, real, resamples=RESAMPLES
+        ),
         "realism": partial(realism, real, synthetic),
         "FID": partial(fid, real, synthetic),
         "KID": partial(kid, real, synthetic),
@@ -96,13 +99,15 @@ def _work(real: Vectors, synthetic: Vectors, texts: Vectors) -> dict[str, Callab
     }
 
 
-def _paired(real: Vectors, synthetic: Vectors, own: Places) -> Sequence[float]:
+def _neighbours(real: Vectors, synthetic: Vectors, own: Places) -> tuple[float, ...]:
     found = manifold(real, synthetic, 5, own)
-    return (
-        float(found.inside.mean()), float(found.recalled.mean()), float(found.density.mean()),
-        float(found.covered.mean()), fid(real, synthetic), kid(real, synthetic),
-        cmmd(real, synthetic),
-    )  # fmt: skip
+    parts = (found.inside, found.recalled, found.density, found.covered)
+    return tuple(float(part.mean()) for part in parts)
+
+
+def _paired(real: Vectors, synthetic: Vectors, own: Places) -> Sequence[float]:
+    apart = fid(real, synthetic), kid(real, synthetic), cmmd(real, synthetic)
+    return *_neighbours(real, synthetic, own), *apart
 
 
 def _single(_: Vectors, synthetic: Vectors, __: Places) -> Sequence[float]:
@@ -113,7 +118,7 @@ def _coverage(sets: int) -> None:
     for theirs, ours, shift in DESIGNS:
         pairs = (
             (vectors(ours, seed), vectors(theirs, OTHER + seed, shift=shift))
-            for seed in range(sets)
+            for seed in range(1, sets + 1)
         )
         found = [_measured(*pair) for pair in pairs]
         truths = _truths([group[0].n for group in found[0]], shift)
@@ -148,11 +153,10 @@ def _show_coverage(case: str, found: list[tuple[Measure, ...]], truth: Numbers) 
         known = [value for value in values if value is not None]
         held = [value.low <= true <= value.high for value in known]
         spread = float(np.std([value.estimate for value in known]))
-        one = found[0][at]
-        show(f"coverage of 95 %, {one.name}, {case}", float(np.mean(held)), "share", len(known),
-             images_a_side=one.n, truth=round(float(true), 4), spread=round(spread, 4),
-             half_width=round(float(np.median([value.half_width for value in known])), 4),
-             )  # fmt: skip
+        first = found[0][at]
+        show(f"coverage of 95 %, {first.name}, {case}", float(np.mean(held)), "share", len(known),
+             images_a_side=first.n, truth=round(float(true), 4), spread=round(spread, 4),
+             half_width=round(float(np.median([one.half_width for one in known])), 4))  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -28,6 +28,12 @@ def test_a_posterior_is_a_softmax_over_the_class_texts() -> None:
     assert posterior(images, images, 1e4).argmax(axis=1).tolist() == list(range(30))
 
 
+def test_a_vector_of_no_length_fits_nothing() -> None:
+    images = np.concatenate([vectors(3, 1), np.zeros((1, 32), np.float32)])
+    assert clip_scores(images, vectors(4, 2))[3] == 0
+    np.testing.assert_allclose(posterior(images, vectors(4, 2))[3], 0.25)
+
+
 def test_texts_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="9 images and 5 texts"):
         clip_scores(vectors(9, 1), vectors(5, 2))
