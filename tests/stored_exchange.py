@@ -17,6 +17,10 @@ from varifactory.store import Manifest, ManifestPart, Store, dataset_hash
 
 SPEC = "e" * 64
 ITEMS = "d" * 64
+SPECS = {
+    f"exchange/{SPEC}": {"trainee": {"name": "linear-probe", "version": 2}, "settings": {}},
+    f"embeddings/{'b' * 64}": {"encoder": {"name": "small-clip", "weights": "c" * 64}},
+}
 CLASSES = tuple(f"class {at}" for at in range(10))
 TRUTH = Truth(pools={"edits": effective(0.7, 3.0), "identity": same}, substituted=(0.5,))
 
@@ -56,7 +60,7 @@ def stored_plan(
     settings = {"controls": ["identity"], "substituted": [0.5], "resamples": 60, "seeds": seeds}
     plan = ExchangePlan(
         manifest.name, manifest.version, Exchange.model_validate({**settings, **(asked or {})}),
-        0.95, 7, SPEC, {f"exchange/{SPEC}": {"stage": "exchange"}}, CLASSES, images, cells,
+        0.95, 7, SPEC, SPECS, CLASSES, images, cells,
         tuple(notices), {"edits": "48 edits of the bases alone"}, "linear-probe, 200 steps",
         made_at,
     )  # fmt: skip

@@ -31,6 +31,7 @@ def render_exchange(
     found: ExchangeRate,
     *,
     machinery: bool = False,
+    small_models: Sequence[str] = (),
     provenance: Mapping[str, Sequence[tuple[str, str]]] | None = None,
     files: Mapping[str, bytes] | None = None,
 ) -> bytes:
@@ -40,6 +41,7 @@ def render_exchange(
         found: what was counted.
         machinery: the images are the built-in world's: the page then says that it checks the
             machinery, and nothing more.
+        small_models: parts that ran on small built-in models: ``embeddings (small-clip)``.
         provenance: section -> name and value of what a reader needs to make it again.
         files: what ``exchange_files`` made of the same, where that was asked before.
     """
@@ -49,7 +51,7 @@ def render_exchange(
         machinery=MACHINERY if machinery else "",
         found=found,
         alarms=alarms(found),
-        lead=lead(found, machinery=machinery),
+        lead=lead(found, small_models, machinery=machinery),
         provenance=provenance or {},
         notes=found.notes[:SHOWN_NOTES],
         more_notes=len(found.notes[SHOWN_NOTES:]),
@@ -71,7 +73,9 @@ def alarms(found: ExchangeRate) -> list[str]:
     ]
 
 
-def lead(found: ExchangeRate, *, machinery: bool = False) -> list[str]:
+def lead(
+    found: ExchangeRate, small_models: Sequence[str] = (), *, machinery: bool = False
+) -> list[str]:
     """What a rate means, and what this one rests on."""
     told = words()["lead"]
     many = wording.many(len(found.seeds), "seed")
@@ -83,7 +87,9 @@ def lead(found: ExchangeRate, *, machinery: bool = False) -> list[str]:
         level=level(found.confidence),
         drawn="test images" if len(found.seeds) == 1 else "seeds, then test images",
     )
-    return [str(told["meaning"]), measured, *([str(told["machinery"])] if machinery else [])]
+    small = str(told["small"]).format(models="; ".join(small_models)) if small_models else ""
+    drawn = str(told["machinery"]) if machinery else ""
+    return [str(told["meaning"]), measured, *filter(None, (drawn, small))]
 
 
 def _figures(found: ExchangeRate) -> dict[str, Any]:

@@ -11,10 +11,13 @@ from varifactory.exchange.page import render_exchange
 from varifactory.exchange.plan import FILE, ExchangePlan, surface
 from varifactory.exchange.tables import PAGE, exchange_files
 from varifactory.exchange.wording import multiple, pool_name
+from varifactory.history.models_used import ModelNote, model_notes
 from varifactory.history.versions import is_drawn, title
 from varifactory.report.wording import date_words
 from varifactory.report.writing import publish_files, write_files
 from varifactory.store import Manifest, Store
+from varifactory.study.origins import BUILT_IN
+from varifactory.study.provenance import model_in_words
 
 FOLDER = "exchange"
 """Beside a data set version, below its exports."""
@@ -127,6 +130,9 @@ def _files(store: Store, found: Recounted) -> dict[str, bytes]:
     page = render_exchange(
         found.rate,
         machinery=is_drawn(found.manifest),
+        small_models=[
+            f"{note.stage} ({note.name})" for note in _models(found.plan) if note.name in BUILT_IN
+        ],
         provenance=_provenance(store, found.manifest, found.plan),
         files=files,
     )
@@ -139,7 +145,7 @@ def _provenance(
     again = (
         f"varifactory exchange-rate {store.backend.show('')} {title(manifest)} --plan {plan.hash12}"
     )
-    lineage = [(pool_name(pool), _brief(told)) for pool, told in plan.lineage.items()]
+    lineage = [(pool_name(pool), _brief(told)) for pool, told in sorted(plan.lineage.items())]
     return {
         "Data set": [
             ("name and version", title(manifest)),
@@ -148,10 +154,19 @@ def _provenance(
                      f"run {manifest.run_id}"),
         ],
         "Grid": _grid(plan),
-        "Training": [("trained", plan.trainee), ("cells", f"stage exchange, spec {plan.spec}")],
+        "Training": [
+            ("trained", plan.trainee),
+            ("cells", f"stage exchange, spec {plan.spec}"),
+            *map(model_in_words, _models(plan)),
+        ],
         **({"Made from": lineage} if lineage else {}),
         "Count it again": [("command", again)],
     }  # fmt: skip
+
+
+def _models(plan: ExchangePlan) -> list[ModelNote]:
+    """In one order, whether the plan was just made or read back."""
+    return model_notes(dict(sorted(plan.specs.items())))
 
 
 def _grid(plan: ExchangePlan) -> list[tuple[str, str]]:

@@ -39,7 +39,7 @@ def provenance(store: Store, manifest: StudyManifest) -> Mapping[str, Sequence[t
         "Small models": [("in words", _in_words(found))],
         "Data sets": _datasets(found),
         "Selection": _selection(found),
-        "Models": [_model(note) for note in found.models],
+        "Models": [model_in_words(note) for note in found.models],
         "Prompts": _prompts(found),
         "Seeds": _seeds(found),
         "Refused and forced": _refused(found),
@@ -157,7 +157,8 @@ def _leaks(found: Origins) -> Lines:
     return [("copies of test images", f"looked for by {checks} checks; what they do: {kept}")]
 
 
-def _model(note: ModelNote) -> tuple[str, str]:
+def model_in_words(note: ModelNote) -> tuple[str, str]:
+    """Where it took part; its name, weights and licence."""
     told = [note.name, f"weights {note.sha256}" if note.sha256 else "", note.revision, note.dtype,
             note.licence]  # fmt: skip
     return note.stage, ", ".join(filter(None, told))

@@ -58,7 +58,14 @@ def test_provenance_tells_how_to_count_it_again(place: Place, tmp_path: Path) ->
     write_exchange(store, recount_exchange(store, "toys"), str(tmp_path))
     page = (tmp_path / PAGE).read_text()
     again = f"exchange-rate {store.backend.show('')} toys@1 --plan {plan.hash12}"
-    for said in (manifest.dataset_hash, plan.spec, "48 edits of the bases alone", again):
+    for said in (
+        manifest.dataset_hash,
+        plan.spec,
+        "48 edits of the bases alone",
+        again,
+        f"small-clip, weights {'c' * 64}",
+        "embeddings (small-clip)",
+    ):
         assert said in page
 
 
