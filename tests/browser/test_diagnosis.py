@@ -80,7 +80,7 @@ def test_a_phone_shows_every_flag_without_scrolling_aside(tab: Browser, folder: 
       const box = cell.getBoundingClientRect(); return box.width && box.right <= 390; })
       .map(cell => cell.textContent)"""
     assert tab.ask(shown) == ["Adherence: scattered", "Concept not represented: blurred",
-                              "Ambiguity: other sense", "Lack of diversity: narrow",
+                              "Ambiguity: another sense", "Lack of diversity: narrow",
                               "Copies: of real"]  # fmt: skip
     small = """[...document.querySelectorAll('.taken a, nav a, .flags a')]
       .filter(a => a.getBoundingClientRect().height < 24).map(a => a.textContent)"""

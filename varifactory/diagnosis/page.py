@@ -10,6 +10,7 @@ from varifactory.diagnosis import rows, strips, wording
 from varifactory.diagnosis.figures import Copy, Diagnosis, Kept
 from varifactory.diagnosis.opening import inside, judged, opening
 from varifactory.diagnosis.tables import diagnosis_files
+from varifactory.diagnosis.thresholds import reasons
 from varifactory.pages import render_page
 from varifactory.pictures import Read
 from varifactory.report.downloads import links
@@ -160,7 +161,9 @@ def _settings(found: Diagnosis) -> dict[str, list[tuple[str, str]]]:
             *((f"an interval covers, {at}" if len(covers) > 1 else "an interval covers", one)
               for at, one in enumerate(covers, 1))]  # fmt: skip
     settings = [(name, value) for name, value in found.settings.items() if value]
-    return {"Counted from": told, "Settings": settings}
+    limits = [(name.replace("_", " "), f"{value:g}: {why}")
+              for name, (value, why) in reasons().items()]  # fmt: skip
+    return {"Counted from": told, "Settings": settings, "Thresholds of the flags": limits}
 
 
 def _confidence(found: Diagnosis) -> float:

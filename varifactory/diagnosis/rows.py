@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from varifactory.diagnosis.figures import Diagnosis, Flag, Group, Issue
 from varifactory.diagnosis.opening import flagged_labels, issues_of
-from varifactory.diagnosis.wording import bounds, figure, head, told_as, words
+from varifactory.diagnosis.wording import bounds, figure, head, kind_name, told_as, words
 from varifactory.metrics import Measure
 from varifactory.report.scale import Mark, Scale
 
@@ -131,7 +131,7 @@ def _of_class(found: Diagnosis, label: str) -> int:
 def _kinds(flags: Sequence[Flag]) -> dict[Issue, tuple[str, ...]]:
     return {
         issue: tuple(dict.fromkeys(
-            flag.kind.replace("-", " ") for flag in flags if flag.issue == issue
+            kind_name(flag.kind) for flag in flags if flag.issue == issue
         ))
         for issue in issues_of(flags)
     }  # fmt: skip

@@ -75,6 +75,11 @@ def issue_name(issue: str) -> str:
     return str(words()["issues"][issue]["name"])
 
 
+def kind_name(kind: str) -> str:
+    """What fired in a word or three; its own name where there are no words for it."""
+    return str(words()["kinds"].get(kind, kind.replace("-", " ")))
+
+
 def joined(parts: Sequence[str]) -> str:
     """``mug, owl and kettle``."""
     return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))

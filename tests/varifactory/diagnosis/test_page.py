@@ -1,5 +1,6 @@
 import re
 from dataclasses import replace
+from html import unescape
 
 import pytest
 
@@ -7,6 +8,7 @@ from tests.drawn_diagnoses import Drawn, group, measure
 from varifactory.diagnosis.figures import Diagnosis, Flag, Seen
 from varifactory.diagnosis.page import SHOWN_CARDS, render_diagnosis
 from varifactory.diagnosis.strips import BUDGET, SHOWN
+from varifactory.diagnosis.thresholds import reasons
 from varifactory.report import MACHINERY
 
 HOSTILE = '</table><script>alert(1)</script>$x^2$ & "q"'
@@ -35,7 +37,8 @@ def page(drawn: Drawn, found: Diagnosis) -> str:
 
 
 def words(text: str) -> str:
-    return " ".join(re.sub(r"<(style|title).*?</\1>|<[^>]+>", " ", text, flags=re.DOTALL).split())
+    plain = re.sub(r"<(style|title).*?</\1>|<[^>]+>", " ", text, flags=re.DOTALL)
+    return " ".join(unescape(plain).split())
 
 
 def test_the_first_words_are_which_classes_have_an_issue(page: str) -> None:
@@ -54,6 +57,8 @@ def test_every_section_is_there_and_leads_to_its_data(page: str) -> None:
         assert f'aria-label="{name} as csv"' in page
     assert "a81b" * 16 in page
     assert 'href="../../gallery/index.html"' in page
+    assert "Thresholds of the flags" in page
+    assert all(why in words(page) for _, why in reasons().values())
     anchors = re.findall(r'href="#([^"]+)"', page)
     assert set(anchors) <= set(re.findall(r'id="([^"]+)"', page))
 

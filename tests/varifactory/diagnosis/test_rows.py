@@ -107,7 +107,7 @@ def test_rows_of_flags_lead_to_the_cards_of_their_class(found) -> None:
     assert [(row.label, row.attribute, dict(row.kinds)) for row in rows[:3]] == [
         ("mug", "", {"adherence": ("scattered",)}),
         ("mug", "background", {"concept": ("blurred",)}),
-        ("crane", "", {"ambiguity": ("other sense",)}),
+        ("crane", "", {"ambiguity": ("another sense",)}),
     ]
     assert [row.n for row in rows[:2]] == [60, 60]
     whole = replace(found, flags=(replace(found.flags[0], label=""),))

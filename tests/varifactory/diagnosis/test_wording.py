@@ -1,6 +1,8 @@
+from importlib.resources import files
 from typing import get_args
 
 import pytest
+import yaml
 
 from tests.drawn_diagnoses import Drawn
 from tests.injected_faults import spoiled
@@ -12,6 +14,7 @@ from varifactory.diagnosis.wording import (
     figure,
     head,
     joined,
+    kind_name,
     meaning,
     sentence,
     signed,
@@ -28,6 +31,13 @@ def test_all_that_a_diagnosis_measures_and_flags_has_words() -> None:
     assert len(named) > 20
     assert named <= words()["measures"].keys()
     assert "concept" in {one.issue for one in found.flags}
+
+
+def test_every_kind_of_flag_has_words() -> None:
+    text = files("varifactory").joinpath("diagnosis/flags.yaml").read_text(encoding="utf-8")
+    assert words()["kinds"].keys() == yaml.safe_load(text)["kinds"].keys()
+    assert kind_name("other-sense") == "another sense"
+    assert kind_name("new-kind") == "new kind"
 
 
 def test_every_issue_has_words_and_every_name_in_them_is_a_measure() -> None:
