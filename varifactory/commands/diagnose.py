@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from pydantic import ValidationError
 
 from varifactory.answering import Answer, Say, answering, asked
 from varifactory.errors import FactoryError
@@ -82,6 +81,8 @@ def _of_dataset(
 
 
 def _settings(given: tuple[str, ...]) -> "Settings":
+    from pydantic import ValidationError
+
     from varifactory.recipe.diagnosis import Diagnosis as Settings
     from varifactory.recipe.text import explain, overlaid
 
