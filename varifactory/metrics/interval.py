@@ -97,22 +97,22 @@ def measured_together(
         least: images a side below which nothing is said.
         resamples: draws of the spread; 100 know it to 7 %.
     """
-    sides = _Sides(real, synthetic, own)
+    sides = _Sides(real, synthetic, own, alone)
     count = len(synthetic) if alone and len(real) < least else min(len(synthetic), len(real))
     if count < least:
         return _none(names, sides, f"n too small: {count} images, at least {least}")
     dice = np.random.default_rng(seed_from("measured", seed))
-    size = sides.size(least, alone)
+    size = sides.size(least)
     try:
-        reference = sides.reference(metric, size, alone, dice)
-        values, variances = sides.values(metric, size, alone, resamples, dice)
+        reference = sides.reference(metric, size, dice)
+        values, variances = sides.values(metric, size, resamples, dice)
     except TooFew as why:
         return _none(names, sides, str(why))
     found = []
     for at, name in enumerate(names):
         value, variance = float(values[at]), float(variances[at])
-        bounds = _bounds(value, variance, sides.units(alone), name in shares, confidence)
-        interval = Interval(value, *bounds, confidence, sides.covers(alone))
+        bounds = _bounds(value, variance, sides.units, name in shares, confidence)
+        interval = Interval(value, *bounds, confidence, sides.covers)
         beside = None if reference is None else float(reference[at])
         found.append(Measure(name, interval, size, min(size, len(real)), beside))
     return tuple(found)
@@ -123,41 +123,41 @@ class _Sides:
     real: Vectors
     synthetic: Vectors
     own: Places | None
+    alone: bool
 
-    def size(self, least: int, alone: bool) -> int:
+    def size(self, least: int) -> int:
         """Images a side of every evaluation."""
         theirs, ours = len(self.synthetic), len(self.real)
-        if alone:
+        if self.alone:
             return min(theirs, MOST) if ours < least else min(theirs, ours, MOST)
         half = ours // 2
         return min(theirs, half if half >= least else ours, MOST)
 
-    def reference(
-        self, metric: Metrics, size: int, alone: bool, dice: np.random.Generator
-    ) -> Numbers | None:
+    def reference(self, metric: Metrics, size: int, dice: np.random.Generator) -> Numbers | None:
         """Of real images against others, or of real ones alone; None where there are too few."""
-        needed = size if alone else 2 * size
+        needed = size if self.alone else 2 * size
         if needed > len(self.real):
             return None
         found = []
-        for _ in range(1 if needed == len(self.real) and alone else DRAWS):
+        for _ in range(1 if self.alone and needed == len(self.real) else DRAWS):
             order = dice.permutation(len(self.real))
-            other = order[:size] if alone else order[size : 2 * size]
+            other = order[:size] if self.alone else order[size : 2 * size]
             none = np.full(size, -1, np.int64)
             found.append(metric(self.real[other], self.real[order[:size]], none))
         mean: Numbers = np.mean(found, axis=0)
         return mean
 
     def values(
-        self, metric: Metrics, size: int, alone: bool, resamples: int, dice: np.random.Generator
+        self, metric: Metrics, size: int, resamples: int, dice: np.random.Generator
     ) -> tuple[Numbers, Numbers]:
         """The metrics at this size, and the variances of these values."""
-        counts = [len(self.synthetic)] if alone else [len(self.synthetic), len(self.real)]
+        counts = [len(self.synthetic)] if self.alone else [len(self.synthetic), len(self.real)]
         draws = 1 if max(counts) == size else DRAWS
-        found, within = [], []
+        found, within, groups = [], [], []
         for _ in range(draws):
             ours = _some(len(self.real), min(size, len(self.real)), dice)
             theirs = _some(len(self.synthetic), size, dice)
+            groups.append(_count(self._groups(theirs)))
             found.append(self._once(metric, ours, theirs))
             inner = max(2, round(resamples / draws))
             within.append(self._spread(metric, ours, theirs, inner, dice))
@@ -168,12 +168,13 @@ class _Sides:
         # which the mean over draws is nearly rid of. Held to what it is where the variance comes
         # from one side alone, since an overstated whole overstates the difference more.
         drawing = np.var(found, axis=0, ddof=1) * (1 - 1 / draws)
-        least, most = (single * size / count for count in (max(counts), min(counts)))
-        return value, np.clip(single - drawing, least, most)
+        parts = [float(np.mean(groups)) / _count(self._groups(np.arange(len(self.synthetic))))]
+        parts += [] if self.alone else [size / len(self.real)]
+        return value, np.clip(single - drawing, single * min(parts), single * max(parts))
 
     def _once(self, metric: Metrics, ours: Places, theirs: Places) -> Numbers:
         places = np.full(len(theirs), -1, np.int64)
-        if self.own is not None:
+        if self.own is not None and not self.alone:
             places = _among(self.own[theirs], ours)
         return np.asarray(metric(self.real[ours], self.synthetic[theirs], places), np.float64)
 
@@ -182,15 +183,19 @@ class _Sides:
     ) -> Numbers:
         """Variances of the metrics of these images, from draws that leave some out."""
         groups = self._groups(theirs)
-        count = int(groups.max()) + 1
-        kept, kept_real = _part(count), _part(len(ours))
+        count = _count(groups)
+        if count < 2:
+            raise TooFew(f"{len(theirs)} images of a single source: nothing tells their spread")
+        kept, kept_real = _part(count), len(ours) if self.alone else _part(len(ours))
         found = []
         for _ in range(draws):
             chosen = np.zeros(count, bool)
             chosen[_some(count, kept, dice)] = True
             some = ours[_some(len(ours), kept_real, dice)]
             found.append(self._once(metric, some, theirs[chosen[groups]]))
-        scale = max(kept / (count - kept), kept_real / (len(ours) - kept_real))
+        scale = kept / (count - kept)
+        if not self.alone:
+            scale = max(scale, kept_real / (len(ours) - kept_real))
         variances: Numbers = np.var(found, axis=0, ddof=1) * scale
         return variances
 
@@ -201,15 +206,17 @@ class _Sides:
         apart = np.where(self.own >= 0, self.own, len(self.real) + np.arange(len(self.own)))
         return np.unique(apart[theirs], return_inverse=True)[1].astype(np.int64)
 
-    def units(self, alone: bool) -> int:
+    @property
+    def units(self) -> int:
         """Independent things on the side that has fewer of them."""
-        groups = int(self._groups(np.arange(len(self.synthetic))).max()) + 1
-        return groups if alone else min(groups, len(self.real))
+        groups = _count(self._groups(np.arange(len(self.synthetic))))
+        return groups if self.alone else min(groups, len(self.real))
 
-    def covers(self, alone: bool) -> str:
+    @property
+    def covers(self) -> str:
         if self.own is not None and (self.own >= 0).any():
-            return SOURCES if alone else f"{SOURCES}, and real images"
-        return SYNTHETIC if alone else BOTH
+            return SOURCES if self.alone else f"{SOURCES}, and real images"
+        return SYNTHETIC if self.alone else BOTH
 
 
 def _none(names: Sequence[str], sides: _Sides, why: str) -> tuple[Measure, ...]:
@@ -231,6 +238,10 @@ def _bounds(
 def _part(count: int) -> int:
     """How many of so many a draw keeps: at least one, and never all."""
     return min(max(1, round(KEPT * count)), count - 1)
+
+
+def _count(groups: Places) -> int:
+    return int(groups.max()) + 1
 
 
 def _some(count: int, wanted: int, dice: np.random.Generator) -> NDArray[np.int64]:

@@ -139,6 +139,29 @@ def test_edits_of_one_source_are_drawn_together() -> None:
     assert half(apart) < 0.5 * half(whole)
 
 
+def test_whole_sources_stay_whole_where_images_are_drawn_down() -> None:
+    some = np.repeat(scores(12, 1), 10, axis=0) + 0.01 * scores(120, 3)
+    own = np.repeat(np.arange(12), 10)
+    found = measured("score", mean, some, scores(40, 2), own=own, alone=True, resamples=1000)
+    assert found.n == 40
+    expected = 2.201 * some[::10].std(ddof=1) / np.sqrt(12)
+    assert half(found) == pytest.approx(expected, rel=0.2)
+
+
+def test_edits_of_a_single_source_have_no_spread_to_tell_of() -> None:
+    own = np.zeros(30, np.int64)
+    found = measured("vendi", spread, vectors(30, 1), vectors(30, 2), own=own, alone=True)
+    assert found.value is None
+    assert found.why == "30 images of a single source: nothing tells their spread"
+
+
+def test_a_metric_of_one_set_needs_no_real_images() -> None:
+    none = np.zeros((0, 32), np.float32)
+    found = measured("vendi", spread, vectors(30, 1), none, own=np.full(30, -1), alone=True)
+    assert (found.n, found.n_real, found.reference) == (30, 0, None)
+    assert found.value is not None
+
+
 def test_sources_are_found_among_those_drawn() -> None:
     real = vectors(100, 1)
     edits, own = real[:30].copy(), np.arange(30)
