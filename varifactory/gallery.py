@@ -125,12 +125,8 @@ def gallery_pages(
                 "gallery.js",
                 title=title,
                 facts=facts or {},
-                yields=_yields(asked) if first else [],
-                foreign=foreign_yields(hung) if first else [],
+                **_figures(asked if first else [], hung if first else []),
                 edited=bool(edits),
-                classes=_classes(asked or [row for wall in hung for row in wall.edits])
-                if first
-                else [],
                 asked=len(asked),
                 unchanged=len(edits) - len(asked),
                 href=partial(_href, index),
@@ -150,6 +146,12 @@ def gallery_pages(
                 judges_said=judges_said,
             ),
         )
+
+
+def _figures(asked: Sequence[Row], hung: Sequence[Wall]) -> dict[str, Any]:
+    """What the first page tells of all; classes are those of edits, if there are any."""
+    counted = asked or [row for wall in hung for row in wall.edits]
+    return {"yields": _yields(asked), "foreign": foreign_yields(hung), "classes": _classes(counted)}
 
 
 def _cards(edits: Sequence[Row], sources: Mapping[str, Row]) -> list[Card]:

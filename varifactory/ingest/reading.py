@@ -73,12 +73,13 @@ def read_place(
         raise IngestError(in_own_words(str(error))) from error
     shared = {"generator": asked.generator, "trained_on_blob": trained_on}
     planned = [_planned(row, prompts, shared) for row in listing.planned]
-    known = _known(store, spec)
+    there = store.rows(KIND, spec, ["key", *_KEPT]).to_pylist()
+    known = {_place(row): row for row in there if row["status"] in DONE}
     missing = [row for row in planned if _place(row) not in known]
     made = {row["uri"]: row for row in _made(store, run, spec, missing, beside)}
     ended = [_told(row, shared) for row in listing.decided]
-    there = {row["key"] for row in known.values()}
-    if fresh := {row["key"]: Made(row) for row in ended if row["key"] not in there}:
+    told = {row["key"] for row in there}
+    if fresh := {row["key"]: Made(row) for row in ended if row["key"] not in told}:
         keep_rows(store, KIND, spec, run, list(fresh.values()))
     rows = [known.get(_place(row)) or made[row["uri"]] for row in planned]
     return Read(spec, (*rows, *ended), len(planned) - len(missing), listing.notices)
@@ -105,12 +106,6 @@ def _planned(row: Row, prompts: Mapping[str, str], shared: Mapping[str, Any]) ->
 
 def _place(row: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(row.get(name) for name in _PLACED)
-
-
-def _known(store: Store, spec: str) -> dict[tuple[Any, ...], Row]:
-    """The rows of earlier ingests, by what a listing tells of a file."""
-    table = store.rows(KIND, spec, ["key", *_KEPT])
-    return {_place(row): row for row in table.to_pylist() if row["status"] in DONE}
 
 
 def _made(store: Store, run: str, spec: str, rows: Sequence[Row], beside: Beside) -> Iterator[Row]:
