@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from varifactory import keys
 from varifactory.exchange.closed_set import ClassGaussian
+from varifactory.exchange.controls import DUPLICATE, IDENTITY, MISLABELLED
 from varifactory.exchange.estimators import fitted_predictions, shrunk
 from varifactory.exchange.surface import REAL, Cell, Surface, Way
 from varifactory.models import Pixels
@@ -20,7 +21,7 @@ TRADED = (0.5, 1.0, 2.0, 4.0)
 """Twelve, twice as many real ones and four times as many others make 84 of the hundred."""
 REPLACED = (0.5, 1.0)
 WRONG = 0.2
-POOLS = ("closed-set", "identity", "mislabelled", "duplicate")
+POOLS = ("closed-set", IDENTITY, MISLABELLED, DUPLICATE)
 SIDE = 8
 
 Labelled = tuple[NDArray[np.float32], NDArray[np.intp]]
@@ -106,7 +107,8 @@ def _cells(
     for pool in pools:
         for multiple in TRADED:
             found.append(("added", pool, multiple, whole, _first(made[pool], base, multiple)))
-        for share in REPLACED:
+        # A base whose images its own copies replace is the base.
+        for share in REPLACED if pool != DUPLICATE else ():
             kept = digits.of(taken(0, base - round(base * share)))
             found.append(("substituted", pool, share, kept, _first(made[pool], base, share)))
     return found
@@ -128,9 +130,9 @@ def _pools(
     most = round(base * max(TRADED))
     others = [digits.of(row[::-1][:most]) for row in rows]
     return {
-        "identity": others,
-        "mislabelled": [_mislabelled(one, seed) for one in others],
-        "duplicate": [digits.of(np.resize(row[:base], most)) for row in rows],
+        IDENTITY: others,
+        MISLABELLED: [_mislabelled(one, seed) for one in others],
+        DUPLICATE: [digits.of(np.resize(row[:base], most)) for row in rows],
         "closed-set": _closed_set(digits, rows, base, seed, most),
     }
 
