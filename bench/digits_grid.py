@@ -12,6 +12,7 @@ from varifactory.exchange.controls import DUPLICATE, IDENTITY, MISLABELLED
 from varifactory.exchange.estimators import fitted_predictions, shrunk
 from varifactory.exchange.surface import REAL, Cell, Surface, Way
 from varifactory.models import Pixels
+from varifactory.recipe.exchange import CONTROLS
 
 TEST = 797
 """Images that are kept for the test; the other 1,000 are about a hundred a class."""
@@ -107,8 +108,8 @@ def _cells(
     for pool in pools:
         for multiple in TRADED:
             found.append(("added", pool, multiple, whole, _first(made[pool], base, multiple)))
-        # A base whose images its own copies replace is the base.
-        for share in REPLACED if pool != DUPLICATE else ():
+        # Controls are real images: in the place of others they show nothing.
+        for share in REPLACED if pool not in CONTROLS else ():
             kept = digits.of(taken(0, base - round(base * share)))
             found.append(("substituted", pool, share, kept, _first(made[pool], base, share)))
     return found
