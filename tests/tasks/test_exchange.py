@@ -20,7 +20,9 @@ from varifactory.shards import plan_shards
 from varifactory.store import Store
 
 
-def trained(store: Store, asked: Recipe, run: str) -> tuple[PlannedExchange, ExchangePlan]:
+def trained(
+    store: Store, asked: Recipe, run: str, size: int = 32
+) -> tuple[PlannedExchange, ExchangePlan]:
     """Plan and train every cell by the task's own function."""
     items = as_items(digit_items(store))
     kind = asked.exchange.trainee
@@ -28,7 +30,7 @@ def trained(store: Store, asked: Recipe, run: str) -> tuple[PlannedExchange, Exc
     spec = spec_of("exchange", fields)
     planned = plan_exchange(spec, asked, items)
     store.put_run_object(run, CONTENTS, Contents.of(planned).pack())
-    for shard in plan_shards(store, run, "exchange", spec, planned.rows, size=32).shards:
+    for shard in plan_shards(store, run, "exchange", spec, planned.rows, size=size).shards:
         exchange_shard.fn(asked, shard)
     rows = store.rows("exchange", spec).to_pylist()
     specs = {f"exchange/{spec}": fields}
@@ -59,6 +61,14 @@ def test_cells_are_trained_and_counted_again_from_their_rows(tmp_path: Path) -> 
     assert best > 0.9, "18 digits a class are learned"
     wrong = found.of(pool="mislabelled", way="added").hits.mean()
     assert wrong < found.of(pool="identity", way="added").hits.mean()
+
+
+def test_a_cell_answers_the_same_in_other_company(tmp_path: Path) -> None:
+    asked = recipe(base=[3], real=[1], substituted=[], seeds=[1], estimator="forest")
+    whole, apart = Store(str(tmp_path / "whole")), Store(str(tmp_path / "apart"))
+    (_, one), (_, other) = trained(whole, asked, "a"), trained(apart, asked, "b", size=3)
+    assert np.array_equal(surface(whole, one).hits, surface(apart, other).hits)
+    assert one.hash12 == other.hash12
 
 
 @pytest.mark.parametrize("trainee", ["linear-probe", "clip-lora"])
