@@ -40,9 +40,9 @@ def headline(found: Diagnosis) -> str:
         count = len(names) - len(unjudged)
         those = "the one class" if count == 1 else f"the {_counted(count)}"
         return f"{said['none_of_some' if unjudged else 'none'].format(judged=those)}{rest}."
-    named = [_named(found, label) for label in flagged[:NAMED]]
-    if more := len(flagged) - len(named):
-        named.append(said["more"].format(count=more))
+    named = _named(found, flagged[:NAMED])
+    if len(flagged) > NAMED:
+        named.append(said["more"].format(count=len(flagged) - NAMED))
     sentence = said["one" if len(flagged) == 1 else "some"].format(
         classes=_counted(len(names)), flagged=len(flagged), named=joined(named)
     )
@@ -81,10 +81,16 @@ def inside(found: Diagnosis) -> float | None:
     return sum(score >= INSIDE for score in scores) / len(scores) if scores else None
 
 
-def _named(found: Diagnosis, label: str) -> str:
-    own = issues_of([flag for flag in found.flags if flag.label == label])
-    name = label if len(label) <= LETTERS else label[: LETTERS - 1] + "…"
-    return f"{name or words()['headline']['whole']} ({joined(list(map(issue_name, own)))})"
+def _named(found: Diagnosis, labels: Sequence[str]) -> list[str]:
+    """Classes with their issues in brackets; those with the same issues share their brackets."""
+    groups: dict[str, list[str]] = {}
+    for label in labels:
+        own = issues_of([flag for flag in found.flags if flag.label == label])
+        name = label if len(label) <= LETTERS else label[: LETTERS - 1] + "…"
+        groups.setdefault(joined(list(map(issue_name, own))), []).append(
+            name or words()["headline"]["whole"]
+        )
+    return [f"{joined(names)} ({issues})" for issues, names in groups.items()]
 
 
 def _why(found: Diagnosis) -> str:

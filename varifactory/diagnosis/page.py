@@ -22,6 +22,8 @@ SHOWN_CARDS = 60
 SHOWN_ROWS = 200
 CONFIDENCE = 0.95
 """Where nothing was measured and so no interval tells its own."""
+LIST_MARKS = str.maketrans("", "", "[]'")
+"""Taken out of settings that are lists: ``train, validation``."""
 DATA_BUDGET = 700_000
 """Bytes of data that the page itself holds: pictures need the rest of its 5 MB."""
 
@@ -75,6 +77,7 @@ def render_diagnosis(
         data=links(files, DATA_BUDGET),
         plots=_plots(found),
         advised=_advised(found.curve),
+        highest=_highest(found.curve),
         level=level(_confidence(found)),
         **_pictured(found, cards, blobs or {}, read),
         **_words(found),
@@ -141,16 +144,24 @@ def _plots(found: Diagnosis) -> dict[str, Markup]:
     return drawn
 
 
+def _highest(curve: Sequence[Kept]) -> Kept | None:
+    """The point with the largest overlap; of equal ones the one that keeps most."""
+    measured = [(one.overlap.value.estimate, one.fraction, one)
+                for one in curve if one.overlap.value]  # fmt: skip
+    return max(measured, key=lambda point: point[:2])[2] if measured else None
+
+
 def _advised(curve: Sequence[Kept]) -> str:
     """The largest fraction whose overlap may be as large as the largest; empty: nothing to gain.
 
     The peak itself would throw away half of a set for what its interval does not tell from less.
     """
-    measured = [(one.fraction, one.overlap.value) for one in curve if one.overlap.value]
-    if not measured:
+    best = _highest(curve)
+    if best is None or best.overlap.value is None:
         return ""
-    best = max(value.estimate for _, value in measured)
-    fraction = max(fraction for fraction, value in measured if value.high >= best)
+    peak = best.overlap.value.estimate
+    fraction = max(one.fraction for one in curve
+                   if one.overlap.value and one.overlap.value.high >= peak)  # fmt: skip
     return f"{fraction:g}" if fraction < 1 else ""
 
 
@@ -160,7 +171,9 @@ def _settings(found: Diagnosis) -> dict[str, list[tuple[str, str]]]:
             ("encoder", found.encoder),
             *((f"an interval covers, {at}" if len(covers) > 1 else "an interval covers", one)
               for at, one in enumerate(covers, 1))]  # fmt: skip
-    settings = [(name, value) for name, value in found.settings.items() if value]
+    settings = [
+        (name, value.translate(LIST_MARKS)) for name, value in found.settings.items() if value
+    ]
     limits = [(name.replace("_", " "), f"{value:g}: {why}")
               for name, (value, why) in reasons().items()]  # fmt: skip
     return {"Counted from": told, "Settings": settings, "Thresholds of the flags": limits}

@@ -161,12 +161,11 @@ def _confusers(found: Diagnosis, label: str) -> tuple[tuple[str, float], ...]:
 
 
 def overview(found: Diagnosis) -> Overview:
-    """All classes and attributes, those with issues first, and their measures."""
-    rests = _rests_on(found)
-    flagged = {(label, attribute) for label, attribute, _ in rests}
-    rows = sorted(found.groups, key=lambda one: (one.label, one.attribute) not in flagged)
+    """All classes and attributes, classes with issues first, and their measures."""
+    flagged = set(flagged_labels(found))
+    rows = sorted(found.groups, key=lambda one: one.label not in flagged)
     more = max(0, len(rows) - SHOWN_GROUPS)
-    return Overview(_columns(found), tuple(rows[:SHOWN_GROUPS]), more, rests)
+    return Overview(_columns(found), tuple(rows[:SHOWN_GROUPS]), more, _rests_on(found))
 
 
 def _columns(found: Diagnosis) -> tuple[tuple[str, ...], ...]:

@@ -35,13 +35,20 @@ def test_where_nothing_was_measured_nothing_is_said_and_why() -> None:
     assert headline(found) == f"Nothing can be said of 2 classes: {SMALL}."
 
 
+def test_classes_with_the_same_issues_share_their_brackets() -> None:
+    found = Drawn().diagnosis()
+    flags = (*found.flags, replace(found.flags[0], label="owl"))
+    assert "crane and owl (ambiguity), kettle (lack" in headline(replace(found, flags=flags))
+
+
 def test_many_flagged_classes_are_counted_and_long_names_are_cut() -> None:
     found = Drawn().diagnosis()
     labels = [f"{at} {'a' * 80}" for at in range(9)]
     flags = tuple(replace(found.flags[0], label=label) for label in labels)
     said = headline(replace(found, flags=flags, groups=tuple(map(group, labels))))
     assert said.startswith("Of 9 classes 9 have an issue: 0 aaa")
-    assert said.endswith("(ambiguity) and 4 more.")
+    assert said.endswith("aaa… (ambiguity) and 4 more.")
+    assert said.count("(ambiguity)") == 1
     assert len(said) < 400
 
 

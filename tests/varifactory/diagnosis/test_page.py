@@ -91,6 +91,7 @@ def test_the_badge_and_the_caution_stand_where_they_belong(drawn, found, page) -
 
 def test_pruning_is_advised_as_far_as_it_surely_gains(page: str, drawn, found) -> None:
     assert "varifactory prune toys@3 --keep 0.7 --as NAME" in page, "0.5 may be no better"
+    assert "It is highest with 50.0 % kept; the largest share whose interval" in words(page)
     assert "varifactory prune toys@3 --realism 1 --as NAME" in page
     assert "varifactory prune" not in render(drawn, found, dataset="")
     flat = replace(found, curve=tuple(replace(one, overlap=measure("overlap", 0.6))
