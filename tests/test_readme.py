@@ -56,7 +56,10 @@ def test_make_knows_the_targets_that_are_named() -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"make {target}"
 
 
-@pytest.mark.parametrize("module", ["generate", "train", "study", "rerun", "adapt", "doctor"])
+@pytest.mark.parametrize(
+    "module",
+    ["generate", "train", "study", "diagnose", "exchange_rate", "rerun", "adapt", "doctor"],
+)
 def test_the_flows_answer(module: str) -> None:
     assert f"python -m flows.{module}" in README
     found = subprocess.run(
@@ -70,7 +73,7 @@ def test_the_flows_answer(module: str) -> None:
 def test_the_commands_on_a_store_are_those_named() -> None:
     said = [*indented(README), *re.findall(r"`([^`]+)`", README)]
     named = {name for text in said for name in re.findall(r"(?:^|; )varifactory ([a-z-]+)", text)}
-    assert {"plan", "diff", "why", "gc", "pin", "verify", "gallery", "export"} <= named
+    assert {"plan", "diff", "why", "gc", "pin", "verify", "gallery", "export", "ingest"} <= named
     found = subprocess.run(
         [sys.executable, "-m", "varifactory.command", "--help"],
         cwd=ROOT, capture_output=True, text=True, timeout=60, check=True,
