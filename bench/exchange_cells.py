@@ -110,6 +110,7 @@ def _rows(image: Pixels, label: str, split: str) -> Iterator[tuple[Row, Pixels]]
         edit = (255 - (255 - image) * 0.9 ** (at + 1)).astype(np.uint8)
         yield {
             **shared, "key": f"edit {at} {source}", "kind": "edit", "feasibility": "feasible",
+            "editor": "compositor",
             "pixel_sha256": pixel_hash(edit),
         }, edit  # fmt: skip
 

@@ -10,7 +10,7 @@ from varifactory.recipe import Recipe
 from varifactory.stages import Row
 from varifactory.store import Store
 
-SPLIT = {"train": 40, "validation": 5, "test": 20}
+SPLIT = {"train": 24, "validation": 3, "test": 20}
 """Images a class."""
 
 
@@ -42,29 +42,30 @@ def digit_items(
         for name, count in split.items():
             for _ in range(count):
                 small = (next(images) * 15).astype(np.uint8)
-                rows += _source(store, small, str(number), name, edits if name == "train" else 0)
-    return rows
+                rows += _source(small, str(number), name, edits if name == "train" else 0)
+    kept = store.put_blobs([(row["image_blob"], "png") for row in rows])
+    return [row | {"image_blob": f"{sha}.png"} for row, sha in zip(rows, kept, strict=True)]
 
 
-def _source(store: Store, small: np.ndarray, label: str, split: str, edits: int) -> list[Row]:
+def _source(small: np.ndarray, label: str, split: str, edits: int) -> list[Row]:
     image = np.repeat(small[:, :, None], 3, axis=2)
     key = f"source {pixel_hash(image)}"
     shared = {"label": label, "source_key": key, "split": split, "status": "ok", "reason": ""}
-    found = [{**shared, "key": key, "kind": "source", **_picture(store, image)}]
+    found = [{**shared, "key": key, "kind": "source", **_picture(image)}]
     for at in range(edits):
         edited = image.copy()
         edited[..., at % 3] //= 2 + at // 3
         found.append({
             **shared, "key": f"edit {at} {key}", "kind": "edit", "attribute": "color",
             "feasibility": "feasible" if at % 2 else "infeasible", "index": at // 2,
-            **_picture(store, edited),
+            "editor": "compositor",
+            **_picture(edited),
         })  # fmt: skip
     return found
 
 
-def _picture(store: Store, image: np.ndarray) -> Row:
-    return {"pixel_sha256": pixel_hash(image),
-            "image_blob": f"{store.put_blob(encode_png(image), 'png')}.png"}  # fmt: skip
+def _picture(image: np.ndarray) -> Row:
+    return {"pixel_sha256": pixel_hash(image), "image_blob": encode_png(image)}
 
 
 def as_items(rows: list[Row]) -> list[Row]:

@@ -19,6 +19,7 @@ def edit(source: Row, at: int, **columns: object) -> Row:
     return source | {
         "key": name, "kind": "edit", "pixel_sha256": name, "image_blob": f"{name}.png",
         "feasibility": feasibility, "attribute": "color", "index": at // 2,
+        "editor": "compositor",
     } | columns  # fmt: skip
 
 

@@ -109,7 +109,7 @@ def plan_exchange(
     cells = list(grid.real())
     reserved = {base: base + max(grid.added_real(base), default=0) for base in asked.base}
     generators = {
-        "edits": lambda: pools.edits(subsets, items, asked.feasibility),
+        "edits": lambda: pools.edits(subsets, items, asked.feasibility, recipe.edits.editor),
         "closed-set": lambda: pools.closed(closed or {}),
         "foreign": lambda: pools.foreign(foreign),
     }

@@ -21,8 +21,8 @@ Pool = Callable[[int, int], ByClass]
 """Base size a class, seed -> class -> its images, those that are taken first in front."""
 
 
-def edits(subsets: Subsets, items: Iterable[Row], feasibility: str) -> Pool:
-    """Accepted edits of the base's images, and of no other image.
+def edits(subsets: Subsets, items: Iterable[Row], feasibility: str, editor: str = "") -> Pool:
+    """Accepted edits of the base's images, and of no other image; of one editor, if it is named.
 
     One of every image before a second of any, the base's last image first: where edits stand in
     the place of real images, those that go are the base's last, and come back edited.
@@ -31,7 +31,7 @@ def edits(subsets: Subsets, items: Iterable[Row], feasibility: str) -> Pool:
     by_source: dict[str, list[Row]] = defaultdict(list)
     for row in items:
         accepted = row["kind"] == "edit" and row["status"] == "ok" and row["split"] == "train"
-        if accepted and row["feasibility"] in wanted:
+        if accepted and row["feasibility"] in wanted and editor in ("", row["editor"]):
             by_source[source_key(row)].append(row)
 
     def pool(base: int, seed: int) -> ByClass:

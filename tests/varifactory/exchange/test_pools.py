@@ -35,6 +35,16 @@ def test_of_edits_those_asked_for_and_accepted_count() -> None:
     assert sides == [9, 6, 3]
 
 
+def test_edits_of_a_second_editor_are_another_generators() -> None:
+    base = SUBSETS.base(3, 1)["apple"]
+    rows = [*ITEMS, *(edit(row, 7, editor="small-diffusion") for row in base)]
+    counts = [
+        len(pools.edits(SUBSETS, rows, "all", editor)(3, 1)["apple"])
+        for editor in ("", "compositor", "small-diffusion")
+    ]
+    assert counts == [12, 9, 3]
+
+
 def test_an_edit_more_or_less_moves_no_other() -> None:
     whole = pools.edits(SUBSETS, ITEMS, "all")(3, 1)["apple"]
     gone = whole[4]["key"]
