@@ -18,6 +18,11 @@ def redrawn(right: NDArray[np.bool_], *, confidence: float, resamples: int, seed
     for all places, which keeps every pairing. As in ``statistics.bootstrap`` deviations between
     few seeds are stretched (Hesterberg, 2015), since five seeds understate their own spread.
     A stretched draw may leave 0 to 1 and is cut there.
+
+    What is a seed's and an image's together is drawn with either and with both, so that intervals
+    of rates err to the wide side (Owen's pigeonhole bootstrap, 2007): nominal 95 %, they held the
+    truth in 97 to 100 of 100 simulated grids, with 3 and with 5 seeds and 600 images
+    (``bench.exchange_coverage``).
     """
     places, seeds, images = right.shape
     random = np.random.default_rng(seed)
