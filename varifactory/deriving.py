@@ -4,8 +4,8 @@ import json
 import time
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -56,28 +56,37 @@ def derive(
         asked: how, JSON-like: part of the fingerprint, and kept in the run's record.
         actor: who did it.
     """
-    run, began = f"{flow}-{uuid.uuid4()}", time.perf_counter()
     recipe = dict(before.recipe) | {"name": name}
     fingerprint = digest({flow: dict(asked), "of": before.dataset_hash})
-    store.write_run(run, {
-        "flow": flow, "actor": actor, "began_at": datetime.now(UTC).isoformat(), "flow_run": "",
-        "recipe": recipe, "fingerprint": fingerprint,
-        "asked": {**asked, "of": title(before), "as": name},
-    })  # fmt: skip
-    specs = _kept_on(store, run, before)
-    ended: dict[str, Any] = {"error": "", "dataset": None, "specs": specs}
-    try:
-        counts = dict(before.counts) | {"items": _counted(items)}
-        made = _published(
+    record = {"recipe": recipe, "fingerprint": fingerprint, "actor": actor,
+              "asked": {**asked, "of": title(before), "as": name}}  # fmt: skip
+    with recorded(store, flow, record) as (run, ended):
+        ended["specs"] = keep_specs(store, run, before)
+        counts = dict(before.counts) | {"items": counted(items)}
+        made = publish_items(
             store, name, items, actor=actor, recipe=recipe, recipe_fingerprint=fingerprint,
             counts=counts, run_id=run, note=note,
         )  # fmt: skip
-        held = made.manifest
-        ended |= {"counts": counts, "dataset": {"name": held.name, "version": held.version,
-                                                "dataset_hash": held.dataset_hash}}  # fmt: skip
-        if not made.adopted:
-            _write_card(store, held, specs)
+        end_with(store, made, ended)
         return made
+
+
+@contextmanager
+def recorded(
+    store: Store, flow: str, record: Mapping[str, Any]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """A run of a command that publishes: its record, its id, and what is told of it at its end.
+
+    ``record`` says who asked for what; what the block puts into the second value is written down
+    with the time it took and, where the block raised one, the error.
+    """
+    run, began = f"{flow}-{uuid.uuid4()}", time.perf_counter()
+    store.write_run(run, {
+        "flow": flow, "flow_run": "", "began_at": datetime.now(UTC).isoformat(), **record,
+    })  # fmt: skip
+    ended: dict[str, Any] = {"error": "", "dataset": None}
+    try:
+        yield run, ended
     except FactoryError as error:
         ended["error"] = f"{type(error).__name__}: {error}"
         raise
@@ -87,18 +96,37 @@ def derive(
         store.put_run_object(run, ENDED, json.dumps(ended, default=str).encode())
 
 
-def _kept_on(store: Store, run: str, before: Manifest) -> dict[str, Mapping[str, Any]]:
-    """The specs of the version before, which collection keeps for this run from now on."""
+def end_with(store: Store, made: Derived, ended: dict[str, Any]) -> None:
+    """Tell of a run that it ended in this version, and write the card of a new one."""
+    held = made.manifest
+    ended |= {
+        "counts": dict(held.counts),
+        "dataset": {"name": held.name, "version": held.version, "dataset_hash": held.dataset_hash},
+    }
+    if not made.adopted:
+        _write_card(store, held, ended.get("specs") or {})
+
+
+def keep_specs(
+    store: Store, run: str, before: Manifest, stages: Sequence[str] = ()
+) -> dict[str, Mapping[str, Any]]:
+    """The specs of the version before, of these stages or of all, which collection keeps for this
+    run from now on."""
+    kept: dict[str, Mapping[str, Any]] = {}
     with suppress(FactoryError):  # a run whose record is gone keeps nothing; the items hold all
-        specs = store.specs_of(before.run_id)
-        for name, fields in specs.items():
+        for name, fields in store.specs_of(before.run_id).items():
             stage, _, spec = name.partition("/")
-            store.use_spec(run, stage, spec, fields)
-        return dict(specs)
-    return {}
+            if not stages or stage in stages:
+                store.use_spec(run, stage, spec, fields)
+                kept[name] = fields
+    return kept
 
 
-def _published(store: Store, name: str, items: Sequence[Row], **told: Any) -> Derived:
+def publish_items(store: Store, name: str, items: Sequence[Row], **told: Any) -> Derived:
+    """Write items as the next version of a name; adopt its newest, if that holds the same.
+
+    ``told`` is what else a manifest needs.
+    """
     now = datetime.now(UTC)
     rows = sorted(items, key=lambda row: str(row["key"]))
     table = records.table("items", [
@@ -131,5 +159,6 @@ def _write_card(store: Store, held: Manifest, specs: Mapping[str, Mapping[str, A
     write_card(data, specs, Recipe.parse(dict(held.recipe)), machinery=is_drawn(held))
 
 
-def _counted(items: Sequence[Row]) -> dict[str, int]:
+def counted(items: Sequence[Row]) -> dict[str, int]:
+    """Status -> items, for a manifest's counts."""
     return dict(sorted(Counter(str(item["status"]) for item in items).items()))

@@ -2,31 +2,22 @@
 
 import json
 import os
-import time
-import uuid
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from getpass import getuser
-from typing import Any
 
 from varifactory import records
-from varifactory.errors import FactoryError
+from varifactory.deriving import Derived, counted, end_with, keep_specs, publish_items, recorded
 from varifactory.history.commands import INGEST as FLOW
-from varifactory.history.versions import is_drawn
 from varifactory.ingest.asking import KIND, Asked, Beside, IngestError, look, whole
 from varifactory.ingest.near import tested
 from varifactory.ingest.reading import Read, foreign_spec, read_place
 from varifactory.ingest.settling import foreign_items
 from varifactory.ingest.trained_on import hashes_in
-from varifactory.items import item_spec
 from varifactory.keys import digest, spec_of
-from varifactory.recipe import Recipe
 from varifactory.stages import Row
-from varifactory.store import Manifest, ManifestPart, Store, VersionTaken, dataset_hash
-from varifactory.store.versions import ENDED
+from varifactory.store import Manifest, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,66 +50,46 @@ def ingest(store: Store, asked: Asked, actor: str = "") -> Ingested:
         StoreError: the store cannot be used, or there is no such data set.
     """
     store.prepare()
-    beside = look(store, asked)
-    run = f"{FLOW}-{uuid.uuid4()}"
-    began = time.perf_counter()
-    who = actor or _actor()
-    store.write_run(run, {
-        "flow": FLOW, "actor": who, "began_at": datetime.now(UTC).isoformat(), "flow_run": "",
+    beside, who = look(store, asked), actor or _actor()
+    record = {
+        "actor": who,
         "recipe": beside.manifest.recipe | {"name": asked.name},
         "fingerprint": _fingerprint(asked, beside, None),
-        "asked": asdict(asked) | {"place": whole(asked.place), "beside": beside.title,
-                                   "trained_on": whole(asked.trained_on)},
-    })  # fmt: skip
-    ended: dict[str, Any] = {"error": "", "dataset": None}
-    try:
-        taken = _taken(store, run, asked, beside, who)
-        held = taken.manifest
-        ended |= {
-            "counts": dict(held.counts), "notices": list(taken.notices),
-            "dataset": {"name": held.name, "version": held.version,
-                        "dataset_hash": held.dataset_hash},
-        }  # fmt: skip
-        if not taken.adopted:
-            _write_card(store, taken)
+        "asked": asdict(asked)
+        | {"place": whole(asked.place), "beside": beside.title,
+           "trained_on": whole(asked.trained_on)},
+    }  # fmt: skip
+    with recorded(store, FLOW, record) as (run, ended):
+        ended["specs"] = keep_specs(store, run, beside.manifest, ("sources", "leakage"))
+        ended["specs"][f"{KIND}/{spec_of(KIND, foreign_spec(beside))}"] = foreign_spec(beside)
+        taken, made = _taken(store, run, asked, beside, who)
+        ended["notices"] = list(taken.notices)
+        end_with(store, made, ended)
         return taken
-    except FactoryError as error:
-        ended["error"] = f"{type(error).__name__}: {error}"
-        raise
-    finally:
-        ended |= {
-            "ended_at": datetime.now(UTC).isoformat(),
-            "seconds": round(time.perf_counter() - began, 2),
-            "specs": {f"{KIND}/{spec_of(KIND, foreign_spec(beside))}": foreign_spec(beside)},
-        }
-        store.put_run_object(run, ENDED, json.dumps(ended, default=str).encode())
 
 
-def _taken(store: Store, run: str, asked: Asked, beside: Beside, actor: str) -> Ingested:
+def _taken(
+    store: Store, run: str, asked: Asked, beside: Beside, actor: str
+) -> tuple[Ingested, Derived]:
     trained_on, notices = _trained_on(store, asked, beside)
-    _keep_sources(store, run, beside)
     read = read_place(store, run, asked, beside, trained_on)
     items = foreign_items(read.rows, beside, tested(store, beside))
     _check_usable(items, read, beside)
     statuses = Counter(str(item["status"]) for item in items)
-    manifest, adopted = _published(store, run, asked, beside, items, trained_on, actor)
-    classes = Counter(str(item["label"]) for item in items if item["status"] == "ok")
-    return Ingested(
-        manifest, beside.title, {name: statuses[name] for name in records.STATUSES},
-        {name: classes[name] for name in beside.class_names}, _reasons(items), read.reused,
-        adopted, (*read.notices, *notices, *_gaps(classes, beside)),
+    rows = [*beside.items, *items]
+    made = publish_items(
+        store, asked.name, rows, actor=actor, recipe=beside.manifest.recipe | {"name": asked.name},
+        recipe_fingerprint=_fingerprint(asked, beside, trained_on), run_id=run,
+        counts={"sources": counted(beside.items), KIND: counted(items), "items": counted(rows)},
+        note=f"foreign images of {asked.generator}, taken in beside {beside.title}",
     )  # fmt: skip
-
-
-def _write_card(store: Store, taken: Ingested) -> None:
-    from varifactory.card_writing import write_card
-    from varifactory.datasets import open_dataset
-
-    held = taken.manifest
-    data = open_dataset(store.url, held.name, held.version)
-    write_card(
-        data, store.specs_of(held.run_id), Recipe.parse(held.recipe), machinery=is_drawn(held)
-    )
+    classes = Counter(str(item["label"]) for item in items if item["status"] == "ok")
+    taken = Ingested(
+        made.manifest, beside.title, {name: statuses[name] for name in records.STATUSES},
+        {name: classes[name] for name in beside.class_names}, _reasons(items), read.reused,
+        made.adopted, (*read.notices, *notices, *_gaps(classes, beside)),
+    )  # fmt: skip
+    return taken, made
 
 
 def _trained_on(store: Store, asked: Asked, beside: Beside) -> tuple[str | None, list[str]]:
@@ -135,15 +106,6 @@ def _trained_on(store: Store, asked: Asked, beside: Beside) -> tuple[str | None,
     return name, notices
 
 
-def _keep_sources(store: Store, run: str, beside: Beside) -> None:
-    """The rows of the real images are kept with the version, though another run made them."""
-    with suppress(FactoryError):  # a run whose record is gone keeps nothing; the items hold all
-        for name, fields in store.specs_of(beside.manifest.run_id).items():
-            stage, _, spec = name.partition("/")
-            if stage in ("sources", "leakage"):
-                store.use_spec(run, stage, spec, fields)
-
-
 def _check_usable(items: Sequence[Row], read: Read, beside: Beside) -> None:
     if any(item["status"] == "ok" for item in items):
         return
@@ -152,43 +114,6 @@ def _check_usable(items: Sequence[Row], read: Read, beside: Beside) -> None:
         f"none of {len(items)} foreign images can stand beside {beside.title}; the first, "
         f"{first['uri']}: {items[0]['reason']}"
     )
-
-
-def _published(
-    store: Store, run: str, asked: Asked, beside: Beside, items: Sequence[Row],
-    trained_on: str | None, actor: str,
-) -> tuple[Manifest, bool]:  # fmt: skip
-    """The version that holds the items; whether it was there already."""
-    now = datetime.now(UTC)
-    real = [{name: value for name, value in row.items() if name != "first_part"}
-            for row in beside.items]  # fmt: skip
-    rows = sorted([*real, *items], key=lambda row: str(row["key"]))
-    table = records.table("items", [{**row, "made_at": now} for row in rows])
-    held = dataset_hash(table)
-    numbers = dict(store.datasets()).get(asked.name, [])
-    newest = store.dataset(asked.name, numbers[-1]) if numbers else None
-    if newest is not None and newest.dataset_hash == held:
-        return newest, True
-    spec = spec_of("items", item_spec())
-    part = store.append("items", spec, table)
-    listed = ManifestPart(
-        stage="items", spec=spec, name=part.name, rows=part.rows, bytes=part.bytes
-    )
-    while True:
-        with suppress(VersionTaken):  # another run took the number in this moment: the next one
-            return store.publish(Manifest(
-                name=asked.name, version=store.next_version(asked.name), created_at=now,
-                actor=actor, recipe=beside.manifest.recipe | {"name": asked.name},
-                recipe_fingerprint=_fingerprint(asked, beside, trained_on), dataset_hash=held,
-                counts={"sources": _counted(beside.items), KIND: _counted(items),
-                        "items": _counted(rows)},
-                parts=(listed,), run_id=run,
-                note=f"foreign images of {asked.generator}, taken in beside {beside.title}",
-            )), False  # fmt: skip
-
-
-def _counted(items: Sequence[Row]) -> dict[str, int]:
-    return dict(sorted(Counter(str(item["status"]) for item in items).items()))
 
 
 def _fingerprint(asked: Asked, beside: Beside, trained_on: str | None) -> str:

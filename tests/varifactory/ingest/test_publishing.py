@@ -176,7 +176,7 @@ def test_names_that_cannot_be(store: Store, take: Take, tmp_path: Path) -> None:
     with pytest.raises(IngestError, match="'pets' is the data set beside it"):
         take(name="pets")
     published(store, real(tmp_path / "real"), "mine")
-    with pytest.raises(IngestError, match="'mine' was made by a recipe, not by an ingest"):
+    with pytest.raises(IngestError, match="'mine' was made by 'generate', not by an ingest"):
         take(name="mine")
     with pytest.raises(IngestError, match="generator is empty: give one: set --generator"):
         take(generator=" ")
