@@ -88,6 +88,8 @@ def measured_curves(
         for base, images in answers.bases.items():
             at = with_base(answers, pool, base)
             multiples = answers.multiples(at)
+            if pool != REAL and not multiples.any():
+                continue  # its images ran out before the first of them was added here
             yield Curve(
                 pool=pool,
                 base=round(images),
@@ -102,6 +104,8 @@ def measured_curves(
 def _fitted(
     measure: Yardstick, found: Fitted | None, images: float, most: float
 ) -> tuple[tuple[float, float], ...]:
+    if not most:
+        return ()  # a base alone is a point
     grid = np.expm1(np.linspace(0.0, np.log1p(most), DRAWN))
     x = grid
     if found is not None:

@@ -10,8 +10,9 @@ import pytest
 from varifactory.errors import ExchangeError
 from varifactory.exchange.counting import count_exchange
 from varifactory.exchange.figures import ExchangeRate, Fit, Rate
+from varifactory.exchange.page import render_exchange
 from varifactory.exchange.simulation import Truth, effective, exact, noisy, none, paper, same
-from varifactory.exchange.surface import REAL
+from varifactory.exchange.surface import REAL, Surface
 
 RHO, KAPPA = 0.8, 4.0
 G, C2 = 0.004, 2.53
@@ -158,3 +159,22 @@ def test_hundreds_of_draws_take_seconds() -> None:
     began = time.process_time()
     count_exchange(NOISY, title="", resamples=200)
     assert time.process_time() - began < 10
+
+
+def test_a_pool_that_is_short_of_images_at_one_base_has_no_curve_there() -> None:
+    whole = NOISY
+    least = min(one.base for one in whole.cells)
+    at = [place for place, one in enumerate(whole.cells)
+          if not (one.pool == "edits" and one.base == least)]  # fmt: skip
+    short = Surface(
+        tuple(whole.cells[one] for one in at), tuple(whole.real[one] for one in at),
+        tuple(whole.other[one] for one in at), whole.hits[at], whole.classes,
+    )  # fmt: skip
+    found = count_exchange(short, title="short", resamples=20)
+    lines = {(one.pool, one.base) for one in found.curves}
+    bases = {one.base for one in found.curves if one.pool == REAL}
+    assert lines == {(REAL, base) for base in bases} | {
+        ("edits", base) for base in bases if base != min(bases)
+    }
+    assert all(len(one.points) > 1 for one in found.curves)
+    assert render_exchange(found).startswith(b"<!doctype html>")
