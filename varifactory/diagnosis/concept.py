@@ -1,12 +1,10 @@
 """Concept: whether the class is there at all, and whether it looks as real images of it do."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from statistics import NormalDist, median
+from statistics import NormalDist
 
 import numpy as np
 
-from varifactory.diagnosis.chance import farther
+from varifactory.diagnosis.depth import LOW, Depth
 from varifactory.diagnosis.examining import Examined
 from varifactory.diagnosis.figures import Flag
 from varifactory.diagnosis.measuring import of_manifold, shown_share, too_few
@@ -16,23 +14,8 @@ from varifactory.diagnosis.thresholds import limit
 from varifactory.metrics import Measure
 from varifactory.statistics import Interval
 
-APART = 0.5
-"""Median precision, over that of real images, below which the set as a whole lies off them."""
 TAKEN = 0.5
 """Share of a class's images that must be taken for it to be there in such a set."""
-
-
-@dataclass(frozen=True, slots=True)
-class Depth:
-    """How far the images that are taken for their class lie off its real ones."""
-
-    strange: float
-    """Chance that one lies farther out than a real image; 0.5 as real ones do."""
-    p_value: float
-    error: float
-    """Standard error of ``strange``."""
-    precision: float
-    """Over that of real images among each other."""
 
 
 def measures(one: Examined, own: Depth | None, others: Depth | None) -> list[Measure]:
@@ -60,28 +43,6 @@ def _strangeness(one: Examined, own: Depth | None, others: Depth | None) -> Meas
     return Measure("strange", interval, len(side.at), len(side.real_at), usual)
 
 
-def depth(one: Examined) -> Depth | None:
-    """None where there are too few images."""
-    if not one.enough:
-        return None
-    made, real = one.depth
-    right = one.given == one.side.number
-    precision = float(one.manifold.inside.mean()) / max(1e-12, float(one.real_inside.mean()))
-    if right.sum() < 2:
-        return Depth(1.0, 1.0, 0.0, precision)
-    return Depth(*farther(made[right], one.kin[right], real), precision)
-
-
-def usual(depths: Mapping[int, Depth | None], but: int) -> Depth | None:
-    """The median of the other groups: what a generator's own look does to all of them."""
-    others = [one for place, one in depths.items() if place != but and one is not None]
-    if not others:
-        return None
-    return Depth(
-        median(one.strange for one in others), 1.0, 0.0, median(one.precision for one in others)
-    )
-
-
 def absent(
     one: Examined, strays: Strays, own: Depth | None, others: Depth | None,
     evidence: tuple[Measure, ...],
@@ -98,7 +59,7 @@ def absent(
     if one.real_as(one.side.number, every).mean() > limit("unreal"):
         return None
     taken = (one.given == one.side.number).mean()
-    if others is not None and others.precision < APART and taken > TAKEN:
+    if others is not None and others.precision < LOW and taken > TAKEN:
         return None
     if elsewhere(one, strays):
         return None

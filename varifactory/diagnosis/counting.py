@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import isnan
 
 from varifactory.diagnosis import adherence, ambiguity, concept, repeated, spread
+from varifactory.diagnosis.depth import Depth, depth_of, usual
 from varifactory.diagnosis.examining import Asked, Examined, asked
 from varifactory.diagnosis.figures import Diagnosis, Flag, Group
 from varifactory.diagnosis.likeness import realism_of
@@ -45,7 +46,7 @@ def diagnose(population: Population, settings: Settings, confidence: float = 0.9
         curve=curve(population, settings, confidence),
         realism=_realism(population),
         senses=collisions(population),
-        notes=notes(settings, [one for one, _ in known.groups], known.depths),
+        notes=population.notes + notes(settings, [one for one, _ in known.groups], known.depths),
         settings={name: str(value) for name, value in settings.model_dump(mode="json").items()},
     )
 
@@ -63,7 +64,7 @@ class _Known:
 
     asked: Asked
     groups: Sequence[tuple[Examined, Strays]]
-    depths: Mapping[int, concept.Depth | None]
+    depths: Mapping[int, Depth | None]
     """By place of the group."""
 
 
@@ -71,14 +72,18 @@ def _known(population: Population, settings: Settings, confidence: float) -> _Kn
     every = list(sides(population))
     shared = asked(population, settings, confidence, len(every))
     examined = [Examined(shared, side) for side in every]
-    depths = {place: concept.depth(one) for place, one in enumerate(examined)}
-    return _Known(shared, [(one, strays(one)) for one in examined], depths)
+    depths = {place: depth_of(one) for place, one in enumerate(examined)}
+    return _Known(
+        shared,
+        [(one, strays(one, usual(depths, place))) for place, one in enumerate(examined)],
+        depths,
+    )
 
 
 def _all_flags(known: _Known, measures: Sequence[Sequence[Measure]]) -> tuple[Flag, ...]:
     found: list[Flag] = []
     for place, (one, astray) in enumerate(known.groups):
-        others = concept.usual(known.depths, place)
+        others = usual(known.depths, place)
         found += _flags(one, astray, known.depths[place], others, measures[place])
     return _once(found)
 
@@ -94,7 +99,7 @@ def _measures(known: _Known, place: int) -> list[Measure]:
         return []
     return [
         *adherence.measures(one),
-        *concept.measures(one, known.depths[place], concept.usual(known.depths, place)),
+        *concept.measures(one, known.depths[place], usual(known.depths, place)),
         *ambiguity.measures(one, astray),
         *spread.measures(one),
         *repeated.measures(one),
@@ -111,8 +116,8 @@ def _group(one: Examined, measures: Sequence[Measure]) -> Group:
 def _flags(
     one: Examined,
     astray: Strays,
-    depth: concept.Depth | None,
-    others: concept.Depth | None,
+    depth: Depth | None,
+    others: Depth | None,
     measures: Sequence[Measure],
 ) -> list[Flag]:
     """What is wrong with one group: a class that is not there has nothing else wrong with it."""

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from varifactory.diagnosis.chance import least_excess
+from varifactory.diagnosis.depth import LOW, Depth
 from varifactory.diagnosis.examining import Examined, Flags
 from varifactory.diagnosis.sides import Places
 from varifactory.diagnosis.thresholds import limit
-from varifactory.statistics import proportion
+from varifactory.statistics import Interval, proportion
 
 CLUSTERS = (2, 3)
 """Into how many a class is parted to look for one that lies apart."""
@@ -42,16 +43,22 @@ class Strays:
         return float(self.at.mean())
 
 
-def strays(one: Examined) -> Strays:
-    """Find them; of images that no judge could judge there are none."""
+def strays(one: Examined, others: Depth | None) -> Strays:
+    """Find them; of images that no judge could judge there are none.
+
+    Args:
+        others: what is usual of the other groups.
+    """
     given = one.given
     wrong = (given >= 0) & (given != one.side.number)
-    apart = _apart(one)
+    apart = _apart(one, others)
     at = wrong | apart
     said = np.where(wrong, given, APART)[at]
     main, count = Counter(said.tolist()).most_common(1)[0] if len(said) else (APART, 0)
+    if not len(at):
+        return Strays(at, apart, False, APART, 0.0, False)
     real = (one.real_given >= 0) & (one.real_given != one.side.number)
-    excess = float(at.mean()) - float(real.mean()) if len(real) else 0.0
+    excess = float(at.mean()) - float(real.mean())
     significant = excess >= limit("stray") and least_excess(at, one.kin, real, one.asked.chance) > 0
     together = count / max(1, len(said))
     one_mode = together >= limit("one_mode") and not _by_chance(one, count, len(said))
@@ -78,21 +85,23 @@ def confusers(one: Examined) -> tuple[tuple[str, float], ...]:
     return tuple((names[number], count / len(one.given)) for number, count in counted)
 
 
-def _apart(one: Examined) -> Flags:
-    """Images in a cluster whose precision is low while that of the others is not.
+def _apart(one: Examined, others: Depth | None) -> Flags:
+    """Images in a cluster that surely lies off the real ones while the rest surely does not.
 
-    Where all clusters lie off the real images the class, or the whole set, is off them: no sense.
+    Where all lie off the real images the class, or the whole set, is off them: that is no sense.
     """
     found = np.zeros(len(one.side.at), bool)
-    if not one.enough:
+    if not one.enough or (others is not None and others.precision < LOW):
         return found
     inside = one.manifold.inside
     for parts in CLUSTERS:
         cluster = _clusters(one, parts)
         for number in range(parts):
             own = cluster == number
-            if LEAST_CLUSTER <= own.mean() < 1 and _off(inside[own]) and not _off(inside[~own]):
-                found |= own
+            if LEAST_CLUSTER <= own.mean() < 1:
+                here, rest = _bounds(inside[own]), _bounds(inside[~own])
+                if here.high < limit("off_mode") < rest.low:
+                    found |= own
     return found
 
 
@@ -104,6 +113,5 @@ def _clusters(one: Examined, parts: int) -> Places:
     return np.asarray(model.fit_predict(one.side.made.astype(np.float64)), np.int64)
 
 
-def _off(inside: Flags) -> bool:
-    """Whether precision is surely below ``off_mode``."""
-    return proportion(int(inside.sum()), len(inside), 0.9).high < limit("off_mode")
+def _bounds(inside: Flags) -> Interval:
+    return proportion(int(inside.sum()), len(inside), 0.9)

@@ -5,7 +5,7 @@ from statistics import median
 
 import numpy as np
 
-from varifactory.diagnosis.concept import APART, Depth
+from varifactory.diagnosis.depth import LOW, Depth
 from varifactory.diagnosis.examining import Asked, Examined
 from varifactory.diagnosis.measuring import NEIGHBOURS, Places, neighbours, several
 from varifactory.diagnosis.population import Population
@@ -115,7 +115,7 @@ def _no_texts(population: Population) -> str:
 def _all_apart(depths: Mapping[int, Depth | None]) -> str:
     """A generator's own look is no fault of a class, so no class is flagged for it."""
     known = [one for one in depths.values() if one is not None]
-    if len(known) < 2 or median(one.precision for one in known) >= APART:
+    if len(known) < 2 or median(one.precision for one in known) >= LOW:
         return ""
     return (
         "Most classes lie apart from the real images alike (median precision, over that of real "
