@@ -46,6 +46,15 @@ MODULES: dict[str, tuple[str, ...]] = {
     "checkpoints": ("varifactory.training", "varifactory.models.clip.*"),
     "predictions": ("varifactory.training", "varifactory.models.clip.*"),
     "embeddings": ("varifactory.embeddings", "varifactory.models.clip.*"),
+    "texts": ("varifactory.texts", "varifactory.models.clip.*"),
+    "foreign": ("varifactory.ingest.reading", "varifactory.sources"),
+    "closed": ("varifactory.exchange.closed_set",),
+    "exchange": (
+        "varifactory.exchange.cell_training",
+        "varifactory.exchange.estimators",
+        "varifactory.models.clip.*",
+        "varifactory.models.trainees.*",
+    ),
     "items": ("varifactory.items",),
 }
 """Stage -> what makes it: its module, and the models it may be given; ``.*`` is a whole folder."""

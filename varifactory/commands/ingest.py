@@ -34,8 +34,8 @@ def ingest(
     local or on S3. Labels must be classes of the data set beside it. A file that cannot be used
     ends as a row with its reason; exit code 1 says that there are such.
     """
-    from varifactory.ingest import Asked
-    from varifactory.ingest import ingest as take_in
+    from varifactory.ingest.asking import Asked
+    from varifactory.ingest.publishing import ingest as take_in
     from varifactory.store import Store
 
     asked = Asked(

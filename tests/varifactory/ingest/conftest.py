@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.foreign_images import foreign, published, real
-from varifactory.ingest import Asked, Ingested, ingest
+from varifactory.ingest.asking import Asked
+from varifactory.ingest.publishing import Ingested, ingest
 from varifactory.store import Store
 
 Take = Callable[..., Ingested]

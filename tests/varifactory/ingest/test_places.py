@@ -10,7 +10,8 @@ import pytest
 from tests.foreign_images import CLASSES, foreign, foreign_table, published, real
 from tests.servers.running import BUCKET, s3_server
 from varifactory.datasets import open_dataset
-from varifactory.ingest import Asked, IngestError, ingest
+from varifactory.ingest.asking import Asked, IngestError
+from varifactory.ingest.publishing import ingest
 from varifactory.store import Store
 
 

@@ -13,7 +13,10 @@ from tests.foreign_images import CLASSES, SPLITS, foreign, foreign_table, pictur
 from varifactory import keeping
 from varifactory.datasets import Dataset, open_dataset
 from varifactory.images import encode_png, pixel_hash
-from varifactory.ingest import Ingested, IngestError, lineage_of, reading
+from varifactory.ingest import reading
+from varifactory.ingest.asking import IngestError
+from varifactory.ingest.lineage import lineage_of
+from varifactory.ingest.publishing import Ingested
 from varifactory.store import Store, StoreError, StoreMissing
 
 Take = Callable[..., Ingested]

@@ -25,7 +25,7 @@ from varifactory.gallery import gallery_pages
 from varifactory.history.finding import find
 from varifactory.history.ledger import Ledger
 from varifactory.images import encode_png
-from varifactory.ingest import Ingested
+from varifactory.ingest.publishing import Ingested
 from varifactory.loading import read_blob
 from varifactory.store import Store
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from varifactory.errors import FactoryError
-from varifactory.ingest import Ingested
+from varifactory.ingest.publishing import Ingested
 from varifactory.past_runs import find_run
 from varifactory.store import Store
 

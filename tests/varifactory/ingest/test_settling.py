@@ -12,7 +12,8 @@ from PIL import Image
 from tests.foreign_images import CLASSES, picture, saved
 from varifactory.datasets import open_dataset
 from varifactory.images import encode_png
-from varifactory.ingest import Ingested, IngestError
+from varifactory.ingest.asking import IngestError
+from varifactory.ingest.publishing import Ingested
 from varifactory.store import Store
 
 Take = Callable[..., Ingested]

@@ -7,7 +7,7 @@ import pytest
 
 from tests.foreign_images import SIDE, picture, real
 from varifactory.images import encode_png, pixel_hash
-from varifactory.ingest import IngestError
+from varifactory.ingest.asking import IngestError
 from varifactory.ingest.trained_on import hashes_in
 from varifactory.recipe import Sources
 
