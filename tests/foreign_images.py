@@ -55,10 +55,25 @@ def _places() -> Iterator[tuple[str, str, int]]:
                 yield split, label, number
 
 
-def published(store: Store, folder: Path, name: str = "pets") -> Manifest:
+def drawn(folder: Path, classes: tuple[str, ...], train: int) -> Path:
+    """A folder of pictures of the built-in world, 96 pixels a side."""
+    asked = Sources.model_validate({
+        "kind": "world", "size": 96, "classes": classes,
+        "world": {"train": train, "validation": 2, "test": 2},
+    })  # fmt: skip
+    listing = list_sources("spec", asked)
+    for made in read_sources(list(listing.planned), asked):
+        place = folder / str(made.row["split"]) / str(made.row["label"])
+        place.mkdir(parents=True, exist_ok=True)
+        number = str(made.row["uri"]).rpartition("/")[2]
+        (place / f"{number}.png").write_bytes(made.blobs["image_blob"])
+    return folder
+
+
+def published(store: Store, folder: Path, name: str = "pets", size: int = SIDE) -> Manifest:
     """A version of the real images of a folder, with their rows and masters, as a run leaves it."""
     store.prepare()
-    recipe = Recipe(name=name, sources=Sources(kind="folder", uri=str(folder), size=SIDE))
+    recipe = Recipe(name=name, sources=Sources(kind="folder", uri=str(folder), size=size))
     fields = source_fields(recipe.sources)
     spec = spec_of("sources", fields)
     listing = list_sources(spec, recipe.sources)
