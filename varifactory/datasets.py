@@ -41,7 +41,7 @@ _AT_ONCE = 1024
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One source image or edit; ``item["column"]`` reads any column of its row."""
+    """One source image, edit or foreign image (``item["kind"]``); any column is read like that."""
 
     row: Mapping[str, Any]
     store: Store
@@ -63,7 +63,7 @@ class Item:
 
     @property
     def label(self) -> str | None:
-        """Class name of the source image."""
+        """Class name of the source image, of a foreign one as its maker says."""
         return self.row.get("label")
 
     @property
@@ -73,12 +73,12 @@ class Item:
 
     @property
     def attribute(self) -> str | None:
-        """What was changed; None for a source image."""
+        """What was changed; None for a source image or a foreign one."""
         return self.row.get("attribute")
 
     @property
     def feasibility(self) -> str | None:
-        """``feasible`` or ``infeasible``, as asked, or ``unchanged``; None for a source image."""
+        """``feasible`` or ``infeasible``, as asked, or ``unchanged``; None of all but edits."""
         return self.row.get("feasibility")
 
     def image(self) -> "Image":
