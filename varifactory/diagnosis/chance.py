@@ -12,6 +12,9 @@ from varifactory.statistics import Interval, clustered_proportion, proportion
 Places = NDArray[np.int64]
 Numbers = NDArray[np.float64]
 
+FEWEST = 5
+"""Independent images that a share is tested of."""
+
 
 def share_of(hits: NDArray[np.bool_], kin: Places, confidence: float) -> Interval:
     """A share of synthetic images, where those of one kin hang together."""
@@ -23,8 +26,11 @@ def least_excess(
 ) -> float:
     """Lower bound of the share of synthetic images minus that of real ones, one-sided.
 
-    Newcombe's (1998) hybrid of two score intervals, that of synthetic images over kins.
+    Newcombe's (1998) hybrid of two score intervals, that of synthetic images over kins. Of fewer
+    than ``FEWEST`` kins nothing is known: -1.
     """
+    if len(np.unique(kin)) < FEWEST:
+        return -1.0
     confidence = 1 - 2 * chance
     ours, theirs = (
         share_of(made, kin, confidence),

@@ -47,25 +47,24 @@ def absent(
     one: Examined, strays: Strays, own: Depth | None, others: Depth | None,
     evidence: tuple[Measure, ...],
 ) -> Flag | None:  # fmt: skip
-    """Raised where hardly an image lies among the real ones, nor among those of another class.
+    """Raised where no image is as real as real ones of the class, nor as those of another class.
 
-    Where no class lies among the real ones, the judge must miss the class, too.
+    Besides, they must lie off the real ones, or be taken for other classes; where all classes lie
+    off the real ones, they must be taken for others.
     """
     if own is None:
         return None
-    inside, every = one.manifold.inside, np.arange(len(one.side.at))
-    if own.precision > limit("absent"):
+    as_real = one.real_as(one.side.number, np.arange(len(one.side.at)))
+    if as_real.mean() > limit("unreal"):
         return None
-    if one.real_as(one.side.number, every).mean() > limit("unreal"):
-        return None
-    taken = (one.given == one.side.number).mean()
-    if others is not None and others.precision < LOW and taken > TAKEN:
+    taken = float((one.given == one.side.number).mean())
+    set_apart = others is not None and others.precision < LOW
+    if taken > TAKEN and (set_apart or own.precision > limit("absent")):
         return None
     if elsewhere(one, strays):
         return None
-    real = float(one.real_inside.mean())
-    told = {"n": len(inside), "inside": int(inside.sum()), "inside_real": f"{real:.0%}"}
-    return raised(one, "absent", told, evidence, examples(one, ~inside))
+    told = {"n": len(as_real), "inside": int(as_real.sum()), "usual": f"{one.real_usual:.0%}"}
+    return raised(one, "absent", told, evidence, examples(one, ~as_real))
 
 
 def blurred(

@@ -116,6 +116,13 @@ class Examined:
         own = self.side.own[at] if number == self.side.number else None
         return realism(real, self.side.made[at], REALISM_NEIGHBOURS, own) >= 1
 
+    @property
+    def real_usual(self) -> float:
+        """Share of the class's real images with a realism of at least 1 among the others."""
+        real = self.side.real
+        scores = realism(real, real, REALISM_NEIGHBOURS, np.arange(len(real)))
+        return float((scores >= 1).mean())
+
 
 def _within(away: Numbers, reach: Numbers) -> Flags:
     """Whether each row's image lies in the ball of a column's."""

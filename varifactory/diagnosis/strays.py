@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from statistics import median
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from varifactory.diagnosis.depth import LOW, Depth
 from varifactory.diagnosis.examining import Examined, Flags
 from varifactory.diagnosis.sides import Places
 from varifactory.diagnosis.thresholds import limit
+from varifactory.metrics import pairwise_distance
 from varifactory.statistics import Interval, proportion
 
 CLUSTERS = (2, 3)
@@ -62,7 +64,17 @@ def strays(one: Examined, others: Depth | None) -> Strays:
     significant = excess >= limit("stray") and least_excess(at, one.kin, real, one.asked.chance) > 0
     together = count / max(1, len(said))
     one_mode = together >= limit("one_mode") and not _by_chance(one, count, len(said))
+    if significant and not one_mode and _compact(one, at):
+        main, one_mode = APART, True
     return Strays(at, apart, bool(significant), int(main), together, one_mode)
+
+
+def _compact(one: Examined, at: Flags) -> bool:
+    """Whether the strays are as near to each other as images of one class are, whatever a judge
+    that knows no such class takes them for."""
+    classes = [one.asked.real(number) for number in range(len(one.asked.population.class_names))]
+    usual = median(pairwise_distance(real) for real in classes if len(real) > 1)
+    return pairwise_distance(one.side.made[at]) <= limit("compact") * usual
 
 
 def _by_chance(one: Examined, count: int, total: int) -> bool:
