@@ -83,7 +83,7 @@ def measured_together(
     from; with ``own``, of whole sources with all that was made of them. It knows nothing of another
     generator, encoder or seed of generation. Student's t around the value, for shares Wilson's
     interval of as many independent images as would have that spread: precision, recall and coverage
-    vary up to three times as much as shares of independent images, since their balls are drawn, too.
+    vary up to three times as much as shares of independent images, since balls are drawn, too.
 
     Simulated (``bench.metrics``), 95 % intervals hold the truth in 92 to 100 %. Least in those of
     mean pairwise distance, Vendi score and effective rank, 92 to 99 %. Where nothing is drawn down,
