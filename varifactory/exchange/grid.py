@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from varifactory import keys
 from varifactory.cell_planning import plan_cells
 from varifactory.errors import TrainingError
@@ -19,6 +21,10 @@ from varifactory.stages import Row
 
 ESTIMATOR = "estimator"
 """The trainee that is fitted until it converges, in place of so many steps."""
+
+ENOUGH = 0.95
+"""Share of the asked images, over all classes and seeds, that a pool must hold for a cell: classes
+then differ by one image in twenty at most in the mean, which moves no rate beyond its interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +82,7 @@ class Grid:
         found: list[PlannedCell] = []
         for base in self._asked.base:
             supply = {seed: pool(base, seed) for seed in self._asked.seeds}
-            there, limit = self._least(supply)
-            self._note_short(name, base, self._asked.synthetic, there, limit)
+            there = self._there(name, base, supply)
             for seed, images in supply.items():
                 if substituted:  # a generator's, not a control's, which are real images
                     self._check(name, base, seed, images)
@@ -99,15 +104,32 @@ class Grid:
             seen = frozenset(row["pixel_sha256"] for each in whole for row in each)
         lineage.check_generators(name, rows, self._trained_on, self._test, seen)
 
-    def _least(self, supply: Mapping[int, ByClass]) -> tuple[int, str]:
-        """Images that every class has in every seed, and where there are no more."""
-        counts = {
-            (seed, name): len(images.get(name, ()))
+    def _there(self, name: str, base: int, supply: Mapping[int, ByClass]) -> int:
+        """Images a class up to which the pool has nearly all that is asked, in all seeds.
+
+        An edit in a hundred is refused by its gate or judge, and one class of one seed would end
+        every curve: what is missing is told, and the answers count the images there were.
+        """
+        held = {
+            (seed, label): len(images.get(label, ()))
             for seed, images in supply.items()
-            for name in self._names
+            for label in self._names
         }
-        seed, name = min(counts, key=lambda each: counts[each])
-        return counts[seed, name], f"class {name!r} (seed {seed})"
+        wanted = max(count_of(multiple, base) for multiple in self._asked.synthetic)
+        counts = np.array(list(held.values()))
+        asked = np.arange(1, wanted + 1)
+        shares = np.minimum(counts[:, None], asked).mean(axis=0) / asked
+        there = int(asked[shares >= ENOUGH].max(initial=0))
+        seed, label = min(held, key=lambda each: held[each])
+        limit = f"class {label!r} (seed {seed})"
+        if there < wanted:
+            self._note_short(name, base, self._asked.synthetic, there, limit, held[seed, label])
+        elif held[seed, label] < wanted:
+            self.notices.append(
+                f"{name}: at a base of {base} images a class, {1 - shares[-1]:.1%} of the images "
+                f"are missing, most of {limit}, which has {held[seed, label]} of {wanted}"
+            )
+        return there
 
     def _added(
         self, base: int, seed: int, name: str, images: ByClass, there: int
@@ -146,8 +168,9 @@ class Grid:
         return PlannedCell(cell, row, len(real), len(other), tuple(images))
 
     def _note_short(
-        self, name: str, base: int, multiples: Sequence[float], there: int, limit: str
-    ) -> None:
+        self, name: str, base: int, multiples: Sequence[float], there: int, limit: str,
+        held: int | None = None,
+    ) -> None:  # fmt: skip
         wanted = max(count_of(multiple, base) for multiple in multiples)
         if there >= wanted:
             return
@@ -157,7 +180,8 @@ class Grid:
             else "it is left out there"
         )
         self.notices.append(
-            f"{name}: at a base of {base} images a class, {limit} has {there} to add, and the grid "
+            f"{name}: at a base of {base} images a class, {limit} has "
+            f"{there if held is None else held} to add, and the grid "
             f"asks for {wanted}: {ends}"
         )
 

@@ -1,3 +1,4 @@
+import re
 from collections import Counter
 from itertools import pairwise
 
@@ -123,15 +124,33 @@ def test_where_images_run_out_the_multiple_is_what_there_is() -> None:
     assert plan.notices[-1].endswith("has 0 to add, and the grid asks for 12: it is left out there")
 
 
-def test_a_class_short_in_one_seed_is_short_in_all() -> None:
+def test_one_image_without_edits_ends_no_curve_and_is_told() -> None:
     rows = items()
     source = next(row for row in rows if row["kind"] == "source" and row["label"] == "taxi")
     bare = ("edit", source["source_key"])
     kept = [row for row in rows if (row["kind"], row["source_key"]) != bare]
     plan = planned(kept, synthetic=[3], base=[6], seeds=list(range(1, 9)))
+    added = [each for each in plan.cells if each.cell.way == "added"]
+    assert {each.cell.multiple for each in added} == {3.0}
+    counts = {each.other for each in added}
+    assert counts == {3 * 18, 3 * 18 - 3}, "a seed that drew the image has its three edits less"
+    (notice,) = plan.notices
+    assert re.search(r"edits: .* 1\.4% of the images are missing, most of class 'taxi'", notice)
+
+
+def test_many_images_without_edits_end_the_curve_where_they_run_out() -> None:
+    rows = items()
+    taxis = [
+        row["source_key"]
+        for row in rows
+        if row["kind"] == "source" and row["label"] == "taxi" and row["split"] == "train"
+    ]
+    bare = set(taxis[::2])
+    kept = [row for row in rows if row["kind"] != "edit" or row["source_key"] not in bare]
+    plan = planned(kept, synthetic=[1, 3], base=[6], seeds=list(range(1, 9)))
     found = {each.cell.multiple for each in plan.cells if each.cell.way == "added"}
-    assert found == {2.5}
-    assert "class 'taxi' (seed" in plan.notices[0]
+    assert max(found) < 3
+    assert any("times the base is added, not 3" in notice for notice in plan.notices)
 
 
 def test_halves_are_rounded_up_and_cells_that_fall_together_are_one() -> None:
