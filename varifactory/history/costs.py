@@ -11,7 +11,7 @@ from varifactory.history.ledger import Ledger
 from varifactory.records import STAGES
 from varifactory.savings import Savings, Share
 
-STAGE_KEYS = ("sources", "prompts", "masks", "adapters", "edits", "verdicts")
+STAGE_KEYS = ("sources", "foreign", "prompts", "masks", "adapters", "edits", "verdicts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,8 @@ def selected_rows(ledger: Ledger, items: pa.Table, specs: Mapping[str, Any]) -> 
     for stage, column in (("sources", "key"), ("masks", "source_key"), ("edits", "source_key")):
         if stage in tables:
             tables[stage] = _among(tables[stage], column, items["source_key"])
+    if "foreign" in tables:
+        tables["foreign"] = _among(tables["foreign"], "key", items["edit_key"])
     if "prompts" in tables:
         tables["prompts"] = _among(tables["prompts"], "label", items["label"])
     if "verdicts" in tables and "edits" in tables:

@@ -1,6 +1,7 @@
 """Foreign images become a version beside real ones; the same again is the same version."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -223,6 +224,7 @@ def test_an_ingest_leaves_a_record_and_a_card(store: Store, take: Take) -> None:
     assert "| Foreign images | accepted 9, rejected 0, failed 0, left out 0; by sd-xl |" in card
     assert f"varifactory ingest {record['asked']['place']} --store" in card
     assert 'data.select(kind="foreign", status="ok")' in card
+    assert re.search(r"\n\| foreign \| 9 \| [0-9.]+ s \|", card)
     with pytest.raises(IngestError, match="does not exist"):
         take("/nowhere")
     last = store.ended(next(run for run in store.latest_runs() if run != held.run_id))
