@@ -8,6 +8,7 @@ from varifactory.ingest.asking import KIND, Beside
 from varifactory.ingest.near import Tested
 from varifactory.items import item_spec
 from varifactory.keys import item_key, spec_of
+from varifactory.records import DONE
 from varifactory.sources.names import shown
 from varifactory.stages import Row
 
@@ -82,8 +83,8 @@ def _item(row: Row) -> Row:
         "paired": False,
         "forced": False,
     }
-    # A failure's text can hold an address or a time; every other reason is the same every time.
-    reason = "" if row["status"] == "failed" else item["reason"]
+    # What was left out or failed may name a place or a time; a rejection says the same every time.
+    reason = item["reason"] if row["status"] in DONE else ""
     key = item_key(spec_of("items", item_spec()), of=row["key"], kind=KIND, status=row["status"],
                    reason=reason, split=SPLIT)  # fmt: skip
     return {"key": key, **item}

@@ -75,7 +75,10 @@ def test_the_same_again_reads_nothing_and_adopts_the_version(
 def test_another_place_gives_the_same_hash_and_another_generator_other_items(
     take: Take, theirs: Path, tmp_path: Path
 ) -> None:
+    shutil.copy(theirs / "cat" / "0.png", theirs / "cat" / "copy.png")
+    (theirs / "cat" / "broken.png").write_bytes(b"no")
     first = take()
+    assert (first.statuses["skipped"], first.statuses["rejected"]) == (1, 1)
     moved = shutil.copytree(theirs, tmp_path / "elsewhere")
     assert take(moved).manifest == first.manifest
     other = take(generator="flux").manifest
