@@ -207,11 +207,11 @@ def test_too_few_images_have_no_overlap() -> None:
 
 
 def test_intervals_hold_the_overlap_of_other_draws() -> None:
-    """Of sets and targets drawn anew, each with 95 %: at least 17 of 20."""
+    """Of sets and targets drawn anew, each with 95 %."""
     truth = np.mean([curve(clean(seed), Diagnosis(keep=(1.0,)))[0].overlap.value.estimate
                      for seed in range(100, 110)])  # fmt: skip
     held = 0
     for seed in range(20):
         value = curve(clean(seed), Diagnosis(keep=(1.0,)))[0].overlap.value
         held += value.low <= truth <= value.high
-    assert held >= 17
+    assert held >= 18
