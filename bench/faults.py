@@ -13,7 +13,7 @@ from varifactory.diagnosis.counting import flags
 from varifactory.diagnosis.figures import Flag
 from varifactory.recipe.diagnosis import Diagnosis
 
-SEEDS, FIRST = 20, 300
+SEEDS, FIRST = 20, 400
 DESIGNS = ((10, 40), (10, 30), (10, 100), (5, 60), (3, 40))
 """Classes, and synthetic images a class; the first is that of the issue."""
 

@@ -14,6 +14,8 @@ from varifactory.diagnosis.thresholds import limit
 from varifactory.metrics import Measure
 from varifactory.statistics import Interval
 
+SURELY = 0.05
+"""Chance of so high a strangeness of a class without a fault, for images that lie sparsely."""
 TAKEN = 0.5
 """Share of a class's images that must be taken for it to be there in such a set."""
 
@@ -70,14 +72,22 @@ def absent(
 def blurred(
     one: Examined, own: Depth | None, others: Depth | None, evidence: tuple[Measure, ...]
 ) -> Flag | None:
-    """Raised where images are taken for their class and lie farther out than those of others."""
-    if own is None or own.strange < limit("strange") or own.p_value > one.asked.chance:
+    """Raised where images are taken for their class and lie farther out than those of others.
+
+    Either they do so often, or, less often but more than by chance, where few real images have one
+    near.
+    """
+    if own is None or own.p_value > SURELY:
         return None
     common = 0.5 if others is None else others.strange
-    if own.strange < common + limit("beyond_set"):
+    dense = 1.0 if others is None else min(1.0, others.density)
+    often = own.strange >= max(limit("strange"), common + limit("beyond_set"))
+    sparse = own.density <= limit("sparse") * dense
+    if not sparse and not (often and own.p_value <= one.asked.chance):
         return None
     made, real = one.depth
-    told = {"strange": f"{own.strange:.0%}", "usual": f"{common:.0%}"}
+    told = {"strange": f"{own.strange:.0%}", "usual": f"{common:.0%}",
+            "density": f"{own.density:.2f}", "dense": f"{dense:.2f}"}  # fmt: skip
     far = (one.given == one.side.number) & (made > np.median(real))
     return raised(one, "blurred", told, evidence, examples(one, far))
 

@@ -67,23 +67,27 @@ class _Known:
     depths: Mapping[int, Depth | None]
     """By place of the group."""
 
+    def usual(self, place: int) -> Depth | None:
+        """What is usual of the other groups."""
+        return usual(self.depths, [one.side.attribute for one, _ in self.groups], place)
+
 
 def _known(population: Population, settings: Settings, confidence: float) -> _Known:
     every = list(sides(population))
     shared = asked(population, settings, confidence, len(every))
     examined = [Examined(shared, side) for side in every]
     depths = {place: depth_of(one) for place, one in enumerate(examined)}
-    return _Known(
-        shared,
-        [(one, strays(one, usual(depths, place))) for place, one in enumerate(examined)],
-        depths,
-    )
+    attributes = [side.attribute for side in every]
+    groups = [
+        (one, strays(one, usual(depths, attributes, place))) for place, one in enumerate(examined)
+    ]
+    return _Known(shared, groups, depths)
 
 
 def _all_flags(known: _Known, measures: Sequence[Sequence[Measure]]) -> tuple[Flag, ...]:
     found: list[Flag] = []
     for place, (one, astray) in enumerate(known.groups):
-        others = usual(known.depths, place)
+        others = known.usual(place)
         found += _flags(one, astray, known.depths[place], others, measures[place])
     return _once(found)
 
@@ -99,7 +103,7 @@ def _measures(known: _Known, place: int) -> list[Measure]:
         return []
     return [
         *adherence.measures(one),
-        *concept.measures(one, known.depths[place], usual(known.depths, place)),
+        *concept.measures(one, known.depths[place], known.usual(place)),
         *ambiguity.measures(one, astray),
         *spread.measures(one),
         *repeated.measures(one),

@@ -1,6 +1,6 @@
 """How far the images of a class lie off its real ones, and how far those of the whole set do."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -22,6 +22,8 @@ class Depth:
     """Standard error of ``strange``."""
     precision: float
     """Over that of real images among each other."""
+    density: float
+    """1 as fresh real images have."""
 
 
 def depth_of(one: Examined) -> Depth | None:
@@ -32,15 +34,27 @@ def depth_of(one: Examined) -> Depth | None:
     right = one.given == one.side.number
     precision = float(one.manifold.inside.mean()) / max(1e-12, float(one.real_inside.mean()))
     if right.sum() < 2:
-        return Depth(1.0, 1.0, 0.0, precision)
-    return Depth(*farther(made[right], one.kin[right], real), precision)
+        return Depth(1.0, 1.0, 0.0, precision, 0.0)
+    density = float(one.manifold.density[right].mean())
+    return Depth(*farther(made[right], one.kin[right], real), precision, density)
 
 
-def usual(depths: Mapping[int, Depth | None], but: int) -> Depth | None:
-    """The median of the other groups: what a generator's own look does to all of them."""
-    others = [one for place, one in depths.items() if place != but and one is not None]
-    if not others:
+def usual(depths: Mapping[int, Depth | None], attributes: Sequence[str], but: int) -> Depth | None:
+    """The median of the other groups of its attribute: what the generator, or changing this
+    attribute, does to every class. Of all others where no other group has the attribute.
+
+    Args:
+        attributes: of all groups, by place.
+    """
+    others = {place: one for place, one in depths.items() if place != but and one is not None}
+    alike = [one for place, one in others.items() if attributes[place] == attributes[but]]
+    found = alike or list(others.values())
+    if not found:
         return None
     return Depth(
-        median(one.strange for one in others), 1.0, 0.0, median(one.precision for one in others)
+        strange=median(one.strange for one in found),
+        p_value=1.0,
+        error=0.0,
+        precision=median(one.precision for one in found),
+        density=median(one.density for one in found),
     )
