@@ -10,7 +10,7 @@ from bench.figures import ROOT
 GROUPS = {
     "startup": 60, "storing": 120, "sources": 180, "masking": 60, "learning": 240,
     "orchestration": 600, "growth": 900, "requests": 300, "cached": 150, "demo": 360,
-    "plan": 300, "shared": 900, "statistics": 900, "metrics": 1200,
+    "plan": 300, "shared": 900, "statistics": 900, "metrics": 1800,
     "thousand": 300, "kills": 900, "pages": 600, "looking_back": 400, "lost": 600,
     "keeping": 900, "ledger": 1200,
     "exchange_cells": 300, "report": 300, "known_truth": 3600, "faults": 900,

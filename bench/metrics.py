@@ -35,7 +35,7 @@ from varifactory.metrics.vectors import Numbers, Places, Vectors
 WIDTH = 512
 SECONDS, GIGABYTES = 60, 8
 TABLES = {"25,000 real and 25,000 synthetic": 25_000, "50,000 real and 50,000 synthetic": 50_000}
-SETS = 200
+SETS = 100
 TRUTH = 2000
 """Pairs of sets whose mean is the truth: its own error is 2 % of a single pair's."""
 RESAMPLES = 100
