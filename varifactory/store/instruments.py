@@ -21,6 +21,10 @@ from varifactory.store.studied import Studied
 
 FOLDERS = {"diagnosis": "diagnosis", "exchange": "exchange rate"}
 """Folder beside a version -> what people call what lies in it."""
+REFERENCE = ("train", "validation")
+"""Splits of the real images of a diagnosis whose plan names none."""
+UNCHANGED = "unchanged"
+"""Feasibility of edits that show what editing alone does; a diagnosis leaves them out."""
 _PLAN = re.compile(r"([^/]+)/([1-9][0-9]{0,9})/(diagnosis|exchange)/([^/]+)/plan\.json")
 _HASH = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 _LIMIT = 256 * 2**20
@@ -134,7 +138,7 @@ def _trouble(store: Studied, plan: InstrumentPlan) -> str:
             return f"its target {target[0]}@{target[1]} is not there: {_MENDED}"
         wanted = _pictures(store, plan)
         lost = wanted - _good(store, "embeddings", str(told.get("embeddings")), "pixel_sha256")
-        what = f"{len(lost)} of its {len(wanted)} synthetic images have no embedding in the store"
+        what = f"{len(lost)} of its {len(wanted)} images have no embedding in the store"
     return f"{what}, such as {min(lost)}: run its flow again, which makes these" if lost else ""
 
 
@@ -149,16 +153,25 @@ def _good(
 
 
 def _pictures(store: Studied, plan: InstrumentPlan) -> set[str]:
-    """Pixel hashes of the accepted edits and foreign images of its version, none of test."""
+    """Pixel hashes of what it compares: accepted images of its version, synthetic ones of all
+    splits but test, real ones of its reference's; unchanged edits are no part of it."""
     manifest = store.dataset(plan.name, plan.version)
-    columns = ["kind", "status", "split", "pixel_sha256"]
+    columns = ["kind", "status", "split", "feasibility", "pixel_sha256"]
+    settings = plan.told.get("settings")
+    asked = settings.get("reference") if isinstance(settings, dict) else None
+    reference = pa.array([str(split) for split in asked or REFERENCE])
     found: set[str] = set()
     for spec in sorted({part.spec for part in manifest.parts if part.stage == "items"}):
         parts = [part.name for part in manifest.parts if part.spec == spec]
         table = store.rows_of("items", spec, parts, columns)
         if table["kind"].type == pa.null():
             continue
-        made = pc.and_(pc.not_equal(table["kind"], "source"), pc.equal(table["status"], "ok"))
-        used = pc.fill_null(pc.not_equal(table["split"], "test"), True)
-        found |= set(table.filter(pc.and_(made, used))["pixel_sha256"].to_pylist())
+        table = table.filter(pc.equal(table["status"], "ok"))
+        is_real = pc.equal(table["kind"], "source")
+        text = {name: pc.fill_null(pc.cast(table[name], pa.string()), "")
+                for name in ("split", "feasibility")}  # fmt: skip
+        made = pc.and_(pc.not_equal(text["split"], "test"),
+                       pc.not_equal(text["feasibility"], UNCHANGED))  # fmt: skip
+        used = pc.if_else(is_real, pc.is_in(text["split"], value_set=reference), made)
+        found |= set(table.filter(used)["pixel_sha256"].to_pylist())
     return found

@@ -9,10 +9,19 @@ import pyarrow as pa
 import pytest
 
 from tests.varifactory.store.test_collecting import blob, emptied, has, kinds, on_one_server
+from varifactory.catalog import taxonomy
 from varifactory.exchange.plan import ExchangePlan, KeptCell, surface
 from varifactory.exchange.surface import Cell
-from varifactory.recipe import Exchange
-from varifactory.store import Manifest, ManifestPart, Store, StoreError, dataset_hash, names
+from varifactory.recipe import Diagnosis, Exchange
+from varifactory.store import (
+    Manifest,
+    ManifestPart,
+    Store,
+    StoreError,
+    dataset_hash,
+    instruments,
+    names,
+)
 
 Rows = Callable[..., pa.Table]
 ITEMS, CELLS, UNUSED = "a" * 64, "b" * 64, "c" * 64
@@ -26,13 +35,17 @@ DIAGNOSIS = {"embeddings": EMBEDDED, "texts": TEXTS, "target": None, "encoder": 
 
 
 def published(store: Store, rows: Rows, name: str = "cats") -> Manifest:
-    """A version of a real and a synthetic image, whose run is gone."""
+    """A version of a real and a synthetic image, and three that no diagnosis looks at."""
     table = pa.concat_tables([
         rows(["s"], kind="source", split="train", pixel_sha256="real", label="owl"),
         rows(["e"], kind="foreign", split="train", pixel_sha256="made", label="owl"),
-    ])  # fmt: skip
+        rows(["t"], kind="source", split="test", pixel_sha256="tested", label="owl"),
+        rows(["u"], kind="edit", split="train", pixel_sha256="plain", label="owl",
+             feasibility="unchanged"),
+        rows(["r"], "rejected", kind="edit", split="train", pixel_sha256="bad", label="owl"),
+    ], promote_options="default")  # fmt: skip
     part = store.append("items", ITEMS, table)
-    listed = {"stage": "items", "spec": ITEMS, "name": part.name, "rows": 2, "bytes": part.bytes}
+    listed = {"stage": "items", "spec": ITEMS, "name": part.name, "rows": 5, "bytes": part.bytes}
     return store.publish(
         Manifest(
             name=name, version=1, created_at=datetime.now(UTC), actor="ann", recipe={},
@@ -113,7 +126,7 @@ def test_verify_tells_what_they_lack(measured: Store, rows: Rows) -> None:
     told = dict(details(store))
     assert told.keys() == {"exchange rate damaged", "diagnosis damaged"}
     assert "1 of its 2 cells are not in the store, such as 2222" in told["exchange rate damaged"]
-    assert "1 of its 1 synthetic images have no embedding" in told["diagnosis damaged"]
+    assert "1 of its 2 images have no embedding" in told["diagnosis damaged"]
     assert "run its flow again" in told["diagnosis damaged"]
 
 
@@ -129,13 +142,13 @@ def test_a_plan_that_cannot_be_read_stops_collection_and_is_told(local: Store, r
     local.put_export("cats", 9, "diagnosis/0123456789ab/plan.json", b"of no version")
     put_diagnosis(local, DIAGNOSIS | {"embeddings": UNUSED})
     assert kinds(local.collect()) == {"exports": 1}
-    assert "1 of its 1 synthetic images have no embedding" in details(local)[0][1]
+    assert "2 of its 2 images have no embedding" in details(local)[0][1]
 
 
 def test_a_version_that_is_the_target_of_another_is_not_dropped(local: Store, rows: Rows) -> None:
     published(local, rows)
     published(local, rows, "dogs")
-    local.append("embeddings", EMBEDDED, rows("w", pixel_sha256="made"))
+    local.append("embeddings", EMBEDDED, rows(["v", "w"], pixel_sha256=["real", "made"]))
     put_diagnosis(local, DIAGNOSIS | {"target": {"name": "dogs", "version": 1}})
     with pytest.raises(StoreError, match=r"dogs@1 is the target of the diagnosis 0123456789ab of"):
         local.drop("dogs", 1, "ann")
@@ -145,3 +158,8 @@ def test_a_version_that_is_the_target_of_another_is_not_dropped(local: Store, ro
     local.drop("dogs", 1, "ann")
     local.drop("cats", 1, "ann")
     assert [numbers for _, numbers in local.datasets()] == [[], []]
+
+
+def test_words_of_plans_are_those_of_the_catalog_and_the_recipe() -> None:
+    assert taxonomy.UNCHANGED == instruments.UNCHANGED
+    assert Diagnosis().reference == instruments.REFERENCE
