@@ -19,7 +19,8 @@ from varifactory.diagnosis.population import Population
 from varifactory.diagnosis.thresholds import limit
 from varifactory.embeddings import Vectors
 from varifactory.metrics import Measure
-from varifactory.statistics import proportion
+from varifactory.metrics.interval import SOURCES, SYNTHETIC
+from varifactory.statistics import clustered_proportion
 
 Places = NDArray[np.int64]
 Cosines = NDArray[np.float32]
@@ -103,8 +104,8 @@ def copies(
 
     Edits of one source are no copies of each other, and none of its source: they are meant to share
     what was not changed. The likest come first. The reference of the share is that of real images,
-    each against the others; its interval is Wilson's and knows of the synthetic images, not of the
-    choice of real ones.
+    each against the others; its interval knows of the synthetic images, by whole sources, and not
+    of the choice of real ones.
 
     Args:
         least: images on a side below which no share is said.
@@ -120,7 +121,9 @@ def copies(
     if min(n, n_real) < least:
         why = f"n too small: {min(n, n_real)} images, at least {least}"
         return tuple(ordered), Measure("memorised", None, n, n_real, None, why)
-    share = proportion(int((beside.cosines >= limit_here).sum()), n, confidence)
+    sources = np.where(population.own >= 0, population.own, n_real + np.arange(n))
+    covers = SYNTHETIC if len(np.unique(sources)) == n else SOURCES
+    share = clustered_proportion(beside.cosines >= limit_here, sources, confidence, covers)
     usual = float((between >= limit_here).mean())
     return tuple(ordered), Measure("memorised", share, n, n_real, usual)
 

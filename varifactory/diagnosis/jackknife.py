@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from varifactory.diagnosis.nearness import Bits, Part, Places, Scores
 from varifactory.keys import seed_from
+from varifactory.metrics.interval import BOTH, SOURCES
 from varifactory.statistics import Interval
 from varifactory.statistics.intervals import by_t
 
 GROUPS = 10
 """Groups of a jackknife, on each side."""
-COVERS = "images of both sides"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +29,23 @@ class Groups:
     """Images of the target a group."""
     near: NDArray[np.bool_]
     """(synthetic images, groups): near an image of that group of the target."""
+    covers: str
+    """What another draw of would move the overlap."""
 
     @classmethod
-    def of(cls, parts: Sequence[Part], seed: int) -> "Groups":
-        """Draw the groups; equal seeds draw the same."""
+    def of(cls, parts: Sequence[Part], sources: Places, seed: int) -> "Groups":
+        """Draw the groups; equal seeds draw the same.
+
+        Args:
+            sources: of each synthetic image the one it was made from, or -1: edits of one source
+                hang together, and are left out together.
+            seed: of the draw.
+        """
         dice = np.random.default_rng(seed_from("jackknife", seed))
-        count = sum(len(part.at) for part in parts)
-        made = dice.permutation(count) % GROUPS
+        count = len(sources)
+        alone = sources.max(initial=-1) + 1 + np.arange(count)
+        _, unit = np.unique(np.where(sources >= 0, sources, alone), return_inverse=True)
+        made = (dice.permutation(unit.max(initial=-1) + 1) % GROUPS)[unit]
         target = dice.permutation(sum(part.target for part in parts)) % GROUPS
         ends = np.cumsum([part.target for part in parts])[:-1]
         masks = [
@@ -45,7 +55,8 @@ class Groups:
         for part, mask in zip(parts, masks, strict=True):
             for group in range(GROUPS):
                 near[part.at, group] = (part.near & mask[group]).any(axis=1)
-        return cls(parts, made, masks, np.bincount(target, minlength=GROUPS), near)
+        covers = f"{SOURCES}, and real images" if (sources >= 0).any() else BOTH
+        return cls(parts, made, masks, np.bincount(target, minlength=GROUPS), near, covers)
 
     def overlap(self, is_kept: NDArray[np.bool_], confidence: float) -> Interval:
         """Overlap of the images that are kept, with its interval.
@@ -87,7 +98,7 @@ class Groups:
         # Where all images are near and all are covered, one image more could still be neither.
         error = max(error, 0.5 / min(n, target))
         low, high = by_t(value, error, 2 * (GROUPS - 1), confidence)
-        return Interval(value, max(0.0, low), min(1.0, high), confidence, COVERS)
+        return Interval(value, max(0.0, low), min(1.0, high), confidence, self.covers)
 
     def _unions(self, part: Part, is_kept: NDArray[np.bool_]) -> Bits:
         """(groups, bytes): whose balls hold a kept image of that group."""

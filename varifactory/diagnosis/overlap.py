@@ -134,7 +134,7 @@ def overlaps(
         found: ``nearness.parts`` of the population.
         subsets: rows of the synthetic images, each at least one.
     """
-    groups = Groups.of(found, settings.seed)
+    groups = Groups.of(found, population.own, settings.seed)
     usual = _Halves.of(population.target or population.real, settings)
     return [_overlap(groups, kept, usual, settings.least, confidence) for kept in subsets]
 
