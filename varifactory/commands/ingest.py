@@ -1,10 +1,15 @@
 """``varifactory ingest``: images of another generator as a data set, beside real ones."""
 
+import time
+from collections.abc import Callable
+
 import click
 
 from varifactory.answering import Answer, Say, answering, told
 
 SHOWN_REASONS = 8
+TELL_EVERY = 10.0
+"""Seconds between two words on how far the reading is."""
 
 
 @answering("ingest")
@@ -42,7 +47,7 @@ def ingest(
         place, name, beside, generator, trained_on, image_column, label_column, prompt_column,
         max_pixels or 0, fetch_urls,
     )  # fmt: skip
-    taken = take_in(Store(store), asked)
+    taken = take_in(Store(store), asked, progress=_telling(say))
     held = taken.manifest
     how = "there already" if taken.adopted else "published"
     say(f"{how}: {held.name}@{held.version}, beside {taken.beside}: {told(taken.statuses)}")
@@ -59,3 +64,16 @@ def ingest(
         "notices": list(taken.notices),
     }  # fmt: skip
     return found, 0 if taken.statuses["ok"] == sum(taken.statuses.values()) else 1
+
+
+def _telling(say: Say) -> Callable[[int, int], None]:
+    """Says now and then how far the reading is."""
+    said = time.monotonic()
+
+    def progress(done: int, total: int) -> None:
+        nonlocal said
+        if time.monotonic() - said > TELL_EVERY:
+            said = time.monotonic()
+            say(f"  {done:,} of {total:,} files read")
+
+    return progress

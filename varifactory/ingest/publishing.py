@@ -12,7 +12,7 @@ from varifactory.deriving import Derived, counted, end_with, keep_specs, publish
 from varifactory.history.commands import INGEST as FLOW
 from varifactory.ingest.asking import KIND, Asked, Beside, IngestError, look, whole
 from varifactory.ingest.near import tested
-from varifactory.ingest.reading import Read, foreign_spec, read_place
+from varifactory.ingest.reading import Progress, Read, foreign_spec, read_place, unheard
 from varifactory.ingest.settling import foreign_items
 from varifactory.ingest.trained_on import hashes_in
 from varifactory.keys import digest, spec_of
@@ -40,7 +40,7 @@ class Ingested:
     notices: tuple[str, ...]
 
 
-def ingest(store: Store, asked: Asked, actor: str = "") -> Ingested:
+def ingest(store: Store, asked: Asked, actor: str = "", progress: Progress = unheard) -> Ingested:
     """Take in foreign images and publish the version that holds them; see the package.
 
     The same again reads nothing that it read before and adopts the version.
@@ -62,17 +62,17 @@ def ingest(store: Store, asked: Asked, actor: str = "") -> Ingested:
     with recorded(store, FLOW, record) as (run, ended):
         ended["specs"] = keep_specs(store, run, beside.manifest, ("sources", "leakage"))
         ended["specs"][f"{KIND}/{spec_of(KIND, foreign_spec(beside))}"] = foreign_spec(beside)
-        taken, made = _taken(store, run, asked, beside, who)
+        taken, made = _taken(store, run, asked, beside, who, progress)
         ended["notices"] = list(taken.notices)
         end_with(store, made, ended)
         return taken
 
 
 def _taken(
-    store: Store, run: str, asked: Asked, beside: Beside, actor: str
+    store: Store, run: str, asked: Asked, beside: Beside, actor: str, progress: Progress
 ) -> tuple[Ingested, Derived]:
     trained_on, notices = _trained_on(store, asked, beside)
-    read = read_place(store, run, asked, beside, trained_on)
+    read = read_place(store, run, asked, beside, trained_on, progress)
     items = foreign_items(read.rows, beside, tested(store, beside))
     _check_usable(items, read, beside)
     statuses = Counter(str(item["status"]) for item in items)

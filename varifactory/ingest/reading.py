@@ -3,7 +3,7 @@
 import hashlib
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,15 @@ _KEPT = (*_PLACED, "status", "reason", "error_type", "bytes_sha256", "pixel_sha2
          "width", "height", "phash")  # fmt: skip
 
 
+Progress = Callable[[int, int], None]
+"""Takes how many files are read and kept, and how many there are to read."""
+
+
+def unheard(done: int, total: int) -> None:
+    """Tells nobody."""
+    del done, total
+
+
 def foreign_spec(beside: Beside) -> dict[str, Any]:
     """What all foreign images of one size share: they are read as sources are."""
     return dict(source_fields(beside.settings))
@@ -49,8 +58,9 @@ class Read:
 
 
 def read_place(
-    store: Store, run: str, asked: Asked, beside: Beside, trained_on: str | None
-) -> Read:
+    store: Store, run: str, asked: Asked, beside: Beside, trained_on: str | None,
+    progress: Progress = unheard,
+) -> Read:  # fmt: skip
     """List the place, read what the store does not know, and keep it batch by batch.
 
     Args:
@@ -59,6 +69,7 @@ def read_place(
         asked: what is taken in.
         beside: gives size and limits.
         trained_on: blob of the pixel hashes that the generator was trained on.
+        progress: told after each file.
 
     Raises:
         IngestError: a place that is missing, unreadable, or holds nothing that can be used.
@@ -76,7 +87,10 @@ def read_place(
     there = store.rows(KIND, spec, ["key", *_KEPT]).to_pylist()
     known = {_place(row): row for row in there if row["status"] in DONE}
     missing = [row for row in planned if _place(row) not in known]
-    made = {row["uri"]: row for row in _made(store, run, spec, missing, beside)}
+    made: dict[str, Row] = {}
+    for row in _made(store, run, spec, missing, beside):
+        made[row["uri"]] = row
+        progress(len(made), len(missing))
     ended = [_told(row, shared) for row in listing.decided]
     told = {row["key"] for row in there}
     if fresh := {row["key"]: Made(row) for row in ended if row["key"] not in told}:

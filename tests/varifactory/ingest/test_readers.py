@@ -53,7 +53,10 @@ def said(store: Store, *words: str) -> dict[str, Any]:
     return found
 
 
-def test_the_command_takes_in_and_says_what_was_left_out(store: Store, theirs: Path) -> None:
+def test_the_command_takes_in_and_says_what_was_left_out(
+    store: Store, theirs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("varifactory.commands.ingest.TELL_EVERY", -1.0)
     (theirs / "cat" / "broken.png").write_bytes(b"no")
     words = ("ingest", str(theirs), "--as", "theirs", "--beside", "pets@1", "--generator", "sd-xl")
     done = ask(store, *words)
@@ -61,6 +64,7 @@ def test_the_command_takes_in_and_says_what_was_left_out(store: Store, theirs: P
     assert (
         "published: theirs@1, beside pets@1: ok 9, rejected 1, failed 0, skipped 0" in done.output
     )
+    assert "  10 of 10 files read" in done.output
     assert "1 left out: the content is not PNG, JPEG or WebP" in done.output
     (theirs / "cat" / "broken.png").unlink()
     again = said(store, *words)
