@@ -77,13 +77,15 @@ def blurred(
     Either they do so often, or, less often but more than by chance, where few real images have one
     near.
     """
-    if own is None or own.p_value > SURELY:
+    if own is None or own.strange < LOW:
         return None
-    common = 0.5 if others is None else others.strange
+    common = LOW if others is None else max(LOW, others.strange)
     dense = 1.0 if others is None else min(1.0, others.density)
+    p_value = own.beyond(common)
     often = own.strange >= max(limit("strange"), common + limit("beyond_set"))
-    sparse = own.density <= limit("sparse") * dense
-    if not sparse and not (often and own.p_value <= one.asked.chance):
+    # Where the whole set lies sparsely the ratio of two small densities says little.
+    sparse = dense >= LOW and own.density <= limit("sparse") * dense
+    if not (often and p_value <= one.asked.chance) and not (sparse and p_value <= SURELY):
         return None
     made, real = one.depth
     told = {"strange": f"{own.strange:.0%}", "usual": f"{common:.0%}",

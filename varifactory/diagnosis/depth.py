@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import NormalDist, median
 
 from varifactory.diagnosis.chance import farther
 from varifactory.diagnosis.examining import Examined
 
 LOW = 0.5
-"""Median precision, over that of real images, below which the set as a whole lies off them."""
+"""Median precision, over that of real images, below which the set as a whole lies off them;
+and half of what fresh real images have of density, and the strangeness that they have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +18,18 @@ class Depth:
 
     strange: float
     """Chance that one lies farther out than a real image; 0.5 as real ones do."""
-    p_value: float
     error: float
     """Standard error of ``strange``."""
     precision: float
     """Over that of real images among each other."""
     density: float
     """1 as fresh real images have."""
+
+    def beyond(self, usual: float) -> float:
+        """Chance of so high a strangeness where it truly is ``usual``, one-sided."""
+        if not self.error:
+            return 1.0
+        return 1 - NormalDist().cdf((self.strange - usual) / self.error)
 
 
 def depth_of(one: Examined) -> Depth | None:
@@ -34,9 +40,10 @@ def depth_of(one: Examined) -> Depth | None:
     right = one.given == one.side.number
     precision = float(one.manifold.inside.mean()) / max(1e-12, float(one.real_inside.mean()))
     if right.sum() < 2:
-        return Depth(1.0, 1.0, 0.0, precision, 0.0)
+        return Depth(1.0, 0.0, precision, 0.0)
     density = float(one.manifold.density[right].mean())
-    return Depth(*farther(made[right], one.kin[right], real), precision, density)
+    strange, error = farther(made[right], one.kin[right], real)
+    return Depth(strange, error, precision, density)
 
 
 def usual(depths: Mapping[int, Depth | None], attributes: Sequence[str], but: int) -> Depth | None:
@@ -53,7 +60,6 @@ def usual(depths: Mapping[int, Depth | None], attributes: Sequence[str], but: in
         return None
     return Depth(
         strange=median(one.strange for one in found),
-        p_value=1.0,
         error=0.0,
         precision=median(one.precision for one in found),
         density=median(one.density for one in found),
