@@ -65,9 +65,10 @@ def _duplicate(drawn: Drawn, measure: Yardstick) -> Control:
 
 def _mislabelled(drawn: Drawn, fits: Mapping[str, Fitted], rate: Rate | None) -> Control:
     """Its rate over that of the identity control on the same draws, or over 1 without one."""
-    base = max(drawn.answers.bases.values())
-    price = fits[MISLABELLED].price(HEADLINE, base)
-    other = fits[IDENTITY].price(HEADLINE, base) if IDENTITY in fits else np.full_like(price, 1.0)
+    gain = rate.gain if rate else HEADLINE
+    base = rate.base if rate else max(drawn.answers.bases.values())
+    price = fits[MISLABELLED].price(gain, base)
+    other = fits[IDENTITY].price(gain, base) if IDENTITY in fits else np.full_like(price, gain)
     with np.errstate(invalid="ignore"):
         # Where neither is reached nothing is known of how they compare.
         times = drawn.interval(np.nan_to_num(price / other, nan=1.0, posinf=np.inf))

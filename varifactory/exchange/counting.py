@@ -66,7 +66,7 @@ def count_exchange(
         controls=tuple(controls(drawn, fits, found)),
         more_seeds=more_seeds(drawn, fits, found),
         confidence=confidence,
-        notes=(*noted, *answers.notes, *remarks(drawn, fits, gains)),
+        notes=(*noted, *answers.notes, *remarks(drawn, fits, found, gains)),
     )
 
 

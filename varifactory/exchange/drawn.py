@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from varifactory.errors import ExchangeError
 from varifactory.exchange.answers import Answers
 from varifactory.exchange.drawing import bounds, redrawn, spread_of
-from varifactory.exchange.effective_data import TAU, ByBase, EffectiveData, NoCeiling
+from varifactory.exchange.effective_data import ByBase, EffectiveData, NoCeiling
 from varifactory.exchange.fitting import Fitted, Points, fit
 from varifactory.exchange.surface import REAL
 from varifactory.exchange.yardstick import Yardstick, yardstick
@@ -95,15 +95,17 @@ def points_of(drawn: Drawn, pool: str) -> Points:
 
 
 def worth_of(drawn: Drawn, pool: str, measure: Yardstick) -> Fitted:
-    """Fit A of a pool: with one rate for all bases, unless it surely changes with them."""
+    """Fit A of a pool, with a rate that may change with the base where there are several.
+
+    One rate for all would be surer at the smallest and the largest base, and wrong there where it
+    does change, which few grids are large enough to notice: simulated with a rate that grows by a
+    third from 30 to 120 images, its intervals held the truth at 120 in 75 % of grids with 5 seeds,
+    and these in 93 to 100 % (``bench.exchange_coverage``).
+    """
     points = points_of(drawn, pool)
     if points.added.max() < SEVERAL * points.added.min():
         return fit(NoCeiling(), points, measure)
-    one_rate = fit(EffectiveData(), points, measure)
     bases = np.unique(points.base)
-    if len(bases) < 2 or len(points.added) <= TAU + 1:
-        return one_rate
-    by_base = fit(ByBase(float(np.exp(np.log(bases).mean()))), points, measure)
-    if drawn.interval(by_base.at[:, TAU]).spans_zero or by_base.at_bound[0].any():
-        return one_rate
-    return by_base
+    if len(bases) < 2:
+        return fit(EffectiveData(), points, measure)
+    return fit(ByBase(float(np.exp(np.log(bases).mean()))), points, measure)

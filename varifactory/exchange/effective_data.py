@@ -18,8 +18,7 @@ class EffectiveData:
     """y bases of synthetic images are worth x = kappa (1 - exp(-rho y / kappa)) bases of real ones.
 
     The saturating form of effective data in error = a (b + r + b x)^-alpha + c. The rate of the
-    first image is 1 / rho; no number of images is worth kappa bases. All bases share both, so that
-    a rate in multiples of the base is the same at each.
+    first image is 1 / rho; no number of images is worth kappa bases.
     """
 
     form: Literal["effective data"] = "effective data"
@@ -63,9 +62,8 @@ class NoCeiling(EffectiveData):
 class ByBase(EffectiveData):
     """The same with a rate that changes with the base: rho (base / middle)^-tau.
 
-    For pools whose rate plainly does: edits of a larger base may add less of what it lacks. One
-    parameter more widens every interval, so that this form is taken only where tau is surely not
-    zero.
+    Edits of a larger base may add less of what it lacks. The rate at the middle base is known as
+    well as one rate for all would be; at the others it is known less well.
     """
 
     names = ("rate of the first image", "kappa", "tau")

@@ -34,12 +34,16 @@ def rates(drawn: Drawn, fits: Mapping[str, Fitted], gains: Sequence[float]) -> t
 
 
 def headline(found: Sequence[Rate], pool: str) -> Rate | None:
-    """What one sentence tells of a pool: the gain nearest to one base, at the largest base.
+    """What one sentence tells of a pool: the gain nearest to one base, at the middle base.
 
-    The largest, for what a user has is that or more.
+    The middle one, for its rate is known best; of two the larger one.
     """
     of = [one for one in found if one.pool == pool]
-    return min(of, key=lambda one: (abs(one.gain - HEADLINE), -one.base), default=None)
+    nearest = min((abs(one.gain - HEADLINE) for one in of), default=0.0)
+    of = sorted(
+        (one for one in of if abs(one.gain - HEADLINE) == nearest), key=lambda one: one.base
+    )
+    return of[len(of) // 2] if of else None
 
 
 def rate(drawn: Drawn, found: Fitted, pool: str, base: int, gain: float) -> Rate | None:

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from varifactory.exchange.drawn import Drawn
-from varifactory.exchange.effective_data import ByBase, NoCeiling
+from varifactory.exchange.effective_data import TAU, ByBase, NoCeiling
 from varifactory.exchange.figures import Parameter, Rate
 from varifactory.exchange.fitting import Fitted
 from varifactory.exchange.rates import beyond, headline
@@ -75,12 +75,16 @@ def _smaller(found: Sequence[Rate], rate: Rate) -> str:
     )
 
 
-def remarks(drawn: Drawn, fits: Mapping[str, Fitted], gains: Sequence[float]) -> Iterator[str]:
+def remarks(
+    drawn: Drawn, fits: Mapping[str, Fitted], found: Sequence[Rate], gains: Sequence[float]
+) -> Iterator[str]:
     """What a reader must know beside the figures."""
     if len(drawn.answers.seeds) == 1:
         yield str(words()["one seed"])
+    told = {one.pool for one in found if one.per_real}
     for pool, fit in fits.items():
-        if isinstance(fit.form, ByBase):
+        changes = isinstance(fit.form, ByBase) and not drawn.interval(fit.at[:, TAU]).spans_zero
+        if changes and pool in told:
             yield _changing(drawn, pool, fit)
         if isinstance(fit.form, NoCeiling):
             yield str(words()["one number"]).format(pool=pool_name(pool))

@@ -34,6 +34,7 @@ def test_wrong_labels_cost_clearly_more(found: ExchangeRate) -> None:
     assert identity
     assert identity.per_real
     assert wrong
+    assert not any("mislabelled" in note for note in found.notes)
     assert wrong.per_real is None or wrong.per_real.low > identity.per_real.high
 
 

@@ -69,10 +69,10 @@ def test_a_pool_worth_nothing_is_never_a_number(seed: int) -> None:
     assert all(one.per_real is None for one in found.rates)
 
 
-def test_the_headline_is_one_base_at_the_largest_base() -> None:
+def test_the_headline_is_one_base_at_the_middle_base() -> None:
     told = headline(counted(same).rates, "edits")
     assert told
-    assert (told.gain, told.base) == (1.0, 120)
+    assert (told.gain, told.base) == (1.0, 60)
     assert headline(counted(same).rates, "foreign") is None
 
 
