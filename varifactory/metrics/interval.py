@@ -88,7 +88,7 @@ def measured_together(
     Simulated (``bench.metrics``), 95 % intervals hold the truth in 92 to 100 %. Least in those of
     mean pairwise distance, Vendi score and effective rank, 92 to 99 %. Where nothing is drawn down,
     94 to 100 % in the others, which are up to half as wide again as they need be. Where a side is
-    drawn down, 98 to 100 %: twice as wide, and more for shares near 1.
+    drawn down, 97 to 100 %: up to twice as wide, and more for shares near 1.
 
     Args:
         names: of what ``metric`` answers, in its order.
