@@ -7,9 +7,8 @@ import pytest
 import torch
 from clip_mmd.calculation import mmd, mmd_efficient
 from scipy.linalg import sqrtm
-from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
-from torch_fidelity.metric_kid import kid_features_to_metric
-from torchmetrics.image import FrechetInceptionDistance, KernelInceptionDistance
+from torchmetrics.image.fid import FrechetInceptionDistance
+from torchmetrics.image.kid import KernelInceptionDistance
 
 from tests.simulated_vectors import vectors
 from varifactory.metrics import cmmd, distances, fid, kid
@@ -39,14 +38,6 @@ def features(images: torch.Tensor) -> Vectors:
     return found
 
 
-@pytest.mark.parametrize(("ours", "theirs"), [(300, 200), (60, 300), (30, 20)])
-def test_fid_is_that_of_torch_fidelity(ours: int, theirs: int) -> None:
-    real, synthetic = vectors(ours, 1), vectors(theirs, 2, shift=0.5)
-    told = [fid_features_to_statistics(torch.from_numpy(one)) for one in (real, synthetic)]
-    expected = fid_statistics_to_metric(*told, verbose=False)["frechet_inception_distance"]
-    assert fid(real, synthetic) == pytest.approx(expected, abs=1e-3)
-
-
 def test_fid_of_large_vectors_is_that_of_the_matrix_root() -> None:
     real, synthetic = 100 * vectors(300, 1), 100 * vectors(200, 2, shift=0.5)
     covariances = [np.cov(one.astype(np.float64), rowvar=False) for one in (real, synthetic)]
@@ -63,19 +54,6 @@ def test_fid_is_that_of_torchmetrics_on_pictures() -> None:
     metric.update(pictures(300, 2, low=60), real=False)
     ours = fid(features(pictures(400, 1)), features(pictures(300, 2, low=60)))
     assert ours == pytest.approx(float(metric.compute()), abs=1e-3)
-
-
-def test_kid_is_that_of_torch_fidelity() -> None:
-    # Long vectors, since of short ones both would be 0 to three digits.
-    real, synthetic = 20 * vectors(200, 1), 20 * vectors(200, 2, shift=0.5)
-    told = kid_features_to_metric(
-        torch.from_numpy(real).double(), torch.from_numpy(synthetic).double(), verbose=False,
-        kid_subsets=1, kid_subset_size=200, kid_kernel="poly", kid_kernel_poly_degree=3,
-        kid_kernel_poly_gamma=None, kid_kernel_poly_coef0=1, rng_seed=0,
-    )  # fmt: skip
-    expected = told["kernel_inception_distance_mean"]
-    assert expected > 1
-    assert kid(real, synthetic) == pytest.approx(expected, rel=1e-3)
 
 
 def test_kid_is_that_of_torchmetrics_on_pictures() -> None:
