@@ -11,7 +11,7 @@ from tasks.report import write_exchange
 from varifactory.exchange.cell_training import Contents
 from varifactory.exchange.closed_set import closed_spec, plan_closed
 from varifactory.exchange.lineage import closed_trained_on
-from varifactory.exchange.plan import FILE, ExchangePlan
+from varifactory.exchange.plan import ExchangePlan
 from varifactory.exchange.planning import (
     ESTIMATOR,
     ClosedSets,
@@ -19,6 +19,7 @@ from varifactory.exchange.planning import (
     exchange_spec,
     plan_exchange,
 )
+from varifactory.exchange.publishing import keep_plan
 from varifactory.ingest.lineage import lineage_of
 from varifactory.keys import spec_of
 from varifactory.loading import items_of
@@ -76,7 +77,7 @@ def exchanged(run: FactoryRun, manifest: Manifest) -> str:
         specs={name: told for name, told in run.specs.items() if name.startswith(KEPT)},
         dataset=manifest.name,
     )  # fmt: skip
-    run.store.put_export(manifest.name, manifest.version, f"{plan.folder}/{FILE}", plan.written())
+    keep_plan(run.store, manifest, plan)
     return write_exchange(run.store.url, manifest.name, manifest.version, plan.hash12)
 
 
