@@ -85,14 +85,12 @@ def measured_together(
     interval of as many independent images as would have that spread: precision, recall and coverage
     vary up to three times as much as shares of independent images, since balls are drawn, too.
 
-    Simulated (``bench.metrics``), 95 % intervals hold the truth in 92 to 100 %. Least in those of
-    mean pairwise distance, Vendi score and effective rank, 92 to 99 %. Where nothing is drawn down,
-    94 to 100 % in the others, which are up to half as wide again as they need be. Where a side is
-    drawn down, 97 to 100 %: up to twice as wide, and more for shares near 1.
+    Simulated (``bench.metrics``), 95 % intervals of mean pairwise distance, Vendi score and
+    effective rank hold the truth in 92 to 99 %, the others in 94 to 100 %; where a side is drawn
+    down in 97 to 100 %, up to twice as wide as they need be, and more for shares near 1.
 
     Args:
-        names: of what ``metric`` answers, in its order.
-        metric: of (real, synthetic, own).
+        names: of what ``metric``, of (real, synthetic, own), answers, in its order.
         synthetic: (n, width): vectors, or other numbers of an image, such as a score.
         real: (m, width) of the same.
         own: place in ``real`` of the image each synthetic one was made from, or -1.
