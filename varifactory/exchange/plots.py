@@ -108,7 +108,7 @@ def _scale(axes: "Axes", found: Sequence[Curve]) -> None:
     for x in tried:
         if not shown or np.log1p(x) - np.log1p(shown[-1]) >= 0.08 * most:
             shown.append(x)
-    axes.set_xticks(shown, [f"{x:g}" for x in shown])
+    axes.set_xticks(shown, [f"{x:.3g}" for x in shown])
     axes.minorticks_off()
     axes.grid(axis="y", color=LINE, linewidth=0.5)
     axes.set_axisbelow(True)
