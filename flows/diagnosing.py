@@ -9,6 +9,7 @@ from tasks.texts import text_shard
 from varifactory.diagnosis.plan import DiagnosisPlan, keep_plan, plan_diagnosis, plans_of
 from varifactory.diagnosis.population import Chosen, chosen
 from varifactory.embeddings import embedding_spec
+from varifactory.history.versions import named
 from varifactory.keys import spec_of
 from varifactory.loading import items_table
 from varifactory.models import ClipModel, registry
@@ -26,9 +27,8 @@ def synthetic_set(run: FactoryRun) -> tuple[Manifest, str]:
     Raises:
         StoreMissing: there is no such data set or version.
     """
-    name, _, version = run.recipe.diagnosis.dataset.partition("@")
-    if name:
-        return run.store.dataset(name, version or None), ""
+    if asked := run.recipe.diagnosis.dataset:
+        return named(run.store, asked), ""
     made = make_dataset(run)
     return made.manifest, show_dataset(run, made)
 

@@ -20,6 +20,7 @@ from varifactory.exchange.planning import (
     plan_exchange,
 )
 from varifactory.exchange.publishing import keep_plan
+from varifactory.history.versions import named
 from varifactory.ingest.lineage import lineage_of
 from varifactory.keys import spec_of
 from varifactory.loading import items_of
@@ -49,7 +50,7 @@ def traded_set(run: FactoryRun) -> tuple[Manifest, str]:
     asked = run.recipe.exchange
     _trainee(run)  # a wrong name costs no hours
     if asked.generators == ("foreign",):
-        return _foreign(run), ""
+        return named(run.store, asked.foreign), ""
     made = make_dataset(run, trains=True)
     refuse_leaks(run, made.manifest)
     return made.manifest, show_dataset(run, made)
@@ -88,7 +89,7 @@ def _planned(run: FactoryRun, manifest: Manifest, spec: str) -> PlannedExchange:
     foreign: list[Row] = []
     closed: ClosedSets = {}
     if "foreign" in generators:
-        beside = _foreign(run)
+        beside = named(run.store, run.recipe.exchange.foreign)
         foreign = items_of(run.store, beside.name, beside.version)
         trained_on |= lineage_of(run.store, beside)
     if "closed-set" in generators:
@@ -109,11 +110,6 @@ def _closed(run: FactoryRun, items: list[Row]) -> ClosedSets:
         closed_shard, "closed", fields, plan.rows, size=CLOSED, together=("generator",)
     )
     return plan.sets(made)
-
-
-def _foreign(run: FactoryRun) -> Manifest:
-    name, _, version = run.recipe.exchange.foreign.partition("@")
-    return run.store.dataset(name, version or None)
 
 
 def _trainee(run: FactoryRun) -> Trainee | None:

@@ -61,13 +61,18 @@ def embed(images: Sequence[Pixels], encoder: ClipModel) -> Vectors:
 
 def finish_embeddings(rows: Sequence[Row], vectors: Vectors) -> list[Made]:
     """The rows with their vectors; one that has no length ends as ``failed``."""
-    return [_made(row, vector) for row, vector in zip(rows, vectors, strict=True)]
+    return [with_vector(row, vector) for row, vector in zip(rows, vectors, strict=True)]
 
 
-def _made(row: Row, vector: Vectors) -> Made:
+def with_vector(row: Row, vector: Vectors, of: str = "") -> Made:
+    """The row with its vector; one whose vector has no length ends as ``failed``.
+
+    ``of`` tells in the reason what was encoded.
+    """
     length = float(np.linalg.norm(vector.astype(np.float64)))
     if not abs(length - 1) < 1e-3:
-        reason = f"the encoder {row['encoder']!r} gave a vector of length {length:g}, not 1"
+        given = f"gave {of} a vector" if of else "gave a vector"
+        reason = f"the encoder {row['encoder']!r} {given} of length {length:g}, not 1"
         return Made({**row, "status": "failed", "reason": reason})
     return Made({**row, "status": "ok", "reason": "", "vector": vector})
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from varifactory.embeddings import NotEmbedded, Vectors
+from varifactory.embeddings import NotEmbedded, Vectors, with_vector
 from varifactory.keys import item_key
 from varifactory.models import ClipModel
 from varifactory.stages import Made, Row
@@ -42,18 +42,10 @@ def encode(texts: Sequence[str], encoder: ClipModel) -> Vectors:
 
 def finish_texts(rows: Sequence[Row], vectors: Vectors) -> list[Made]:
     """The rows with their vectors; one that has no length ends as ``failed``."""
-    return [_made(row, vector) for row, vector in zip(rows, vectors, strict=True)]
-
-
-def _made(row: Row, vector: Vectors) -> Made:
-    length = float(np.linalg.norm(vector.astype(np.float64)))
-    if not abs(length - 1) < 1e-3:
-        reason = (
-            f"the encoder {row['encoder']!r} gave {_shown(row['text'])} a vector of length "
-            f"{length:g}, not 1"
-        )
-        return Made({**row, "status": "failed", "reason": reason})
-    return Made({**row, "status": "ok", "reason": "", "vector": vector})
+    return [
+        with_vector(row, vector, _shown(row["text"]))
+        for row, vector in zip(rows, vectors, strict=True)
+    ]
 
 
 def texts_of(store: Store, spec: str, texts: Sequence[str]) -> Vectors:

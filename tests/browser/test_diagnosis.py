@@ -1,13 +1,12 @@
 """The page of a diagnosis as a reader meets it: in a browser, on a phone, on paper."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from tests.browser.chromium import Browser, browser
+from tests.browser.chromium import Browser
 from tests.browser.test_pages import CONTRAST
 from tests.drawn_diagnoses import Drawn, group
 from varifactory.diagnosis.page import render_diagnosis
@@ -41,12 +40,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )  # fmt: skip
         (place / name).write_bytes(page)
     return place
-
-
-@pytest.fixture(scope="module")
-def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with browser(tmp_path_factory.mktemp("profile")) as found:
-        yield found
 
 
 @pytest.mark.parametrize("width", WIDTHS)

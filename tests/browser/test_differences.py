@@ -1,12 +1,11 @@
 """The page of differences as a reader meets it: narrow and wide, light and dark, filtered."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from tests.browser.chromium import Browser, browser
+from tests.browser.chromium import Browser
 from tests.browser.test_pages import CONTRAST, VISIBLE
 from tests.drawn_items import Drawn
 from tests.varifactory.history.changed_items import changed, drawn_rows, store_of
@@ -24,12 +23,6 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = ("diff", "toys", "--store", store.url, "--html", str(folder / "d.html"))
     assert CliRunner().invoke(main, [*words, "--page-size", "4"]).exit_code == 1
     return folder / "d.html"
-
-
-@pytest.fixture(scope="module")
-def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with browser(tmp_path_factory.mktemp("profile")) as found:
-        yield found
 
 
 @pytest.mark.parametrize("width", [390, 1280])

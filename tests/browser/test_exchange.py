@@ -1,12 +1,11 @@
 """The page of an exchange rate as a reader meets it: in a browser, on a phone, on paper."""
 
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from tests.browser.chromium import Browser, browser
+from tests.browser.chromium import Browser
 from tests.browser.test_pages import CONTRAST, PAPER
 from tests.drawn_exchange import exchange
 from varifactory.exchange.page import render_exchange
@@ -28,12 +27,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert len(page) < 3_000_000
         (place / name).write_bytes(page)
     return place
-
-
-@pytest.fixture(scope="module")
-def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with browser(tmp_path_factory.mktemp("profile")) as found:
-        yield found
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -1,11 +1,10 @@
 """The gallery of foreign images as a reader meets it: on a phone, with its filters."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.browser.chromium import Browser, browser
+from tests.browser.chromium import Browser
 from tests.drawn_items import Drawn
 from varifactory.gallery import render_gallery
 
@@ -36,12 +35,6 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert list(pages) == ["index.html"]
     (place / "index.html").write_bytes(pages["index.html"])
     return place / "index.html"
-
-
-@pytest.fixture(scope="module")
-def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with browser(tmp_path_factory.mktemp("profile")) as found:
-        yield found
 
 
 @pytest.mark.parametrize("width", [320, 390, 1280])

@@ -1,12 +1,11 @@
 """The gallery and the report as a reader meets them: in a browser, on a phone, by keyboard."""
 
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from tests.browser.chromium import Browser, browser
+from tests.browser.chromium import Browser
 from tests.drawn_items import Drawn
 from tests.drawn_studies import dataset, grid, quickstart
 from varifactory.gallery import render_gallery
@@ -42,12 +41,6 @@ def folder(drawn: Drawn, tmp_path_factory: pytest.TempPathFactory) -> Path:
         )  # fmt: skip
         (place / name).write_bytes(page)
     return place
-
-
-@pytest.fixture(scope="module")
-def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with browser(tmp_path_factory.mktemp("profile")) as found:
-        yield found
 
 
 @pytest.mark.parametrize("width", WIDTHS)

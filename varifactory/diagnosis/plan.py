@@ -8,6 +8,8 @@ import yaml
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from varifactory.diagnosis.checking import PopulationError, listed, shown
+from varifactory.history.plans import meant
+from varifactory.history.versions import named
 from varifactory.keys import digest
 from varifactory.recipe.diagnosis import Diagnosis
 from varifactory.store import Manifest, Store
@@ -99,8 +101,7 @@ def plan_diagnosis(
         StoreMissing: there is no such target.
     """
     _check_template(template)
-    name, _, version = settings.target.partition("@")
-    target = store.dataset(name, version or None) if name else None
+    target = named(store, settings.target) if settings.target else None
     return DiagnosisPlan(
         dataset=manifest.name,
         version=manifest.version,
@@ -158,13 +159,7 @@ def read_plan(store: Store, manifest: Manifest, start: str = "") -> DiagnosisPla
             f"{where} was never diagnosed: run `python -m flows.diagnose RECIPE --set "
             f"diagnosis.dataset={where}` first, which embeds its images"
         )
-    fitting = [plan for plan in plans if plan.hash12.startswith(start)]
-    if not fitting or (start and len(fitting) > 1):
-        raise PopulationError(
-            f"{start!r} names {len(fitting)} of the {len(plans)} diagnoses of {where}: give one of "
-            f"{listed(plan.hash12 for plan in plans)}"
-        )
-    return fitting[0]
+    return meant(plans, start, f"diagnoses of {where}", PopulationError)
 
 
 def _read(store: Store, manifest: Manifest, path: str) -> DiagnosisPlan:

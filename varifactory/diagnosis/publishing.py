@@ -18,8 +18,7 @@ from varifactory.diagnosis.tables import diagnosis_files
 from varifactory.history.versions import is_drawn, title
 from varifactory.loading import items_table, read_blob
 from varifactory.recipe.diagnosis import Diagnosis as Settings
-from varifactory.report.wording import date_words
-from varifactory.report.writing import publish_files, write_files
+from varifactory.report.writing import made_by, publish_files, write_files
 from varifactory.store import Manifest, Store
 from varifactory.study.origins import BUILT_IN
 
@@ -137,10 +136,7 @@ def _provenance(
     again = f"varifactory diagnose {store.backend.show('')} {title(manifest)} --plan {plan.hash12}"
     return {
         "Data set": [
-            ("name and version", title(manifest)),
-            ("hash", manifest.dataset_hash),
-            ("made", f"{date_words(manifest.created_at.isoformat())} by {manifest.actor}, "
-                     f"run {manifest.run_id}"),
+            *made_by(manifest),
             *([("target", target)] if target else []),
         ],
         "Vectors": [

@@ -12,9 +12,9 @@ from varifactory.exchange.plan import FILE, ExchangePlan, surface
 from varifactory.exchange.tables import PAGE, exchange_files
 from varifactory.exchange.wording import multiple, pool_name
 from varifactory.history.models_used import ModelNote, model_notes
+from varifactory.history.plans import meant
 from varifactory.history.versions import is_drawn, title
-from varifactory.report.wording import date_words
-from varifactory.report.writing import publish_files, write_files
+from varifactory.report.writing import made_by, publish_files, write_files
 from varifactory.store import Manifest, Store
 from varifactory.study.origins import BUILT_IN
 from varifactory.study.provenance import model_in_words
@@ -66,13 +66,7 @@ def read_plan(store: Store, manifest: Manifest, start: str = "") -> ExchangePlan
             f"no exchange rate was measured on {where}: run `python -m flows.exchange_rate RECIPE` "
             "first, which trains its cells"
         )
-    fitting = [plan for plan in plans if plan.hash12.startswith(start)]
-    if not fitting or (start and len(fitting) > 1):
-        raise ExchangeError(
-            f"{start!r} names {len(fitting)} of the {len(plans)} exchange rates of {where}: give "
-            f"one of {', '.join(plan.hash12 for plan in plans)}"
-        )
-    return fitting[0]
+    return meant(plans, start, f"exchange rates of {where}", ExchangeError)
 
 
 def recount_exchange(
@@ -147,12 +141,7 @@ def _provenance(
     )
     lineage = [(pool_name(pool), _brief(told)) for pool, told in sorted(plan.lineage.items())]
     return {
-        "Data set": [
-            ("name and version", title(manifest)),
-            ("hash", manifest.dataset_hash),
-            ("made", f"{date_words(manifest.created_at.isoformat())} by {manifest.actor}, "
-                     f"run {manifest.run_id}"),
-        ],
+        "Data set": made_by(manifest),
         "Grid": _grid(plan),
         "Training": [
             ("trained", plan.trainee),

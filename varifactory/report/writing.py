@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from varifactory.errors import FactoryError
-from varifactory.store import Store
+from varifactory.history.versions import title
+from varifactory.report.wording import date_words
+from varifactory.store import Manifest, Store
 
 
 def write_files(files: Mapping[str, bytes], page: str, folder: str) -> str:
@@ -38,3 +40,13 @@ def publish_files(
 def _page_last(files: Mapping[str, bytes], page: str) -> list[tuple[str, bytes]]:
     """The page links to the rest: who finds it finds the others."""
     return [*((path, data) for path, data in files.items() if path != page), (page, files[page])]
+
+
+def made_by(manifest: Manifest) -> list[tuple[str, str]]:
+    """Name and value of what a page says of the data set version that it is of."""
+    made = date_words(manifest.created_at.isoformat())
+    return [
+        ("name and version", title(manifest)),
+        ("hash", manifest.dataset_hash),
+        ("made", f"{made} by {manifest.actor}, run {manifest.run_id}"),
+    ]
