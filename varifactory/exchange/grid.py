@@ -94,14 +94,13 @@ class Grid:
     def _check(self, name: str, base: int, seed: int, images: ByClass) -> None:
         """Raise where a pool knows what it must not."""
         rows = [row for each in images.values() for row in each]
-        lineage.check_images(name, rows, self._test)
+        lineage.check_images(name, rows, self._subsets.stock)
         if name == "edits":
             lineage.check_edits(rows, self._subsets.base_keys(base, seed))
             return
         seen: frozenset[str] | None = None
         if name == "closed-set":
-            whole = self._subsets.base(base, seed).values()
-            seen = frozenset(row["pixel_sha256"] for each in whole for row in each)
+            seen = self._subsets.base_pixels(base, seed)
         lineage.check_generators(name, rows, self._trained_on, self._test, seen)
 
     def _there(self, name: str, base: int, supply: Mapping[int, ByClass]) -> int:

@@ -50,19 +50,39 @@ def check_apart(stock: Stock) -> None:
             )
 
 
-def check_images(pool: str, rows: Iterable[Row], test: Collection[str]) -> None:
-    """No image of a pool is a test image.
+def check_images(pool: str, rows: Iterable[Row], stock: Stock) -> None:
+    """No image of a pool is a test image, and none a validation image.
 
     Raises:
         LineageError: one is.
     """
-    for row in rows:
-        if row["pixel_sha256"] in test:
+    for split, held_out, used in (
+        ("test", stock.test, "tested with"), ("validation", stock.validation, "chosen by"),
+    ):  # fmt: skip
+        pixels = {row["pixel_sha256"] for row in held_out}
+        if row := next((row for row in rows if row["pixel_sha256"] in pixels), None):
             raise LineageError(
                 f"an image of the pool {pool!r} (class {row['label']!r}, {row['key']}) shows the "
-                f"pixels of a test image ({row['pixel_sha256']}): leave it out of the data set, "
-                "for whoever trains on it is tested with what it knows"
+                f"pixels of a {split} image ({row['pixel_sha256']}): leave it out of the data set, "
+                f"for whoever trains on it is {used} what it knows"
             )
+
+
+def apart(foreign: Iterable[Row], stock: Stock) -> tuple[list[Row], str]:
+    """Foreign images that are no training image of the data set, and what is told of the others.
+
+    A generator that repeats its training data would be traded as if it had made something: an image
+    of the base counted twice, or a real one that the base does not pay for.
+    """
+    real = {row["pixel_sha256"] for rows in stock.train.values() for row in rows}
+    usable = [row for row in foreign if row["kind"] == "foreign" and row["status"] == "ok"]
+    own = [row for row in usable if row["pixel_sha256"] not in real]
+    if len(own) == len(usable):
+        return own, ""
+    return own, (
+        f"foreign: {len(usable) - len(own)} of {len(usable)} images show the pixels of training "
+        "images of the data set and are left out"
+    )
 
 
 def check_edits(rows: Iterable[Row], base: Collection[str]) -> None:
@@ -126,9 +146,8 @@ def check_generators(
 
 
 def unknown(rows: Iterable[Row], trained_on: TrainedOn) -> str:
-    """What is to be told of foreign images whose generators may have seen anything; else empty."""
-    used = (row for row in rows if row["kind"] == "foreign" and row["status"] == "ok")
-    silent = [row for row in used if trained_on.get(row["key"]) is None]
+    """What is told of usable foreign images whose generators may have seen anything; else empty."""
+    silent = [row for row in rows if trained_on.get(row["key"]) is None]
     if not silent:
         return ""
     names = ", ".join(sorted({repr(row["editor"]) for row in silent}))
@@ -136,6 +155,41 @@ def unknown(rows: Iterable[Row], trained_on: TrainedOn) -> str:
         f"foreign: nobody knows what {names} was trained on ({len(silent)} images), so that it may "
         "have seen the test images: ingest them with --trained-on"
     )
+
+
+def beyond(
+    rows: Iterable[Row], trained_on: TrainedOn, bases: Mapping[int, Sequence[frozenset[str]]]
+) -> list[str]:
+    """What foreign generators have seen beyond the bases, a sentence a generator that has.
+
+    Args:
+        rows: usable foreign images.
+        trained_on: of each, where it is known.
+        bases: base size a class -> pixel hashes of its images, of every seed.
+    """
+    seen: dict[str, frozenset[str]] = {}
+    sets = {(row["editor"], id(known)): known  # images share their sets
+            for row in rows if (known := trained_on.get(row["key"]))}  # fmt: skip
+    for (name, _), known in sets.items():
+        seen[name] = seen.get(name, frozenset()) | known
+    found = []
+    for name, known in sorted(seen.items()):
+        more = [told for size, each in bases.items() if (told := _more(known, size, each))]
+        if more:
+            found.append(
+                f"foreign: {name!r} was trained on {len(known)} images, {' and '.join(more)}: "
+                "these are not counted in the rate"
+            )
+    return found
+
+
+def _more(known: frozenset[str], size: int, bases: Sequence[frozenset[str]]) -> str:
+    """``28 beyond the 12 of a base of 4 a class``; empty where it has seen the bases alone."""
+    counts = sorted({len(known - base) for base in bases})
+    if not counts[-1]:
+        return ""
+    told = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
+    return f"{told} beyond the {len(bases[0])} of a base of {size} a class"
 
 
 def told(pools: Mapping[str, Sequence[Row]], trained_on: TrainedOn) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from varifactory.exchange.grid import ESTIMATOR, Grid, PlannedCell
 from varifactory.exchange.subsets import Stock, Subsets, stock_of
 from varifactory.models import Trainee
 from varifactory.recipe import Recipe
+from varifactory.recipe.exchange import Exchange
 from varifactory.stages import Row
 
 __all__ = ["ESTIMATOR", "PlannedCell", "PlannedExchange", "exchange_spec", "plan_exchange"]
@@ -65,6 +66,18 @@ def _generator(row: Row) -> str:
     return {"edit": "edits", "foreign": "foreign"}.get(row["kind"], "")
 
 
+def _taken_in(
+    foreign: Sequence[Row], subsets: Subsets, trained_on: lineage.TrainedOn, asked: Exchange
+) -> tuple[list[Row], list[str]]:
+    """Foreign images that may be traded, and what is told of them and of who made them."""
+    if "foreign" not in asked.generators:
+        return [], []
+    taken, repeated = lineage.apart(foreign, subsets.stock)
+    bases = {base: [subsets.base_pixels(base, seed) for seed in asked.seeds] for base in asked.base}
+    silent = lineage.unknown(taken, trained_on)
+    return taken, [*filter(None, (repeated, silent)), *lineage.beyond(taken, trained_on, bases)]
+
+
 def exchange_spec(recipe: Recipe, trainee: Trainee | None) -> dict[str, Any]:
     """What all cells share; ``trainee`` is None where ``recipe.exchange`` fits an estimator."""
     if recipe.exchange.trainee == ESTIMATOR:
@@ -111,11 +124,11 @@ def plan_exchange(
     generators = {
         "edits": lambda: pools.edits(subsets, items, asked.feasibility, recipe.edits.editor),
         "closed-set": lambda: pools.closed(closed or {}),
-        "foreign": lambda: pools.foreign(foreign),
+        "foreign": lambda: pools.foreign(taken),
     }
-    if "foreign" in asked.generators and (silent := lineage.unknown(foreign, trained_on or {})):
-        grid.notices.append(silent)
     before = len(grid.notices)
+    taken, notices = _taken_in(foreign, subsets, trained_on or {}, asked)
+    grid.notices += notices
     for name in asked.generators:
         cells += grid.of_pool(name, generators[name](), substituted=True)
     if not any(each.cell.pool in asked.generators for each in cells):

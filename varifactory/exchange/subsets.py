@@ -117,6 +117,11 @@ class Subsets:
         rows = self.base(size, seed).values()
         return frozenset(source_key(row) for each in rows for row in each)
 
+    def base_pixels(self, size: int, seed: int) -> frozenset[str]:
+        """Pixel hashes of the images of a base."""
+        rows = self.base(size, seed).values()
+        return frozenset(row["pixel_sha256"] for each in rows for row in each)
+
 
 def _shuffled(stock: Stock, seed: int) -> dict[str, tuple[Row, ...]]:
     found = {}

@@ -1,7 +1,9 @@
-"""Test images as perceptual hashes, so that a foreign copy in other bytes is known as one.
+"""Held-out images as perceptual hashes, so that a foreign copy in other bytes is known as one.
 
 Generators are often handed a data set as JPEGs: the picture is the same, its pixels are not. What
-edits must keep away from the test images (``edits.gate``), foreign images must too.
+edits must keep away from the test images (``edits.gate``), foreign images must too; and from those
+of validation, by which weights are chosen: edits are made of training images alone, but who made
+foreign ones was handed what nobody here knows.
 """
 
 from dataclasses import dataclass
@@ -20,9 +22,10 @@ from varifactory.store import Store
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
-    """The test images of a data set."""
+class HeldOut:
+    """The images of a split that is never trained on."""
 
+    split: str
     pixels: frozenset[str]
     """Pixel hashes."""
     near: NDArray[np.uint64]
@@ -33,36 +36,38 @@ class Tested:
     def trouble(self, row: Row, title: str) -> str:
         """Why a foreign image may not stand beside them; empty where it may."""
         if row["pixel_sha256"] in self.pixels:
-            return f"its pixels are those of a test image of {title}: remove it"
+            return f"its pixels are those of a {self.split} image of {title}: remove it"
         distance = nearest(str(row["phash"]), self.near)
         if distance < self.least:
             return (
-                f"near-duplicate of a test image of {title}: {distance} perceptual-hash bits are "
-                f"fewer than its edits.gate.min_distance {self.least}"
+                f"near-duplicate of a {self.split} image of {title}: {distance} perceptual-hash "
+                f"bits are fewer than its edits.gate.min_distance {self.least}"
             )
         return ""
 
 
-def tested(store: Store, beside: Beside) -> Tested:
-    """The test images of the data set beside foreign ones.
+def held_out(store: Store, beside: Beside) -> list[HeldOut]:
+    """The test and validation images of the data set beside foreign ones.
 
     Their hashes come from the rows of its sources; where those are gone, from the pictures.
 
     Raises:
         BlobError: a picture that must be read is lost or corrupt.
     """
-    rows = [row for row in beside.items if row["status"] == "ok" and row["split"] == "test"]
     known = _known(store, beside)
-    hashes = [
-        known.get(str(row["pixel_sha256"])) or phash(read_image(store, row["image_blob"]))
-        for row in rows
-    ]
     gate = (beside.manifest.recipe.get("edits") or {}).get("gate") or {}
-    return Tested(
-        beside.pixels("test"),
-        perceptual_hashes([{"phash": one} for one in hashes]),
-        EditGate.model_validate(gate).min_distance,
-    )
+    least = EditGate.model_validate(gate).min_distance
+
+    def of(split: str) -> HeldOut:
+        rows = [row for row in beside.items if row["status"] == "ok" and row["split"] == split]
+        hashes = [
+            known.get(str(row["pixel_sha256"])) or phash(read_image(store, row["image_blob"]))
+            for row in rows
+        ]
+        near = perceptual_hashes([{"phash": one} for one in hashes])
+        return HeldOut(split, beside.pixels(split), near, least)
+
+    return [of("test"), of("validation")]
 
 
 def _known(store: Store, beside: Beside) -> dict[str, str]:

@@ -11,7 +11,7 @@ from varifactory import records
 from varifactory.deriving import Derived, counted, end_with, keep_specs, publish_items, recorded
 from varifactory.history.commands import INGEST as FLOW
 from varifactory.ingest.asking import KIND, Asked, Beside, IngestError, look, whole
-from varifactory.ingest.near import tested
+from varifactory.ingest.near import held_out
 from varifactory.ingest.reading import Progress, Read, foreign_spec, read_place, unheard
 from varifactory.ingest.settling import foreign_items
 from varifactory.ingest.trained_on import hashes_in
@@ -73,7 +73,7 @@ def _taken(
 ) -> tuple[Ingested, Derived]:
     trained_on, notices = _trained_on(store, asked, beside)
     read = read_place(store, run, asked, beside, trained_on, progress)
-    items = foreign_items(read.rows, beside, tested(store, beside))
+    items = foreign_items(read.rows, beside, held_out(store, beside))
     _check_usable(items, read, beside)
     statuses = Counter(str(item["status"]) for item in items)
     rows = [*beside.items, *items]

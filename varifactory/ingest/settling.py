@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from varifactory.ingest.asking import KIND, Beside
-from varifactory.ingest.near import Tested
+from varifactory.ingest.near import HeldOut
 from varifactory.items import item_spec
 from varifactory.keys import item_key, spec_of
 from varifactory.records import DONE
@@ -18,25 +18,25 @@ _NAMED = 12
 """Classes that a reason lists."""
 
 
-def foreign_items(rows: Sequence[Row], beside: Beside, tests: Tested) -> list[Row]:
+def foreign_items(rows: Sequence[Row], beside: Beside, apart: Sequence[HeldOut]) -> list[Row]:
     """One item a file, in the order given: its label is a class of the data set beside it, it is
-    no copy of a test image, and no pixels count twice.
+    no copy of a held-out image, and no pixels count twice.
 
     Of equal images under one label the first counts; under several labels none does.
     """
     decided = [dict(row) for row in rows]
-    _refuse(decided, beside, tests)
+    _refuse(decided, beside, apart)
     _refuse_copies(decided)
     return _distinct([_item(row) for row in decided])
 
 
-def _refuse(rows: Sequence[Row], beside: Beside, tests: Tested) -> None:
+def _refuse(rows: Sequence[Row], beside: Beside, apart: Sequence[HeldOut]) -> None:
     classes = set(beside.class_names)
     for row in _usable(rows):
         if row["label"] not in classes:
             row |= {"status": "rejected", "reason": _no_class(str(row["label"]), beside)}
-        elif reason := tests.trouble(row, beside.title):
-            row |= {"status": "rejected", "reason": reason}
+        elif told := [why for one in apart if (why := one.trouble(row, beside.title))]:
+            row |= {"status": "rejected", "reason": told[0]}
 
 
 def _no_class(label: str, beside: Beside) -> str:

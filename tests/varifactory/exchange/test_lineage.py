@@ -7,6 +7,7 @@ from tests.plain_stock import edit, foreign, image
 from varifactory.errors import FactoryError
 from varifactory.exchange.lineage import (
     LineageError,
+    beyond,
     check_edits,
     check_generators,
     closed_trained_on,
@@ -55,6 +56,20 @@ def test_a_foreign_generator_may_know_more_than_the_base_but_no_test_image() -> 
     check_generators("foreign", rows, {rows[0]["key"]: BASE | {"else"}}, TEST)
     with pytest.raises(LineageError, match="generator 'gan' of the pool 'foreign'"):
         check_generators("foreign", rows, {rows[1]["key"]: TEST | BASE}, TEST)
+
+
+def test_what_a_foreign_generator_saw_beyond_a_base_is_told_over_its_seeds() -> None:
+    rows = [foreign("taxi", 1), foreign("taxi", 2), foreign("taxi", 3, editor="other")]
+    known = {rows[0]["key"]: frozenset({"b1", "b2", "x"}), rows[1]["key"]: frozenset({"y"}),
+             rows[2]["key"]: BASE}  # fmt: skip
+    bases = {1: [frozenset({"b1"}), frozenset({"b3"})], 3: [BASE, BASE]}
+    assert beyond(rows, known, bases) == [
+        "foreign: 'gan' was trained on 4 images, 3 to 4 beyond the 1 of a base of 1 a class and "
+        "2 beyond the 3 of a base of 3 a class: these are not counted in the rate",
+        "foreign: 'other' was trained on 3 images, 2 beyond the 1 of a base of 1 a class: these "
+        "are not counted in the rate",
+    ]
+    assert beyond(rows, {}, bases) == []
 
 
 def test_what_was_recorded_is_read_once_a_set(tmp_path: Path) -> None:

@@ -191,7 +191,10 @@ def test_foreign_images_are_traded_and_their_silence_told() -> None:
     assert plan.lineage["foreign"]["trained_on"] is None
     known = {row["key"]: frozenset({"a", "b"}) for row in taken}
     plan = planned(taken_in=[*items(), *taken], trained_on=known, **asked)
-    assert plan.notices == ()
+    assert plan.notices == (
+        "foreign: 'gan' was trained on 2 images, 2 beyond the 9 of a base of 3 a class and 2 "
+        "beyond the 18 of a base of 6 a class: these are not counted in the rate",
+    )
     assert plan.lineage == {
         "foreign": {"images": 36, "made_from": "taken in", "trained_on": 2, "generators": ["gan"]}
     }
@@ -209,6 +212,43 @@ def test_no_pool_shows_a_test_image() -> None:
              foreign("whale", 0)]  # fmt: skip
     with pytest.raises(LineageError, match=r"'foreign' .*shows the pixels of a test image"):
         planned(taken_in=taken, generators=["foreign"], foreign="others")
+
+
+def test_no_pool_shows_a_validation_image() -> None:
+    taken = [foreign("taxi", 0, pixel_sha256="taxi/validation/001"), foreign("apple", 0),
+             foreign("whale", 0)]  # fmt: skip
+    with pytest.raises(LineageError, match=r"'foreign' .*pixels of a validation image \(taxi/val"):
+        planned(taken_in=taken, generators=["foreign"], foreign="others")
+
+
+def test_foreign_images_that_are_training_images_are_left_out_and_told() -> None:
+    labels = ("apple", "taxi", "whale")
+    made = [foreign(label, at) for label in labels for at in range(12)]
+    repeats = [foreign(label, 50 + at, pixel_sha256=f"{label}/train/{at:03d}")
+               for label in labels for at in range(5)]  # fmt: skip
+    asked = {"generators": ["foreign"], "foreign": "others"}
+    plan = planned(taken_in=[*made, *repeats], **asked)
+    assert plan.notices[0] == (
+        "foreign: 15 of 51 images show the pixels of training images of the data set and are left "
+        "out"
+    )
+    assert [each.row for each in plan.cells] == [
+        each.row for each in planned(taken_in=made, **asked).cells
+    ]
+    for each in plan.cells:
+        assert max(Counter(row["pixel_sha256"] for row in each.images).values()) == 1
+    with pytest.raises(TrainingError, match=r"no generator has images: foreign: 15 of 15 images"):
+        planned(taken_in=repeats, **asked)
+
+
+def test_a_foreign_generator_that_saw_the_base_alone_needs_no_notice() -> None:
+    taken = [foreign(label, at) for label in ("apple", "taxi", "whale") for at in range(12)]
+    asked = {"generators": ["foreign"], "foreign": "others", "base": [3], "seeds": [1]}
+    whole = planned(taken_in=taken, **asked)
+    base = next(each for each in whole.cells if (each.cell.way, each.cell.multiple) == ("real", 0))
+    seen = frozenset(row["pixel_sha256"] for row in base.images)
+    assert planned(taken_in=taken, trained_on={row["key"]: seen for row in taken},
+                   **asked).notices == ()  # fmt: skip
 
 
 def test_no_training_image_is_a_test_image() -> None:

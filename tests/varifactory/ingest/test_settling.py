@@ -105,6 +105,22 @@ def test_copies_of_test_images_are_refused_in_any_bytes(
     assert found["dog/trained.png"][0] == "ok"  # a memorised one: for a diagnosis to find
 
 
+def test_copies_of_validation_images_are_refused_in_any_bytes(
+    store: Store, take: Take, theirs: Path
+) -> None:
+    chosen_by = open_dataset(store.url, "pets").select(split="validation", label="dog")
+    exact = saved(np.asarray(chosen_by[0].image()), "PNG", compress_level=1)
+    (theirs / "dog" / "same.png").write_bytes(exact)
+    lossy = saved(np.asarray(chosen_by[1].image()), "JPEG", quality=95)
+    (theirs / "dog" / "lossy.jpg").write_bytes(lossy)
+    found = ends(store, take())
+    assert found["dog/same.png"] == (
+        "rejected", "its pixels are those of a validation image of pets@1: remove it",
+    )  # fmt: skip
+    assert found["dog/lossy.jpg"][0] == "rejected"
+    assert found["dog/lossy.jpg"][1].startswith("near-duplicate of a validation image of pets@1: ")
+
+
 def test_test_images_are_known_without_the_rows_of_their_run(
     store: Store, take: Take, theirs: Path
 ) -> None:
