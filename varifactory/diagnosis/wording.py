@@ -1,5 +1,6 @@
 """Measures, issues and numbers of a diagnosis in words, the same all over its page."""
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
@@ -49,10 +50,12 @@ def figure(name: str, value: float | None) -> str:
 
 
 def bounds(name: str, interval: Interval) -> str:
-    """``52.0 to 71.0``, in the unit of its measure; those of a share end at 0 and 100 %."""
+    """``52.0 to 71.0``, in the unit of its measure, as far as that measure can go."""
     share, decimals = told_as(name) == "share", DECIMALS[told_as(name)]
+    least = -math.inf if name in words()["signed"] else 0.0
+    most = 1.0 if share else math.inf
     low, high = (
-        _number(100 * min(1.0, max(0.0, bound)) if share else bound, decimals)
+        _number((100 if share else 1) * min(most, max(least, bound)), decimals)
         for bound in (interval.low, interval.high)
     )
     return f"{low}{NBSP}to{NBSP}{high}"

@@ -70,7 +70,7 @@ def test_a_figure_is_told_in_its_unit(name: str, value: float | None, said: str)
 def test_bounds_of_a_share_end_at_nothing_and_all() -> None:
     wide = Interval(0.97, -0.02, 1.03, 0.95)
     assert bounds("precision", wide) == "0.0\xa0to\xa0100.0"
-    assert bounds("cmmd", wide) == "−0.02\xa0to\xa01.03"
+    assert bounds("cmmd", wide) == "0.00\xa0to\xa01.03"
 
 
 def test_a_measure_without_words_keeps_its_name() -> None:
@@ -94,3 +94,12 @@ def test_lists_and_signs() -> None:
     assert joined(["mug", "owl", "kettle"]) == "mug, owl and kettle"
     assert joined([]) == ""
     assert (signed(0.0312), signed(-0.0004), signed(-0.2)) == ("+0.031", "0.000", "−0.200")
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "told"),
+    [("fid", -0.04, "0.00 to 1.18"), ("kid", -0.04, "−0.0400 to 1.1800"),
+     ("precision", -0.1, "0.0 to 100.0")],
+)  # fmt: skip
+def test_intervals_end_where_their_measure_does(name: str, low: float, told: str) -> None:
+    assert bounds(name, Interval(0.5, low, 1.18, 0.95)).replace("\xa0", " ") == told
