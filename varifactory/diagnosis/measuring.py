@@ -17,7 +17,7 @@ Numbers = NDArray[np.float64]
 Metrics = Callable[[NDArray[Any], NDArray[Any], Places], Sequence[float]]
 """Real vectors, synthetic ones and the place of their sources, or -1 -> numbers."""
 NEIGHBOURS = ("precision", "recall", "density", "coverage")
-SHARES = ("precision", "recall", "coverage", "posterior", "entropy")
+SHARES = ("precision", "recall", "coverage", "posterior", "entropy", "clip_auc")
 """Measures from 0 to 1."""
 
 

@@ -121,13 +121,13 @@ def plan_exchange(
     grid = Grid(spec, recipe, subsets, trained_on or {})
     cells = list(grid.real())
     reserved = {base: base + max(grid.added_real(base), default=0) for base in asked.base}
+    taken, notices = _taken_in(foreign, subsets, trained_on or {}, asked)
     generators = {
         "edits": lambda: pools.edits(subsets, items, asked.feasibility, recipe.edits.editor),
         "closed-set": lambda: pools.closed(closed or {}),
         "foreign": lambda: pools.foreign(taken),
     }
     before = len(grid.notices)
-    taken, notices = _taken_in(foreign, subsets, trained_on or {}, asked)
     grid.notices += notices
     for name in asked.generators:
         cells += grid.of_pool(name, generators[name](), substituted=True)
