@@ -13,7 +13,7 @@ GROUPS = {
     "plan": 300, "shared": 900, "statistics": 900, "metrics": 1800,
     "thousand": 300, "kills": 900, "pages": 600, "looking_back": 400, "lost": 600,
     "keeping": 900, "ledger": 1200,
-    "exchange_cells": 300, "report": 300, "known_truth": 3600, "faults": 900,
+    "exchange_cells": 300, "report": 300, "known_truth": 3600, "faults": 900, "pruning": 600,
     "digits_exchange": 120, "exchange_coverage": 2400,
     "crashes": 5400, "outages": 900, "rerun": 900,
 }  # fmt: skip

@@ -15,6 +15,7 @@ from varifactory.statistics import Interval
 COVERS = "the images at hand, not another run of the generator"
 CLASSES = ("anchor", "crane", "kettle", "lantern", "mug", "owl")
 SMALL = "n too small: 12 images, at least 20"
+FEW = "fewer than 20 synthetic or real images"
 
 
 def measure(name: str, value: float | None, half: float = 0.05, reference: float | None = None,
@@ -37,7 +38,9 @@ def group(label: str, *, attribute: str = "", precision: float = 0.92, vendi: fl
         name: measure(name, None if why else value, half, None if why else reference, n, why)
         for name, value, half, reference in told
     }
-    return Group(label, attribute, n, 80, found, confusers)
+    return Group(
+        label, attribute, n, 80, found, confusers, FEW if why else "", None if why else 0.25
+    )
 
 
 @dataclass
@@ -134,7 +137,8 @@ class Drawn:
             ),
             memorised=measure("memorised", 0.04, 0.02, 0.01, 312),
             curve=tuple(
-                Kept(share, round(312 * share), measure("overlap", 0.5 + share * (1 - share), 0.04))
+                Kept(share, round(312 * share),
+                     measure("overlap", 0.5 + share * (1 - share), 0.04, 0.93))
                 for share in (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
             ),
             realism={seen.pixels: float(score) for seen, score in

@@ -5,7 +5,7 @@ who lies in it. The balls are the target's alone: they stay as they are whatever
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -54,19 +54,44 @@ def by_class(population: Population, target: Images | None = None) -> Iterator[
         yield label, np.flatnonzero(made == label), np.flatnonzero(of == label)
 
 
-def parts(population: Population, k: int) -> list[Part]:
+def parts(population: Population, k: int, reaches: Scores | None = None) -> list[Part]:
     """Who lies near whom of the population's target, or of its reference.
 
     Args:
         k: neighbours of a ball; fewer where a class has no more.
+        reaches: of the ball of each image of the target, where ``k`` is not to say it.
     """
     target = population.target or population.real
+    reach = reaches_of(population, k) if reaches is None else reaches
     found = []
     for label, at, target_at in by_class(population, population.target):
         own = None if population.target else placed(population.own[at], target_at)
-        near = _near(target.vectors[target_at], population.synthetic.vectors[at], k, own)
+        near = _near(
+            target.vectors[target_at], population.synthetic.vectors[at], reach[target_at], own
+        )
         found.append(Part(label, at, near, len(target_at)))
     return found
+
+
+def reaches_of(population: Population, k: int) -> Scores:
+    """(target images,) distance of each to its k-th nearest of its kind; -1 of one that is alone:
+    of a class with one image in the target nobody can say what is near."""
+    target = population.target or population.real
+    found = np.full(len(target), -1.0)
+    for _, _, at in by_class(population, population.target):
+        if len(at) > 1:
+            found[at] = radii(target.vectors[at], min(k, len(at) - 1))
+    return found
+
+
+def shares(found: Sequence[Part], is_kept: NDArray[np.bool_]) -> tuple[int, int, int]:
+    """Kept images near the target, the target's images near one of them, the target's images."""
+    near = covered = 0
+    for part in found:
+        rows = part.near[is_kept[part.at]]
+        near += int(rows.any(axis=1).sum())
+        covered += int(np.bitwise_count(np.bitwise_or.reduce(rows, axis=0)).sum())
+    return near, covered, sum(part.target for part in found)
 
 
 def placed(own: Places, among: Places) -> Places:
@@ -77,12 +102,11 @@ def placed(own: Places, among: Places) -> Places:
     return np.where(among[at] == own, at, -1).astype(np.int64)
 
 
-def _near(target: Vectors, made: Vectors, k: int, own: Places | None) -> Bits:
-    """(n, m / 8) bits. Of a class with one image in the target nobody can say what is near."""
+def _near(target: Vectors, made: Vectors, reach: Scores, own: Places | None) -> Bits:
+    """(n, m / 8) bits."""
     width = (len(target) + 7) // 8
-    if len(target) < 2:
+    if not len(target):
         return np.zeros((len(made), width), np.uint8)
-    reach = radii(target, min(k, len(target) - 1))
     # Vectors of length 1: the squared distance is two minus twice the cosine.
     rim = np.where(reach > 0, 1 - reach**2 / 2, np.inf).astype(np.float32)
 

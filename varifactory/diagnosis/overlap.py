@@ -7,29 +7,22 @@ share of synthetic images near the target: either alone is raised by a set that 
 """
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from varifactory.diagnosis.figures import Kept
-from varifactory.diagnosis.jackknife import Groups, harmonic
+from varifactory.diagnosis.halves import Usual, crossed, kept_of
+from varifactory.diagnosis.jackknife import Groups, overlap
 from varifactory.diagnosis.likeness import likeness, realism_of
 from varifactory.diagnosis.nearness import Part, Places, Scores, parts
-from varifactory.diagnosis.population import Images, Population
-from varifactory.keys import seed_from
+from varifactory.diagnosis.population import Population
 from varifactory.metrics import Measure
 from varifactory.recipe.diagnosis import Diagnosis as Settings
 
-SPLITS = 4
-"""Halvings of the target that a reference is the mean of."""
-ROUNDS = 20
-"""How often the target is covered anew; a collapsed set would need a round an image."""
 _Waiting = tuple[int, float, int, int, int]
 """Minus what it adds, minus its realism, its row, its part and its place there."""
-MOST = 10_000
-"""Images of the target that are halved: enough for a mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +36,6 @@ class Pruning:
     def kept(self, fraction: float) -> Places:
         """Rows of the images that are kept; at least one."""
         return self.order[: kept_of(len(self.order), fraction)]
-
-
-def kept_of(count: int, fraction: float) -> int:
-    """So many of ``count`` images: the nearest whole number, and at least one."""
-    return max(1, round(count * fraction))
 
 
 def pruning(population: Population, k: int = 5, seed: int = 1) -> Pruning:
@@ -108,14 +96,55 @@ def _covering(found: Sequence[Part], weights: Scores) -> Places:
 
 def curve(population: Population, settings: Settings, confidence: float = 0.95) -> tuple[Kept, ...]:
     """Overlap of what is kept at every fraction of ``settings.keep``, the largest first."""
-    order = pruning(population, settings.neighbours, settings.seed)
     fractions = sorted(set(settings.keep), reverse=True)
-    kept = [order.kept(fraction) for fraction in fractions]
-    found = overlaps(population, order.parts, kept, settings, confidence)
+
+    def choose(half: Population) -> list[Places]:
+        order = pruning(half, settings.neighbours, settings.seed)
+        return [order.kept(fraction) for fraction in fractions]
+
+    count = len(population.synthetic)
     return tuple(
-        Kept(fraction, len(rows), measure)
-        for fraction, rows, measure in zip(fractions, kept, found, strict=True)
+        Kept(fraction, kept_of(count, fraction), measure)
+        for fraction, measure in zip(
+            fractions, chosen_overlaps(population, choose, settings, confidence), strict=True
+        )
     )
+
+
+def chosen_overlaps(
+    population: Population,
+    choose: Callable[[Population], Sequence[Places]],
+    settings: Settings,
+    confidence: float = 0.95,
+) -> list[Measure]:
+    """Overlap of images that are chosen by the target, with images of it that chose nothing.
+
+    Each half of the target chooses, and the other measures: both shares are means of the two.
+    """
+    target = population.target or population.real
+    halves = crossed(population, settings) if len(target) >= settings.least else []
+    usual = Usual.of(target, settings)
+    by_half = [(half.judge, choose(half.chooser)) for half in halves]
+    if not by_half:
+        return [_few(len(kept), len(target), settings.least) for kept in choose(population)]
+    pairs = zip(*([(judge, kept) for kept in some] for judge, some in by_half), strict=True)
+    return [_chosen(list(both), len(target), usual, settings.least, confidence) for both in pairs]
+
+
+def _chosen(
+    sides: Sequence[tuple[Groups, Places]], target: int, usual: Usual, least: int, confidence: float
+) -> Measure:
+    counts = [len(kept) for _, kept in sides]
+    if min(*counts, target) < least:
+        return _few(min(counts), target, least)
+    n = round(sum(counts) / len(counts))
+    found = []
+    for judge, kept in sides:
+        is_kept = np.zeros(len(judge.made), bool)
+        is_kept[kept] = True
+        found.append(judge.left_out(is_kept))
+    value = overlap(found, n, target, confidence, sides[0][0].covers)
+    return Measure("overlap", value, n, target, usual.at(n / target))
 
 
 def overlaps(
@@ -125,7 +154,8 @@ def overlaps(
     settings: Settings,
     confidence: float = 0.95,
 ) -> list[Measure]:
-    """Overlap of subsets of the synthetic images with the population's target or reference.
+    """Overlap of subsets of the synthetic images with the population's target or reference, which
+    took no part in their choice.
 
     The reference is the overlap of real images: of halves of the target, as many to an image as
     synthetic ones are kept.
@@ -135,75 +165,12 @@ def overlaps(
         subsets: rows of the synthetic images, each at least one.
     """
     groups = Groups.of(found, population.own, settings.seed)
-    usual = _Halves.of(population.target or population.real, settings)
-    return [_overlap(groups, kept, usual, settings.least, confidence) for kept in subsets]
+    target = population.target or population.real
+    usual = Usual.of(target, settings)
+    return [_chosen([(groups, kept)], len(target), usual, settings.least, confidence)
+            for kept in subsets]  # fmt: skip
 
 
-def _overlap(
-    groups: Groups, kept: Places, usual: "_Halves", least: int, confidence: float
-) -> Measure:
-    n, target = len(kept), int(groups.sizes.sum())
-    if min(n, target) < least:
-        why = f"n too small: {min(n, target)} images, at least {least}"
-        return Measure("overlap", None, n, target, None, why)
-    is_kept = np.zeros(len(groups.made), bool)
-    is_kept[kept] = True
-    value = groups.overlap(is_kept, confidence)
-    return Measure("overlap", value, n, target, usual.at(n / target))
-
-
-def shares(found: Sequence[Part], is_kept: NDArray[np.bool_]) -> tuple[int, int, int]:
-    """Kept images near the target, the target's images near one of them, the target's images."""
-    near = covered = 0
-    for part in found:
-        rows = part.near[is_kept[part.at]]
-        near += int(rows.any(axis=1).sum())
-        covered += int(np.bitwise_count(np.bitwise_or.reduce(rows, axis=0)).sum())
-    return near, covered, sum(part.target for part in found)
-
-
-@dataclass(frozen=True, slots=True)
-class _Halves:
-    """Halves of a target, each as if it were synthetic images of the other."""
-
-    splits: tuple[tuple[Part, ...], ...]
-
-    @classmethod
-    def of(cls, target: Images, settings: Settings) -> "_Halves":
-        dice = np.random.default_rng(seed_from("halves", settings.seed))
-        found = []
-        for _ in range(SPLITS if len(target) >= 2 * settings.least else 0):
-            order = dice.permutation(len(target))[:MOST]
-            by_label = order[np.argsort(np.array(target.labels)[order], kind="stable")]
-            one, other = np.sort(by_label[::2]), np.sort(by_label[1::2])
-            found.append(tuple(parts(_as_population(target, one, other), settings.neighbours)))
-        return cls(tuple(found))
-
-    def at(self, ratio: float) -> float | None:
-        """Mean overlap with so many images to one of the other half; all where there are fewer."""
-        each = [self._at(split, ratio) for split in self.splits]
-        return float(np.mean(each)) if each else None
-
-    @staticmethod
-    def _at(split: Sequence[Part], ratio: float) -> float:
-        count = sum(len(part.at) for part in split)
-        target = sum(part.target for part in split)
-        is_kept = np.zeros(count, bool)
-        drawn = np.random.default_rng(seed_from("half", count)).permutation(count)
-        is_kept[drawn[: kept_of(target, ratio)]] = True
-        near, covered, _ = shares(split, is_kept)
-        return harmonic(near / int(is_kept.sum()), covered / target)
-
-
-def _as_population(target: Images, one: Places, other: Places) -> Population:
-    real, made = (
-        Images(
-            tuple(target.pixels[at] for at in half),
-            tuple(target.labels[at] for at in half),
-            target.vectors[half],
-        )
-        for half in (one, other)
-    )
-    names = tuple(sorted(set(real.labels)))
-    nowhere = np.full(len(made), -1, np.int64)
-    return Population("", "", names, real, made, ("",) * len(made), nowhere)
+def _few(n: int, target: int, least: int) -> Measure:
+    why = f"n too small: {min(n, target)} images, at least {least}"
+    return Measure("overlap", None, n, target, None, why)

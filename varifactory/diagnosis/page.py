@@ -1,5 +1,6 @@
 """The page of a diagnosis: which classes have an issue, what shows it, and what to change."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -32,6 +33,7 @@ def render_diagnosis(
     found: Diagnosis,
     *,
     dataset: str = "",
+    store: str = "",
     machinery: bool = False,
     small_model: bool = False,
     provenance: Mapping[str, Sequence[tuple[str, str]]] | None = None,
@@ -45,6 +47,7 @@ def render_diagnosis(
     Args:
         found: what was counted.
         dataset: ``pets@3``, as commands name it; empty of vectors of a user's own.
+        store: where that lies, as commands are given it.
         machinery: the images are the built-in world's: the page then says that it checks the
             machinery, and nothing more.
         small_model: the encoder is one of the small built-in ones.
@@ -59,7 +62,7 @@ def render_diagnosis(
     return render_page(
         "diagnosis.html.j2",
         title=found.title,
-        dataset=dataset,
+        dataset=" ".join(shlex.quote(one) for one in (store, dataset) if one),
         machinery=MACHINERY if machinery else "",
         small_model=small_model,
         opening=opening(found),
@@ -76,7 +79,7 @@ def render_diagnosis(
         gallery=gallery if is_plain_address(gallery) else "",
         data=links(files, DATA_BUDGET),
         plots=_plots(found),
-        advised=_advised(found.curve),
+        advised=advised(found.curve),
         highest=_highest(found.curve),
         level=level(_confidence(found)),
         **_pictured(found, cards, blobs or {}, read),
@@ -126,7 +129,8 @@ def _copies(found: Diagnosis) -> dict[str, list[Copy]]:
 
 
 def _plots(found: Diagnosis) -> dict[str, Markup]:
-    drawn: dict[str, Markup] = {}
+    """A plot that nothing was measured for is empty."""
+    drawn = dict.fromkeys(("realism", "curve"), Markup())
     measured = [one for one in found.curve if one.overlap.value]
     if not (found.realism or measured):
         return drawn
@@ -145,24 +149,38 @@ def _plots(found: Diagnosis) -> dict[str, Markup]:
 
 
 def _highest(curve: Sequence[Kept]) -> Kept | None:
-    """The point with the largest overlap; of equal ones the one that keeps most."""
+    """The point with the largest overlap, of those that surely gain if any does; of equal ones the
+    one that keeps most."""
     measured = [(one.overlap.value.estimate, one.fraction, one)
-                for one in curve if one.overlap.value]  # fmt: skip
+                for one in _gaining(curve) or curve if one.overlap.value]  # fmt: skip
     return max(measured, key=lambda point: point[:2])[2] if measured else None
 
 
-def _advised(curve: Sequence[Kept]) -> str:
-    """The largest fraction whose overlap may be as large as the largest; empty: nothing to gain.
+def _gaining(curve: Sequence[Kept]) -> list[Kept]:
+    """Points that surely overlap more than the whole set; none where that may overlap as real
+    images do: without its rim it would overlap more, and be narrower than they are."""
+    whole = next((one.overlap for one in curve if one.fraction == 1), None)
+    if whole is None or whole.value is None or whole.reference is None:
+        return []
+    high = whole.value.high
+    if high >= whole.reference:
+        return []
+    return [one for one in curve if one.overlap.value and one.overlap.value.low > high]
+
+
+def advised(curve: Sequence[Kept]) -> str:
+    """The largest fraction that surely gains and whose overlap may be as large as the largest;
+    empty: nothing to gain.
 
     The peak itself would throw away half of a set for what its interval does not tell from less.
     """
-    best = _highest(curve)
-    if best is None or best.overlap.value is None:
+    gaining, best = _gaining(curve), _highest(curve)
+    if not gaining or best is None or best.overlap.value is None:
         return ""
     peak = best.overlap.value.estimate
-    fraction = max(one.fraction for one in curve
+    fraction = max(one.fraction for one in gaining
                    if one.overlap.value and one.overlap.value.high >= peak)  # fmt: skip
-    return f"{fraction:g}" if fraction < 1 else ""
+    return f"{fraction:g}"
 
 
 def _settings(found: Diagnosis) -> dict[str, list[tuple[str, str]]]:

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from varifactory.arms import place_of
 from varifactory.deriving import LEFT_OUT, Derived, derive
 from varifactory.diagnosis.checking import PopulationError, listed, shown
+from varifactory.diagnosis.halves import kept_of
 from varifactory.diagnosis.likeness import realism_of
-from varifactory.diagnosis.nearness import Places, parts
-from varifactory.diagnosis.overlap import kept_of, overlaps, pruning
+from varifactory.diagnosis.nearness import Places
+from varifactory.diagnosis.overlap import chosen_overlaps, pruning
 from varifactory.diagnosis.plan import DiagnosisPlan, read_plan
 from varifactory.diagnosis.population import Population, chosen, population
 from varifactory.errors import FactoryError
@@ -65,6 +65,7 @@ class Pruned:
     before: Measure
     """Overlap of all synthetic images with the target."""
     after: Measure
+    """Of those that stay when each half of the target chooses, with the other half."""
     kept: dict[str, int]
     """Class -> synthetic images that stay; every class that had some."""
     left_out: dict[str, int]
@@ -99,7 +100,7 @@ def prune(
         raise FactoryError(f"nothing is left out of {found.name}: {_all_of(asked)}")
     if len(reasons) == len(rows):
         raise FactoryError(f"nothing would stay of {found.name}: {_all_of(asked)}")
-    before, after = _measured(found, known, np.setdiff1d(np.arange(len(rows)), list(reasons)))
+    before, after = _measured(found, known, asked)
     gone = {str(rows[at]["key"]): reason for at, reason in reasons.items()}
     pruned = pruned_items(items.to_pylist(), gone)
     derived = derive(
@@ -142,13 +143,17 @@ def _by_realism(found: Population, asked: Asked) -> dict[int, str]:
     }
 
 
-def _measured(
-    found: Population, plan: DiagnosisPlan, kept: NDArray[np.int64]
-) -> tuple[Measure, Measure]:
-    """Overlap before and after."""
-    subsets: list[Places] = [np.arange(len(found.synthetic)), kept]
-    near = parts(found, plan.settings.neighbours)
-    before, after = overlaps(found, near, subsets, plan.settings)
+def _measured(found: Population, plan: DiagnosisPlan, asked: Asked) -> tuple[Measure, Measure]:
+    """Overlap before and after, each half of the target measuring what the other left out."""
+
+    def choose(half: Population) -> list[Places]:
+        every = np.arange(len(half.synthetic))
+        if asked.keep is None:
+            return [every, np.flatnonzero(~(realism_of(half) < (asked.realism or 0.0)))]
+        order = pruning(half, plan.settings.neighbours, plan.settings.seed)
+        return [every, order.kept(asked.keep)]
+
+    before, after = chosen_overlaps(found, choose, plan.settings)
     return before, after
 
 

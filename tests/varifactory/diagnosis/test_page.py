@@ -5,7 +5,7 @@ from html import unescape
 import pytest
 
 from tests.drawn_diagnoses import Drawn, group, measure
-from varifactory.diagnosis.figures import Diagnosis, Flag, Seen
+from varifactory.diagnosis.figures import Diagnosis, Flag, Kept, Seen
 from varifactory.diagnosis.page import SHOWN_CARDS, render_diagnosis
 from varifactory.diagnosis.strips import BUDGET, SHOWN
 from varifactory.diagnosis.thresholds import reasons
@@ -94,11 +94,14 @@ def test_pruning_is_advised_as_far_as_it_surely_gains(page: str, drawn, found) -
     assert "It is highest with 50.0 % kept; the largest share whose interval" in words(page)
     assert "varifactory prune toys@3 --realism 1 --as NAME" in page
     assert "varifactory prune" not in render(drawn, found, dataset="")
-    flat = replace(found, curve=tuple(replace(one, overlap=measure("overlap", 0.6))
-                                      for one in found.curve))  # fmt: skip
-    text = render(drawn, flat)
-    assert "--keep" not in text
-    assert "To leave out any would not surely raise it." in words(text)
+    for level, reference in ((0.6, 0.93), (None, 0.52)):  # nothing gains; the whole is as real ones
+        still = replace(found, curve=tuple(
+            replace(one, overlap=replace(one.overlap, reference=reference) if level is None
+                    else measure("overlap", level, reference=reference)) for one in found.curve
+        ))  # fmt: skip
+        text = render(drawn, still)
+        assert "--keep" not in text
+        assert "None is advised: all may overlap as real images do" in words(text)
 
 
 def test_diversity_is_never_shown_alone(drawn, found) -> None:
@@ -126,6 +129,21 @@ def test_the_smallest_diagnosis_has_a_page() -> None:
     assert "No issue of the one class can be seen" in said
     assert "The whole set" not in said
     assert "What pruning would do" not in said
+
+
+def test_a_set_with_no_point_of_the_curve_measured_has_a_page(drawn, found) -> None:
+    unsaid = tuple(Kept(one.fraction, one.n, measure("overlap", None, why="n too small: 4"))
+                   for one in found.curve)  # fmt: skip
+    said = words(render(drawn, replace(found, curve=unsaid, realism={})))
+    assert "What pruning would do" in said
+    assert "n too small: 4" in said
+    assert "Overlap with the target by share" not in said
+    assert "Realism of each image" not in said
+
+
+def test_commands_name_the_store(drawn, found) -> None:
+    page = unescape(render(drawn, found, store="/my stores/a"))
+    assert "varifactory prune '/my stores/a' toys@3 --realism 1 --as NAME" in page
 
 
 def test_a_user_s_own_images_are_named_where_they_cannot_be_shown(found) -> None:

@@ -1,0 +1,114 @@
+"""Halves of a target: what was chosen by one is measured on the other, and each as if synthetic."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from varifactory.diagnosis.jackknife import Groups, harmonic
+from varifactory.diagnosis.nearness import Part, Places, parts, placed, reaches_of, shares
+from varifactory.diagnosis.population import Images, Population
+from varifactory.keys import seed_from
+from varifactory.recipe.diagnosis import Diagnosis as Settings
+
+SPLITS = 4
+"""Halvings of the target that a reference is the mean of."""
+MOST = 10_000
+"""Images of the target that are halved for a reference: enough for a mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class Half:
+    """Half of a target that images are chosen by, and the other that the choice is measured on."""
+
+    chooser: Population
+    """The population with the first half alone as its target."""
+    judge: Groups
+    """Of the other half."""
+
+
+def crossed(population: Population, settings: Settings) -> list[Half]:
+    """Both halves of the target, or of the reference, each once as that which chooses.
+
+    A ball of the measuring half reaches as far as in the whole target where it is asked whether it
+    is covered, and to its k-th neighbour of the half where it is asked whether an image lies in
+    any: shares are then those of a target as large as the whole.
+    """
+    target, k = population.target or population.real, settings.neighbours
+    dice = np.random.default_rng(seed_from("crossed", settings.seed))
+    halves = halved(target.labels, dice.permutation(len(target)))
+    whole = reaches_of(population, k)
+    choosers = [_only(population, half) for half in halves]
+    judges = []
+    for half, one in zip(halves, choosers, strict=True):
+        reaches = reaches_of(one, k)
+        near = parts(one, k, np.where(reaches < 0, whole[half], reaches))
+        covered = parts(one, k, whole[half])
+        judges.append(Groups.of(covered, population.own, settings.seed, near))
+    return [Half(*both) for both in zip(choosers, reversed(judges), strict=True)]
+
+
+def halved(labels: Sequence[str], order: Places) -> tuple[Places, Places]:
+    """Rows of both halves of some rows, ascending, each with half of every label."""
+    by_label = order[np.argsort(np.array(labels)[order], kind="stable")]
+    return np.sort(by_label[::2]), np.sort(by_label[1::2])
+
+
+def _only(population: Population, half: Places) -> Population:
+    """The population with some images alone of its target or reference, of which rows ascend."""
+    if population.target:
+        return replace(population, target=_images(population.target, half))
+    own = placed(population.own, half)
+    return replace(population, real=_images(population.real, half), own=own)
+
+
+def _images(target: Images, half: Places) -> Images:
+    return Images(
+        tuple(target.pixels[at] for at in half),
+        tuple(target.labels[at] for at in half),
+        target.vectors[half],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """Halves of a target, each as if it were synthetic images of the other."""
+
+    splits: tuple[tuple[Part, ...], ...]
+
+    @classmethod
+    def of(cls, target: Images, settings: Settings) -> "Usual":
+        """Halve it; a target of fewer than twice ``least`` has no reference."""
+        dice = np.random.default_rng(seed_from("halves", settings.seed))
+        found = []
+        for _ in range(SPLITS if len(target) >= 2 * settings.least else 0):
+            one, other = halved(target.labels, dice.permutation(len(target))[:MOST])
+            found.append(tuple(parts(_as_population(target, one, other), settings.neighbours)))
+        return cls(tuple(found))
+
+    def at(self, ratio: float) -> float | None:
+        """Mean overlap with so many images to one of the other half; all where there are fewer."""
+        each = [self._at(split, ratio) for split in self.splits]
+        return float(np.mean(each)) if each else None
+
+    @staticmethod
+    def _at(split: Sequence[Part], ratio: float) -> float:
+        count = sum(len(part.at) for part in split)
+        target = sum(part.target for part in split)
+        is_kept = np.zeros(count, bool)
+        drawn = np.random.default_rng(seed_from("half", count)).permutation(count)
+        is_kept[drawn[: kept_of(target, ratio)]] = True
+        near, covered, _ = shares(split, is_kept)
+        return harmonic(near / int(is_kept.sum()), covered / target)
+
+
+def kept_of(count: int, fraction: float) -> int:
+    """So many of ``count`` images: the nearest whole number, and at least one."""
+    return max(1, round(count * fraction))
+
+
+def _as_population(target: Images, one: Places, other: Places) -> Population:
+    real, made = _images(target, one), _images(target, other)
+    names = tuple(sorted(set(real.labels)))
+    nowhere = np.full(len(made), -1, np.int64)
+    return Population("", "", names, real, made, ("",) * len(made), nowhere)
