@@ -55,7 +55,8 @@ def test_the_page_lies_beside_the_version(diagnosed: tuple[str, dict[str, Any]])
     place, said = diagnosed
     page = Path(said["report"])
     assert page.parent.parent.name == "diagnosis"
-    assert "tiny@1" in page.read_text()
+    assert "<h1>tiny, version 1</h1>" in page.read_text()
+    assert f"varifactory prune {place} tiny@1 --" in page.read_text()
     plan = json.loads((page.parent / "plan.json").read_text())
     assert (plan["dataset"], plan["version"]) == ("tiny", 1)
     assert plan["dataset_hash"] == said["dataset_hash"]

@@ -2,7 +2,7 @@
 
 import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from varifactory.diagnosis.page import render_diagnosis
 from varifactory.diagnosis.plan import DiagnosisPlan, read_plan
 from varifactory.diagnosis.population import population, population_of_table
 from varifactory.diagnosis.tables import diagnosis_files
-from varifactory.history.versions import is_drawn, title
+from varifactory.history.versions import in_words, is_drawn, title
 from varifactory.loading import items_table, read_blob
 from varifactory.recipe.diagnosis import Diagnosis as Settings
 from varifactory.report.writing import made_by, publish_files, write_files
@@ -49,7 +49,7 @@ def recounted_diagnosis(
     manifest = store.dataset(name, version)
     kept = read_plan(store, manifest, plan)
     found = diagnose(population(store, manifest, kept), kept.settings)
-    return Recounted(manifest, kept, found)
+    return Recounted(manifest, kept, replace(found, title=in_words(manifest)))
 
 
 def diagnose_vectors(path: str, settings: Settings) -> Diagnosis:
@@ -99,6 +99,7 @@ def _files(store: Store, found: Recounted, gallery: str) -> dict[str, bytes]:
     page = render_diagnosis(
         found.diagnosis,
         dataset=title(manifest),
+        store=store.backend.show(""),
         machinery=is_drawn(manifest),
         small_model=plan.encoder in BUILT_IN,
         provenance=_provenance(store, manifest, plan),

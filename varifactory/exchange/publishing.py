@@ -13,7 +13,7 @@ from varifactory.exchange.tables import PAGE, exchange_files
 from varifactory.exchange.wording import multiple, pool_name
 from varifactory.history.models_used import ModelNote, model_notes
 from varifactory.history.plans import meant
-from varifactory.history.versions import is_drawn, title
+from varifactory.history.versions import in_words, is_drawn, title
 from varifactory.report.writing import made_by, publish_files, write_files
 from varifactory.store import Manifest, Store
 from varifactory.study.origins import BUILT_IN
@@ -90,7 +90,7 @@ def counted(store: Store, manifest: Manifest, plan: ExchangePlan) -> ExchangeRat
     """What the answers of a plan's cells say; the same ones give the same figures."""
     return count_exchange(
         surface(store, plan),
-        title=f"{manifest.name}, version {manifest.version}",
+        title=in_words(manifest),
         gains=plan.asked.gains,
         confidence=plan.confidence,
         resamples=plan.asked.resamples,

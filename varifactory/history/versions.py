@@ -39,6 +39,11 @@ def title(manifest: Manifest) -> str:
     return f"{manifest.name}@{manifest.version}"
 
 
+def in_words(manifest: Manifest) -> str:
+    """``NAME, version N``, as pages are headed."""
+    return f"{manifest.name}, version {manifest.version}"
+
+
 def is_drawn(manifest: Manifest) -> bool:
     """Whether its images are the built-in world's: figures of them check the machinery alone."""
     return (manifest.recipe.get("sources") or {}).get("kind") == "world"

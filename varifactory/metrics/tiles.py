@@ -113,8 +113,13 @@ def enough(count: int, k: int) -> None:
     Raises:
         TooFew: k below 1, or no more than k images.
     """
-    if not 1 <= k < count:
-        raise TooFew(f"k {k} of {count} images: give k at least 1 and more images than k")
+    if k < 1:
+        raise TooFew(f"k {k}: give at least 1 neighbour")
+    if k >= count:
+        raise TooFew(
+            f"n too small: {count} image{'s' if count != 1 else ''}, and {k} "
+            f"neighbour{'s need' if k != 1 else ' needs'} at least {k + 1}"
+        )
 
 
 def _beyond(close: Vectors, bound: Vectors) -> Close:

@@ -38,12 +38,17 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("mine") / "mine.parquet"
-    pq.write_table(pa.Table.from_pylist([
+    pq.write_table(pa.Table.from_pylist(rows_of(images())), path)
+    return path
+
+
+def rows_of(given: list[Given]) -> list[dict[str, object]]:
+    """As a table of a user's own has them."""
+    return [
         {"image": str(at), "class": one.label, "encoder": "mine", "vector": one.vector.tolist(),
          "source": "real" if one.kind == "source" else "synthetic"}
-        for at, one in enumerate(images())
-    ]), path)  # fmt: skip
-    return path
+        for at, one in enumerate(given)
+    ]  # fmt: skip
 
 
 def ask(*words: object) -> Result:
@@ -77,6 +82,25 @@ def test_a_table_of_vectors_is_diagnosed_beside_itself(table: Path) -> None:
     assert f"diagnosis: {page}" in done.output
     everything = json.loads((page.parent / "diagnosis.json").read_bytes())
     assert everything["settings"]["neighbours"] == "3"
+
+
+def test_four_images_a_class_are_too_few_for_a_curve_and_have_a_page(tmp_path: Path) -> None:
+    places = [at for label in ("zero", "one") for at in digits().of(label)[:8]]
+    few = [*real(places[::2]), *shifted(places[1::2], 1)]
+    store = Store(str(tmp_path / "store"))
+    store.prepare()
+    keep_plan(store, plan_of(stored(store, few)))
+    path = tmp_path / "few.parquet"
+    pq.write_table(pa.Table.from_pylist(rows_of(few)), path)
+    for words in ((store.url, "digits"), ("--vectors", path)):
+        done = ask(*words)
+        assert done.exit_code == 0, done.output
+        page = Path(done.output.splitlines()[-1].removeprefix("diagnosis: ")).read_text()
+        assert "n too small: " in page
+        assert "give k" not in page
+    assert "<h1>digits, version 1</h1>" in (
+        next((tmp_path / "store").rglob("diagnosis.html")).read_text()
+    )
 
 
 @pytest.mark.parametrize(

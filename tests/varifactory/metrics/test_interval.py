@@ -60,7 +60,7 @@ def test_a_metric_that_needs_more_images_says_so() -> None:
 
     found = measured("precision", of_many, vectors(20, 1), vectors(20, 2))
     assert found.value is None
-    assert found.why == "k 17 of 16 images: give k at least 1 and more images than k"
+    assert found.why == "n too small: 16 images, and 17 neighbours need at least 18"
 
 
 @pytest.mark.parametrize(
