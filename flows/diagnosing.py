@@ -1,21 +1,33 @@
 """A diagnosis: the set it is of, the vectors it rests on, and the page it ends in."""
 
+import logging
+
 from flows.dataset import make_dataset
 from flows.embedding import embedded
+from flows.parameters import data_set
 from flows.run import FactoryRun
 from flows.showing import show_dataset
 from tasks.report import write_diagnosis
 from tasks.texts import text_shard
-from varifactory.diagnosis.plan import DiagnosisPlan, keep_plan, plan_diagnosis, plans_of
+from varifactory.diagnosis.plan import (
+    DiagnosisPlan,
+    check_template,
+    keep_plan,
+    plan_diagnosis,
+    plans_of,
+)
 from varifactory.diagnosis.population import Chosen, chosen
+from varifactory.diagnosis.telling_senses import by_model, tell, told_before
 from varifactory.embeddings import embedding_spec
-from varifactory.history.versions import named
 from varifactory.keys import spec_of
 from varifactory.loading import items_table
 from varifactory.models import ClipModel, registry
+from varifactory.models.provider.estimate import spent
 from varifactory.stages import Row
 from varifactory.store import Manifest
 from varifactory.texts import plan_texts, text_spec
+
+log = logging.getLogger("varifactory")
 
 SHARD = 2048
 """Texts a task: each costs a millisecond."""
@@ -25,10 +37,15 @@ def synthetic_set(run: FactoryRun) -> tuple[Manifest, str]:
     """The data set version that the recipe asks about, and its gallery; made if it is its own.
 
     Raises:
-        StoreMissing: there is no such data set or version.
+        RecipeError: there is no such data set or version, or no such target.
+        PopulationError: the template of class names cannot be used.
     """
-    if asked := run.recipe.diagnosis.dataset:
-        return named(run.store, asked), ""
+    asked = run.recipe.diagnosis
+    check_template(run.recipe.training.template)
+    if asked.target:
+        data_set(run.store, "diagnosis.target", asked.target)
+    if asked.dataset:
+        return data_set(run.store, "diagnosis.dataset", asked.dataset), ""
     made = make_dataset(run)
     return made.manifest, show_dataset(run, made)
 
@@ -51,6 +68,23 @@ def diagnosed(run: FactoryRun, manifest: Manifest) -> str:
     return write_diagnosis(run.store.url, manifest.name, manifest.version, plan.hash12)
 
 
+def _told(run: FactoryRun, manifest: Manifest, found: Chosen) -> dict[str, tuple[str, ...]] | None:
+    """What a language model says of the class names, where the recipe names one; asked once a
+    class of a data set version."""
+    model = run.recipe.diagnosis.senses
+    if not by_model(model):
+        return None
+    told = told_before(plans_of(run.store, manifest), model)
+    if asked := [name for name in found.class_names if name not in told]:
+        teller = registry.sense_teller(run.recipe, run=run.id)
+        log.info("expected cost: %s", teller.estimate(asked).words())
+        answers, notices = tell(teller, asked)
+        told |= {name: each.senses for name, each in answers.items()}
+        rows = [{"cost_usd": each.cost_usd, "raw": name} for name, each in answers.items()]
+        run.notices += [*notices, *filter(None, [spent(f"senses by {model}", rows)])]
+    return {name: told[name] for name in found.class_names if name in told}
+
+
 def _plan(run: FactoryRun, manifest: Manifest, found: Chosen, encoder: ClipModel) -> DiagnosisPlan:
     texts = spec_of("texts", text_spec(encoder))
     known = [plan.logit_scale for plan in plans_of(run.store, manifest) if plan.texts == texts]
@@ -62,6 +96,7 @@ def _plan(run: FactoryRun, manifest: Manifest, found: Chosen, encoder: ClipModel
         # Asking the encoder loads it, which a run that finds everything made can do without.
         logit_scale=known[0] if known else encoder.logit_scale,
         template=run.recipe.training.template,
+        told=_told(run, manifest, found),
     )  # fmt: skip
 
 

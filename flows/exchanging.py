@@ -3,11 +3,13 @@
 from flows.dataset import make_dataset
 from flows.embedding import embedded
 from flows.leaks import refuse_leaks
+from flows.parameters import data_set
 from flows.run import FactoryRun
 from flows.showing import show_dataset
 from tasks.closed import BASES, closed_shard
 from tasks.exchange import CONTENTS, exchange_shard
 from tasks.report import write_exchange
+from varifactory.errors import RecipeError
 from varifactory.exchange.cell_training import Contents
 from varifactory.exchange.closed_set import closed_spec, plan_closed
 from varifactory.exchange.lineage import closed_trained_on
@@ -20,7 +22,6 @@ from varifactory.exchange.planning import (
     plan_exchange,
 )
 from varifactory.exchange.publishing import keep_plan
-from varifactory.history.versions import named
 from varifactory.ingest.lineage import lineage_of
 from varifactory.keys import spec_of
 from varifactory.loading import items_of
@@ -32,8 +33,8 @@ QUICK = 64
 """Cells a task of trainees that take milliseconds; others have a task a cell."""
 CLOSED = 512
 """Images of closed-set generators a task, a generator's in one: it is trained once."""
-KEPT = ("exchange/", "embeddings/", "closed/")
-"""Stages whose rows an exchange rate needs to be counted again."""
+KEPT = ("exchange/", "closed/")
+"""Stages whose rows an exchange rate rests on; embeddings only where vectors are learnt from."""
 
 
 def traded_set(run: FactoryRun) -> tuple[Manifest, str]:
@@ -44,16 +45,30 @@ def traded_set(run: FactoryRun) -> tuple[Manifest, str]:
 
     Raises:
         ModelError: the trainee is not there.
+        RecipeError: no such data set, or bases that take all the shots.
         Leaked: training images or edits show test images.
-        StoreMissing: there is no such data set.
     """
     asked = run.recipe.exchange
-    _trainee(run)  # a wrong name costs no hours
+    _refuse_early(run)
     if asked.generators == ("foreign",):
-        return named(run.store, asked.foreign), ""
+        return data_set(run.store, "exchange.foreign", asked.foreign), ""
     made = make_dataset(run, trains=True)
     refuse_leaks(run, made.manifest)
     return made.manifest, show_dataset(run, made)
+
+
+def _refuse_early(run: FactoryRun) -> None:
+    """Raise for what else would be noticed after hours of work."""
+    asked, shots = run.recipe.exchange, run.recipe.sources.shots
+    _trainee(run)
+    if "foreign" in asked.generators:
+        data_set(run.store, "exchange.foreign", asked.foreign)
+    if asked.generators != ("foreign",) and 0 < shots <= max(asked.base):
+        raise RecipeError(
+            f"exchange.base asks for {max(asked.base)} images a class and sources.shots leaves "
+            f"{shots}, so that no real image could be added: raise sources.shots, or lower "
+            "exchange.base"
+        )
 
 
 def exchanged(run: FactoryRun, manifest: Manifest) -> str:
@@ -68,14 +83,15 @@ def exchanged(run: FactoryRun, manifest: Manifest) -> str:
     spec = spec_of("exchange", fields)
     planned = _planned(run, manifest, spec)
     run.notices += planned.notices
+    kept = KEPT
     if trainee is not None and trainee.takes == "vectors":
-        embedded(run, planned.pictures)
+        kept = (*KEPT, f"embeddings/{embedded(run, planned.pictures)}")
     run.leave(CONTENTS, Contents.of(planned).pack())
     size = 1 if run.recipe.exchange.trainee in ("clip-lora", "classifier") else QUICK
     trained = run.stage(exchange_shard, "exchange", fields, planned.rows, size=size)
     plan = ExchangePlan.of(
         planned, trained, run.recipe, version=manifest.version, spec=spec,
-        specs={name: told for name, told in run.specs.items() if name.startswith(KEPT)},
+        specs={name: told for name, told in run.specs.items() if name.startswith(kept)},
         dataset=manifest.name,
     )  # fmt: skip
     keep_plan(run.store, manifest, plan)
@@ -89,7 +105,7 @@ def _planned(run: FactoryRun, manifest: Manifest, spec: str) -> PlannedExchange:
     foreign: list[Row] = []
     closed: ClosedSets = {}
     if "foreign" in generators:
-        beside = named(run.store, run.recipe.exchange.foreign)
+        beside = data_set(run.store, "exchange.foreign", run.recipe.exchange.foreign)
         foreign = items_of(run.store, beside.name, beside.version)
         trained_on |= lineage_of(run.store, beside)
     if "closed-set" in generators:

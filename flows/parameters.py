@@ -7,7 +7,10 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from varifactory.answering import DEFAULT_STORE
+from varifactory.errors import RecipeError
+from varifactory.history.versions import named
 from varifactory.recipe import Recipe
+from varifactory.store import Manifest, Store, StoreMissing
 
 STORE = "VARIFACTORY_STORE"
 """Environment variable that names the store where nothing else does."""
@@ -51,3 +54,15 @@ def store_url(given: str) -> str:
 def anywhere(url: str) -> str:
     """A store's URL that means the same in another working folder."""
     return url if "://" in url else os.path.abspath(os.path.expanduser(url))
+
+
+def data_set(store: Store, key: str, name: str) -> Manifest:
+    """The data set version that a key of the recipe names, ``NAME`` or ``NAME@VERSION``.
+
+    Raises:
+        RecipeError: there is none, which is asked before hours of work.
+    """
+    try:
+        return named(store, name)
+    except StoreMissing as error:
+        raise RecipeError(f"{key} is {name!r}: {error}") from None

@@ -12,14 +12,13 @@ from flows.run import FactoryRun, actor
 from varifactory import items, records
 from varifactory.errors import FactoryError
 from varifactory.keys import spec_of
-from varifactory.loading import items_table
+from varifactory.loading import lack
 from varifactory.past_runs import newer_version
 from varifactory.stages import Row
 from varifactory.store import (
     Manifest,
     ManifestPart,
     PartRef,
-    StoreError,
     VersionTaken,
     dataset_hash,
 )
@@ -104,10 +103,10 @@ def _equal(run: FactoryRun, held: str) -> Manifest | None:
     """
     for known in (_newest(run), run.before):
         if known is not None and known.dataset_hash == held:
-            lack = _lack(run, known)
-            if not lack:
+            lacking = lack(run.store, known)
+            if not lacking:
                 return known
-            run.notices.append(f"version {known.version} {lack}: published anew")
+            run.notices.append(f"version {known.version} {lacking}: published anew")
     return None
 
 
@@ -115,17 +114,6 @@ def _newest(run: FactoryRun) -> Manifest | None:
     name = run.recipe.name
     numbers = dict(run.store.datasets()).get(name, [])
     return run.store.dataset(name, numbers[-1]) if numbers else None
-
-
-def _lack(run: FactoryRun, manifest: Manifest) -> str:
-    """Why a version cannot stand for what the run holds; empty where it can."""
-    try:
-        there = items_table(run.store, manifest).column_names
-    except StoreError:
-        return "is damaged in the store"
-    # Columns that came later hold what no hash tells, such as the first attempts of all edits.
-    absent = [name for name in records.schema("items").names if name not in there]
-    return f"was made before items had {', '.join(absent)}" if absent else ""
 
 
 def _kept(run: FactoryRun, table: pa.Table) -> ManifestPart:

@@ -8,11 +8,13 @@ import pytest
 
 from flows.diagnose import diagnose
 from tests.flows.conftest import Make
+from tests.servers.chat import ChatServer, says
 from varifactory.diagnosis.checking import PopulationError
 from varifactory.diagnosis.plan import read_plan
 from varifactory.diagnosis.publishing import recounted_diagnosis
+from varifactory.errors import RecipeError
 from varifactory.recipe import Recipe
-from varifactory.store import Store, StoreMissing
+from varifactory.store import Store
 
 
 @pytest.fixture(scope="module")
@@ -88,8 +90,19 @@ def test_a_data_set_that_is_there_is_diagnosed_as_it_is(
 def test_a_data_set_that_is_not_there_is_named(
     diagnosed: tuple[str, dict[str, Any]], recipe: Recipe
 ) -> None:
-    with pytest.raises(StoreMissing, match="pets"):
+    with pytest.raises(RecipeError, match=r"diagnosis\.dataset is 'pets'"):
         diagnose(recipe, diagnosed[0], ("diagnosis.dataset=pets",))
+
+
+def test_a_wrong_target_or_template_is_refused_before_anything_is_made(
+    recipe: Recipe, prefect_server: str, tmp_path: Path
+) -> None:
+    store = str(tmp_path / "store")
+    with pytest.raises(RecipeError, match=r"diagnosis\.target is 'nowhere'"):
+        diagnose(recipe, store, ("diagnosis.target=nowhere",))
+    with pytest.raises(PopulationError, match=r"training\.template 'foo'"):
+        diagnose(recipe, store, ("training.template=foo",))
+    assert Store(store).specs("sources") == []
 
 
 def test_a_set_without_edits_is_refused_with_what_to_do(
@@ -99,3 +112,24 @@ def test_a_set_without_edits_is_refused_with_what_to_do(
     bare = tiny(edits__compare={"count": 0}, edits__gate={"min_change": 255.0})
     with pytest.raises(PopulationError, match="no synthetic"):
         diagnose(bare, str(tmp_path / "store"))
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:pydantic")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:unclosed event loop:ResourceWarning")
+def test_a_model_is_asked_for_senses_once_a_class_and_never_again(
+    recipe: Recipe, diagnosed: tuple[str, dict[str, Any]]
+) -> None:
+    place, _ = diagnosed
+    with ChatServer(says('{"senses": ["wading bird", "lifting machine"]}')).running() as server:
+        asked = ("diagnosis.dataset=tiny@1", "diagnosis.senses=openai/some-model-of-ours",
+                 f"prompts.base_url={server.url}")  # fmt: skip
+        said = diagnose(recipe, place, asked)
+        plan = read_plan(Store(place), Store(place).dataset("tiny"))
+        assert len(plan.senses) == 2
+        for each in plan.senses.values():
+            assert list(each) == ["wading bird", "lifting machine"]
+        assert sorted(one["class_name"] for one in server.questions) == sorted(plan.senses)
+        assert diagnose(recipe, place, asked)["report"] == said["report"]
+        assert len(server.requests) == 2
+    assert recounted_diagnosis(Store(place), "tiny").diagnosis.senses == ()

@@ -11,7 +11,7 @@ import pytest
 from flows.exchange_rate import exchange_rate
 from tests.flows.conftest import Make
 from varifactory import open_dataset
-from varifactory.errors import ModelError, TrainingError
+from varifactory.errors import ModelError, RecipeError, TrainingError
 from varifactory.exchange.publishing import recount_exchange
 from varifactory.recipe import Recipe
 from varifactory.store import Store
@@ -97,11 +97,27 @@ def test_probes_see_embeddings(exchanged: tuple[str, dict[str, Any]], recipe: Re
     assert recount_exchange(Store(place), "tiny").plan.asked.trainee == "linear-probe"
 
 
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        (("exchange.base=[500]",), r"exchange\.base asks for 500 .* sources\.shots leaves 8"),
+        (("exchange.generators=[edits,foreign]", "exchange.foreign=nowhere"),
+         r"exchange\.foreign is 'nowhere'"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_refused_before_anything_is_made(
+    recipe: Recipe, prefect_server: str, tmp_path: Path, settings: tuple[str, ...], says: str
+) -> None:
+    with pytest.raises(RecipeError, match=says):
+        exchange_rate(recipe, str(tmp_path / "store"), settings)
+    assert Store(str(tmp_path / "store")).specs("sources") == []
+
+
 def test_too_few_images_are_told_with_what_to_change(
     exchanged: tuple[str, dict[str, Any]], recipe: Recipe
 ) -> None:
-    with pytest.raises(TrainingError, match=r"exchange\.base"):
-        exchange_rate(recipe, exchanged[0], ("exchange.base=[500]",))
+    with pytest.raises(TrainingError, match=r"exchange\.base|sources\.shots"):
+        exchange_rate(recipe, exchanged[0], ("sources.shots=0", "exchange.base=[8]"))
 
 
 def test_a_trainee_that_is_not_there_is_refused_before_anything_is_made(

@@ -1,6 +1,6 @@
 """``plan.json`` beside a diagnosis: all that it takes to count it again without a model."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -48,7 +48,8 @@ class DiagnosisPlan(BaseModel):
     logit_scale: float = 100.0
     template: str = "a photo of a {class_name}"
     senses: Senses = Field(default_factory=dict)
-    """Class name -> other sense -> its text, as the user's file had them."""
+    """Class name -> other sense -> its text, as the user's file had them, or as a model told them:
+    then a class it knows one sense of has none here, and one that is not here was not answered."""
     settings: Diagnosis = Diagnosis()
     target: Target | None = None
     """What ``settings.target`` meant when the plan was made; None: the reference itself."""
@@ -87,6 +88,7 @@ def plan_diagnosis(
     texts: str = "",
     logit_scale: float = 100.0,
     template: str = "a photo of a {class_name}",
+    told: Mapping[str, Sequence[str]] | None = None,
 ) -> DiagnosisPlan:
     """The plan of a version: what the settings name by file or by name is written out.
 
@@ -95,13 +97,21 @@ def plan_diagnosis(
         encoder: its name.
         embeddings: spec of the pictures' vectors.
         texts: spec of the texts' vectors.
+        told: class name -> other senses, of the model that the settings name in place of a file.
 
     Raises:
         PopulationError: the template or the file of senses cannot be used.
         StoreMissing: there is no such target.
     """
-    _check_template(template)
+    check_template(template)
     target = named(store, settings.target) if settings.target else None
+    if not texts:
+        senses: Senses = {}
+    elif told is None:
+        senses = read_senses(settings.senses, class_names, template)
+    else:
+        senses = {name: {sense: template.format(class_name=sense) for sense in each}
+                  for name, each in told.items()}  # fmt: skip
     return DiagnosisPlan(
         dataset=manifest.name,
         version=manifest.version,
@@ -111,13 +121,14 @@ def plan_diagnosis(
         texts=texts,
         logit_scale=logit_scale,
         template=template,
-        senses={} if not texts else read_senses(settings.senses, class_names, template),
+        senses=senses,
         settings=settings,
         target=Target(name=target.name, version=target.version) if target else None,
     )
 
 
-def _check_template(template: str) -> None:
+def check_template(template: str) -> None:
+    """Raise ``PopulationError`` for a template that no class name goes into."""
     try:
         fits = template.format(class_name="\0") != template.format(class_name="")
     except (KeyError, IndexError, ValueError):
