@@ -83,7 +83,7 @@ def exchanged(run: FactoryRun, manifest: Manifest) -> str:
     spec = spec_of("exchange", fields)
     planned = _planned(run, manifest, spec)
     run.notices += planned.notices
-    kept = KEPT
+    kept: tuple[str, ...] = KEPT
     if trainee is not None and trainee.takes == "vectors":
         kept = (*KEPT, f"embeddings/{embedded(run, planned.pictures)}")
     run.leave(CONTENTS, Contents.of(planned).pack())
