@@ -7,34 +7,54 @@ on. ``python -m bench.faults 100`` takes as many.
 import sys
 from collections import Counter
 
+import numpy as np
+
 from bench.figures import show
 from tests.injected_faults import FAULTS, issue_of, spoiled
 from varifactory.diagnosis.counting import flags
+from varifactory.diagnosis.examining import Examined, asked
 from varifactory.diagnosis.figures import Flag
+from varifactory.diagnosis.sides import sides
 from varifactory.recipe.diagnosis import Diagnosis
 
 SEEDS, FIRST = 20, 400
-DESIGNS = ((10, 40), (10, 30), (10, 100), (5, 60), (3, 40))
-"""Classes, and synthetic images a class; the first is that of the issue."""
+DESIGNS = ((10, 40, 60), (10, 30, 60), (10, 100, 60), (5, 60, 60), (3, 40, 60), (10, 20, 20))
+"""Classes, synthetic and real images a class; the first is that of the issue, the last the least
+of which anything is said."""
 
 
 def main(seeds: int = SEEDS) -> None:
     """Every fault of every design, then the set without one."""
-    for classes, images in DESIGNS:
-        design = f"{classes} classes, {images} images a class"
+    for classes, images, real in DESIGNS:
+        every = range(FIRST, FIRST + seeds)
+        design = f"{classes} classes, {images} images a class against {real}"
         for fault in FAULTS:
-            found = [raised(fault, seed, classes, images) for seed in range(FIRST, FIRST + seeds)]
+            found = [raised(fault, seed, classes, images, real) for seed in every]
             report(fault, design, found)
-        clean = [raised("clean", seed, classes, images)[1] for seed in range(FIRST, FIRST + seeds)]
+        clean = [raised("clean", seed, classes, images, real)[1] for seed in every]
         sets = [one for one in clean if one]
         show(f"clean sets that raise a flag, {design}", len(sets) / seeds, "share", seeds,
              goal=0.0, kinds=kinds(clean))  # fmt: skip
+        shares = [share for seed in every for share in seen(seed, classes, images, real)]
+        show(f"share of a class from which wrong images are surely seen, {design}",
+             float(np.median(shares)), "share", len(shares), highest=max(shares))  # fmt: skip
 
 
-def raised(fault: str, seed: int, classes: int, images: int) -> tuple[str, tuple[Flag, ...]]:
+def raised(
+    fault: str, seed: int, classes: int, images: int, real: int
+) -> tuple[str, tuple[Flag, ...]]:
     """The spoiled class, and the flags."""
-    population = spoiled(fault, seed, n=images, classes=classes)
+    population = spoiled(fault, seed, n=images, real=real, classes=classes)
     return population.class_names[1], flags(population, Diagnosis())
+
+
+def seen(seed: int, classes: int, images: int, real: int) -> list[float]:
+    """Of every class of a clean set the share from which its strays are surely flagged; 1 where
+    not even all are."""
+    population = spoiled("clean", seed, n=images, real=real, classes=classes)
+    every = list(sides(population))
+    shared = asked(population, Diagnosis(), 0.95, len(every))
+    return [Examined(shared, side).seen_from or 1.0 for side in every]
 
 
 def report(fault: str, design: str, found: list[tuple[str, tuple[Flag, ...]]]) -> None:

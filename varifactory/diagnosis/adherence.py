@@ -1,15 +1,20 @@
 """Adherence: whether images show what was asked for, and what they show where they do not."""
 
+import numpy as np
+
 from varifactory.diagnosis import by_texts
+from varifactory.diagnosis.chance import FEWEST
 from varifactory.diagnosis.examining import Examined
 from varifactory.diagnosis.figures import Flag
 from varifactory.diagnosis.measuring import share
-from varifactory.diagnosis.raising import examples, raised
+from varifactory.diagnosis.raising import examples, pictured, raised
 from varifactory.diagnosis.strays import Strays, confusers
 from varifactory.metrics import Measure
 
 NAMED = 3
 """Other classes that a sentence names."""
+MOST = 0.5
+"""Share of wrong images above which most of them are."""
 
 
 def measures(one: Examined) -> list[Measure]:
@@ -22,9 +27,31 @@ def flag(one: Examined, strays: Strays, evidence: tuple[Measure, ...]) -> Flag |
     """Raised where strays are many and no one thing."""
     if not strays.significant or strays.one_mode:
         return None
-    named = [f"{name} ({part:.0%})" for name, part in confusers(one)[:NAMED]]
-    told = {
-        "share": f"{strays.share:.0%}", "n": len(one.side.at),
-        "confusers": ", ".join(named) or "no class at all",
-    }  # fmt: skip
+    told = {"share": f"{strays.share:.0%}", "n": len(one.side.at), "confusers": _confusers(one)}
     return raised(one, "scattered", told, evidence, examples(one, strays.at))
+
+
+def few_wrong(one: Examined, evidence: tuple[Measure, ...]) -> Flag | None:
+    """Raised where a class is a handful of pictures again and again, and most of them are wrong.
+
+    They are too few to tell a sense of the name, or chance, by: that many alike are wrong is what
+    can be said.
+    """
+    count = len(np.unique(one.pictures))
+    if count >= FEWEST:
+        return None
+    elsewhere = (one.given >= 0) & (one.given != one.side.number)
+    off = ~elsewhere & ~one.manifold.inside
+    wrong = elsewhere | off
+    if wrong.mean() <= MOST:
+        return None
+    told = {
+        "n": len(wrong), "pictures": pictured(count), "elsewhere": f"{elsewhere.mean():.0%}",
+        "confusers": _confusers(one), "off": f"{off.mean():.0%}",
+    }  # fmt: skip
+    return raised(one, "few-wrong", told, evidence, examples(one, wrong))
+
+
+def _confusers(one: Examined) -> str:
+    named = [f"{name} ({part:.0%})" for name, part in confusers(one)[:NAMED]]
+    return ", ".join(named) or "no class at all"

@@ -113,7 +113,8 @@ def _measures(known: _Known, place: int) -> list[Measure]:
 def _group(one: Examined, measures: Sequence[Measure]) -> Group:
     return Group(
         one.label, one.side.attribute, len(one.side.at), len(one.side.real_at),
-        {measure.name: measure for measure in measures}, confusers(one),
+        {measure.name: measure for measure in measures}, confusers(one), one.unjudged,
+        None if one.unjudged else one.seen_from,
     )  # fmt: skip
 
 
@@ -127,7 +128,7 @@ def _flags(
     """What is wrong with one group: a class that is not there has nothing else wrong with it."""
     if not len(one.side.at):
         return [nothing_made(one)]
-    if len(one.side.at) < one.asked.settings.least:
+    if one.unjudged:
         return []
     by_name = {measure.name: measure for measure in measures}
 
@@ -145,11 +146,12 @@ def _flags(
     raised = [
         ambiguity.flag(one, astray, other) if else_shown else None,
         adherence.flag(one, astray, other) if else_shown else None,
+        adherence.few_wrong(one, other),
         blurred,
         spread.flag(one, diverse),
-        repeated.flag(one, evidence("memorised", "precision", "coverage")),
     ]
-    return [flag for flag in raised if flag]
+    copied = evidence("memorised", "duplicates", "precision", "coverage")
+    return [flag for flag in (*raised, repeated.flag(one, copied, raised)) if flag]
 
 
 def _once(flags: Sequence[Flag]) -> tuple[Flag, ...]:

@@ -6,18 +6,30 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from varifactory.diagnosis.chance import least_seen
 from varifactory.diagnosis.copies import copies
 from varifactory.diagnosis.figures import Copy
 from varifactory.diagnosis.judging import Judged, judged
 from varifactory.diagnosis.population import Population
-from varifactory.diagnosis.sides import Numbers, Places, Sides, distances, kin, to_nearest
+from varifactory.diagnosis.sides import (
+    ROWS,
+    Numbers,
+    Places,
+    Sides,
+    distances,
+    kin,
+    pictures,
+    to_nearest,
+)
 from varifactory.diagnosis.thresholds import limit
-from varifactory.metrics import Manifold, Measure, manifold, radii, realism
+from varifactory.metrics import Manifold, Measure, manifold, pairwise_distance, radii, realism
 from varifactory.recipe.diagnosis import Diagnosis as Settings
 
 Flags = NDArray[np.bool_]
 REALISM_NEIGHBOURS = 3
 """k of realism, as published (Kynkäänniemi et al., 2019)."""
+SAME = 1e-6
+"""Mean cosine distance below which vectors are equal but for rounding in float32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +76,45 @@ class Examined:
         return self.side.label
 
     @property
+    def needed(self) -> int:
+        """Images a side below which no flag is raised."""
+        return max(self.asked.settings.least, self.asked.settings.neighbours + 1)
+
+    @property
     def enough(self) -> bool:
         """Whether both sides have as many images as anything is said of."""
-        return self.side.fewest >= max(
-            self.asked.settings.least, self.asked.settings.neighbours + 1
-        )
+        return self.side.fewest >= self.needed
+
+    @cached_property
+    def unjudged(self) -> str:
+        """Why no flag can be raised; empty where one can."""
+        if not self.enough:
+            return f"fewer than {self.needed} synthetic or real images"
+        return "real images that are all the same" if _alike(self.side.real) else ""
+
+    @cached_property
+    def seen_from(self) -> float | None:
+        """Share of the images from which strays are surely flagged; None where no share is."""
+        real = (self.real_given >= 0) & (self.real_given != self.side.number)
+        return least_seen(self.kin, real, self.asked.chance, limit("stray"))
 
     @cached_property
     def kin(self) -> Places:
         """A number each, the same for images that count as one observation."""
         return kin(self.side, limit("alike"))
+
+    @cached_property
+    def pictures(self) -> Places:
+        """A number each, the same for images that are nearly one picture.
+
+        Edits of one source are pictures of their own: they share what was not to be changed.
+        """
+        return pictures(self.side.made, self.side.real, limit("alike"), self.side.own)
+
+    @cached_property
+    def real_pictures(self) -> Places:
+        """The same of the class's real images."""
+        return pictures(self.side.real, self.side.real, limit("alike"))
 
     @cached_property
     def given(self) -> Places:
@@ -94,9 +135,15 @@ class Examined:
     @cached_property
     def real_inside(self) -> Flags:
         """Whether each real image lies in the ball of another real one of its class."""
-        away = distances(self.side.real, self.side.real)
-        np.fill_diagonal(away, np.inf)
-        return _within(away, radii(self.side.real, self.asked.settings.neighbours))
+        real, found = self.side.real, np.zeros(len(self.side.real), bool)
+        reach = radii(real, self.asked.settings.neighbours)
+        for start in range(0, len(real), ROWS):
+            rows = slice(start, min(start + ROWS, len(real)))
+            away = distances(real[rows], real)
+            at = np.arange(len(away))
+            away[at, start + at] = np.inf
+            found[rows] = (away < reach).any(axis=1)
+        return found
 
     @cached_property
     def depth(self) -> tuple[Numbers, Numbers]:
@@ -124,7 +171,6 @@ class Examined:
         return float((scores >= 1).mean())
 
 
-def _within(away: Numbers, reach: Numbers) -> Flags:
-    """Whether each row's image lies in the ball of a column's."""
-    nearest: Numbers = (away - reach).min(axis=1)
-    return nearest < 0
+def _alike(real: NDArray[np.float32]) -> bool:
+    """Whether real images have no spread that others could be held against."""
+    return pairwise_distance(real) < SAME

@@ -51,6 +51,11 @@ class Group:
     """Name -> measure, in the order of the page."""
     confusers: tuple[tuple[str, float], ...] = ()
     """Other classes its images are taken for, and their share, largest first."""
+    unjudged: str = ""
+    """Why no flag of it can be raised, whatever is measured; empty where one can."""
+    seen_from: float | None = None
+    """Share of its images from which wrong ones (strays) are surely flagged; None where they may
+    never be."""
 
 
 @dataclass(frozen=True, slots=True)

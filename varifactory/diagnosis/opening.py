@@ -31,15 +31,18 @@ def headline(found: Diagnosis) -> str:
     """Which classes have which issue, in one sentence; what was not judged is never called good."""
     said, names = words()["headline"], classes(found)
     flagged = flagged_labels(found)
-    unjudged = [name for name in names if name not in judged(found) and name not in flagged]
+    could = judged(found)
+    unjudged = [name for name in names if name not in could and name not in flagged]
     if not flagged and len(unjudged) == len(names):
         sentence = said["nothing"].format(classes=_counted(len(names)), why=_why(found))
         return f"{sentence}."
-    rest = f"; {said['unjudged'].format(count=_counted(len(unjudged)))}" if unjudged else ""
+    missing = said["unjudged"].format(count=_counted(len(unjudged)), why=_why(found))
+    rest = f"; {missing}" if unjudged else ""
     if not flagged:
         count = len(names) - len(unjudged)
         those = "the one class" if count == 1 else f"the {_counted(count)}"
-        return f"{said['none_of_some' if unjudged else 'none'].format(judged=those)}{rest}."
+        sentence = said["none_of_some" if unjudged else "none"].format(judged=those)
+        return f"{sentence}{_least(found)}{rest}."
     named = _named(found, flagged[:NAMED])
     if len(flagged) > NAMED:
         named.append(said["more"].format(count=len(flagged) - NAMED))
@@ -64,9 +67,9 @@ def classes(found: Diagnosis) -> list[str]:
 
 
 def judged(found: Diagnosis) -> set[str]:
-    """Classes of which something was measured."""
-    return {one.label for one in found.groups
-            if any(measure.value for measure in one.measures.values())}  # fmt: skip
+    """Classes of which a flag could be raised, whatever the attribute or of one of them."""
+    return {one.label for one in found.groups if not one.unjudged
+            and any(measure.value for measure in one.measures.values())}  # fmt: skip
 
 
 def issues_of(flags: Sequence[Flag]) -> list[Issue]:
@@ -94,10 +97,30 @@ def _named(found: Diagnosis, labels: Sequence[str]) -> list[str]:
 
 
 def _why(found: Diagnosis) -> str:
+    """The reasons of classes that were not judged."""
+    could = judged(found)
     reasons = dict.fromkeys(
-        measure.why for one in found.groups for measure in one.measures.values() if measure.why
+        one.unjudged for one in found.groups if one.label not in could and one.unjudged
     )
-    return next(iter(reasons), "nothing was measured")
+    return joined(list(reasons)) or "nothing was measured"
+
+
+def seen_from(found: Diagnosis) -> dict[str, float | None]:
+    """Class -> share of its images from which wrong ones are surely seen; None: no share is."""
+    known: dict[str, list[float]] = {}
+    for one in found.groups:
+        if not one.unjudged:
+            known.setdefault(one.label, []).extend(filter(None, [one.seen_from]))
+    return {label: min(shares, default=None) for label, shares in known.items()}
+
+
+def _least(found: Diagnosis) -> str:
+    """What no flag may hide, at the end of a sentence."""
+    said, shares = words()["headline"], list(seen_from(found).values())
+    known = [share for share in shares if share]
+    told = said["seen_from"].format(share=figure("precision", max(known))) if known else ""
+    unseen = said["unseen"].format(count=_counted(len(shares) - len(known)))
+    return told + (unseen if len(known) < len(shares) else "")
 
 
 def _counted(number: int) -> str:
@@ -114,4 +137,16 @@ def _lead(found: Diagnosis) -> list[str]:
     share = inside(found)
     if share is not None:
         told.append(said["inside"].format(share=figure("precision", share)))
-    return [" ".join(told), said["flags"]]
+    return [" ".join([*told, *_seen(found)]), said["flags"]]
+
+
+def _seen(found: Diagnosis) -> list[str]:
+    said, shares = words()["lead"], seen_from(found)
+    known = [figure("precision", share) for share in sorted(filter(None, shares.values()))]
+    unseen, told = len(shares) - len(known), []
+    if known:
+        sentence = said["seen_from" if known[0] == known[-1] else "seen_between"]
+        told.append(sentence.format(least=known[0], share=known[-1]))
+    if unseen:
+        told.append(said["unseen"].format(count=_counted(unseen)))
+    return told

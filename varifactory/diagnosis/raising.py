@@ -48,3 +48,8 @@ def examples(one: Examined, at: Flags, said: str = "") -> tuple[Seen, ...]:
         found.append(Seen(made.pixels[row], made.blobs[row] if made.blobs else "",
                           f"{taken}, {sure:.2f}" if given >= 0 else taken))  # fmt: skip
     return tuple(found)
+
+
+def pictured(count: int) -> str:
+    """``1 distinct picture``."""
+    return f"{count} distinct picture{'' if count == 1 else 's'}"

@@ -1,14 +1,19 @@
 """Copies: images that are nearly a real one of the reference, or nearly another of the set."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from varifactory.diagnosis.chance import least_excess
 from varifactory.diagnosis.examining import Examined, Flags
 from varifactory.diagnosis.figures import Flag
 from varifactory.diagnosis.measuring import share
-from varifactory.diagnosis.raising import examples, raised
+from varifactory.diagnosis.raising import examples, pictured, raised
 from varifactory.diagnosis.thresholds import limit
 from varifactory.metrics import Measure
+
+TELLING = ("few-modes", "narrow", "few-wrong")
+"""Kinds of flags that say already that images are alike."""
 
 
 def measures(one: Examined) -> list[Measure]:
@@ -19,16 +24,34 @@ def measures(one: Examined) -> list[Measure]:
     ]
 
 
-def flag(one: Examined, evidence: tuple[Measure, ...]) -> Flag | None:
-    """Raised where more images are copies than real ones are of each other."""
-    if not one.enough:
-        return None
+def flag(
+    one: Examined, evidence: tuple[Measure, ...], others: Sequence[Flag | None]
+) -> Flag | None:
+    """Raised where more images are copies of real ones than real ones are of each other, or else
+    where many repeat each other and none of the other flags tells of it.
+
+    Args:
+        others: what else is raised of the group.
+    """
     made, real = _of_real(one), _usual(one)
     excess = float(made.mean()) - float(real.mean())
-    if excess < limit("memorised") or least_excess(made, one.kin, real, one.asked.chance) <= 0:
+    if excess >= limit("memorised") and least_excess(made, one.kin, real, one.asked.chance) > 0:
+        told = {"share": f"{made.mean():.0%}", "n": len(made)}
+        return raised(one, "memorised", told, evidence, examples(one, made))
+    told_already = any(other and other.kind in TELLING for other in others)
+    return None if told_already else _same(one, evidence)
+
+
+def _same(one: Examined, evidence: tuple[Measure, ...]) -> Flag | None:
+    """The flag of a class that shows few pictures again and again."""
+    number, sizes = np.unique(one.pictures, return_inverse=True, return_counts=True)[1:]
+    real_pictures = len(np.unique(one.real_pictures))
+    usual = 1 - real_pictures / len(one.real_pictures)
+    if 1 - len(sizes) / len(number) - usual < limit("repeated"):
         return None
-    told = {"share": f"{made.mean():.0%}", "n": len(made)}
-    return raised(one, "memorised", told, evidence, examples(one, made))
+    told = {"n": len(number), "pictures": pictured(len(sizes)), "most": int(sizes.max()),
+            "usual": f"{usual:.0%}"}  # fmt: skip
+    return raised(one, "few-pictures", told, evidence, examples(one, sizes[number] > 1))
 
 
 def _of_real(one: Examined) -> Flags:

@@ -106,16 +106,38 @@ def kin(side: Sides, alike: float) -> Places:
     Those of one source, and those nearer to each other than ``alike`` times the median distance of
     real images to their nearest: a picture that was made forty times is one observation.
     """
+    near = _near_pairs(side.made, alike * _between(side.real))
+    return _joined(np.concatenate([_source_pairs(side.own), near]), len(side.at))
+
+
+def pictures(some: Vectors, real: Vectors, alike: float, own: Places | None = None) -> Places:
+    """(n,) a number each, the same for images that are nearly one picture, as ``kin`` tells them.
+
+    Args:
+        own: place of each one's source, or -1; two of one source are no repetition.
+    """
+    pairs = _near_pairs(some, alike * _between(real))
+    if own is not None:
+        one, other = own[pairs.T]
+        pairs = pairs[(one < 0) | (one != other)]
+    return _joined(pairs, len(some))
+
+
+def _near_pairs(some: Vectors, reach: float) -> Places:
+    """(m, 2) places of every two that lie within reach, in blocks that memory holds."""
+    pairs = [np.zeros((0, 2), np.int64)]
+    for start in range(0, len(some), ROWS):
+        near = np.nonzero(distances(some[start : start + ROWS], some) <= reach)
+        pairs.append(np.stack([near[0] + start, near[1]], axis=1))
+    return np.concatenate(pairs)
+
+
+def _joined(pairs: Places, count: int) -> Places:
+    """(count,) numbers of the parts that pairs hold together."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    count = len(side.at)
-    reach = alike * _between(side.real)
-    pairs = [_source_pairs(side.own)]
-    for start in range(0, count, ROWS):
-        near = np.nonzero(distances(side.made[start : start + ROWS], side.made) <= reach)
-        pairs.append(np.stack([near[0] + start, near[1]], axis=1))
-    rows, columns = np.concatenate(pairs).T
+    rows, columns = pairs.T
     graph = coo_array((np.ones(len(rows), bool), (rows, columns)), shape=(count, count))
     return np.asarray(connected_components(graph, directed=False)[1], np.int64)
 

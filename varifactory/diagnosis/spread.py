@@ -76,8 +76,6 @@ def spread(one: Examined) -> Spread:
 
 def flag(one: Examined, evidence: tuple[Measure, ...]) -> Flag | None:
     """Raised where spread is low and real images are left unreached."""
-    if not one.enough:
-        return None
     found = spread(one)
     if not (found.surely_fewer or found.surely_narrower):
         return None

@@ -35,7 +35,7 @@ class Strays:
     main: int
     """What most of them are taken for: a class number, or ``APART``."""
     together: float
-    """Share of the strays that are taken for it."""
+    """Share of the strays that are taken for it; those of one kin count once."""
     one_mode: bool
     """Whether most of them are one thing, by more than chance would put there."""
 
@@ -55,7 +55,8 @@ def strays(one: Examined, others: Depth | None) -> Strays:
     wrong = (given >= 0) & (given != one.side.number)
     apart = _apart(one, others)
     at = wrong | apart
-    said = np.where(wrong, given, APART)[at]
+    # One picture made often is one stray, not a sense.
+    said = np.unique(np.stack([one.kin, np.where(wrong, given, APART)], axis=1)[at], axis=0)[:, 1]
     main, count = Counter(said.tolist()).most_common(1)[0] if len(said) else (APART, 0)
     if not len(at):
         return Strays(at, apart, False, APART, 0.0, False)

@@ -83,7 +83,8 @@ def notes(
 ) -> tuple[str, ...]:
     """What a reader must know to read the rest."""
     return tuple(filter(None, [
-        _few(settings, examined), _no_texts(examined[0].asked.population), _all_apart(depths),
+        _few(settings, examined), _spreadless(examined),
+        _no_texts(examined[0].asked.population), _all_apart(depths),
     ]))  # fmt: skip
 
 
@@ -99,7 +100,20 @@ def _few(settings: Settings, examined: Sequence[Examined]) -> str:
     more = f", and {len(few) - NAMED} more" if len(few) > NAMED else ""
     return (
         f"{len(few)} of {len(examined)} groups have fewer than {settings.least} synthetic or real "
-        f"images, so that less is said of them: {named}{more}."
+        f"images, so that less is said of them and no flag is raised: {named}{more}."
+    )
+
+
+def _spreadless(examined: Sequence[Examined]) -> str:
+    """Where real images are equal, nothing can be held against how they vary."""
+    alike = list(dict.fromkeys(one.label for one in examined if one.enough and one.unjudged))
+    if not alike:
+        return ""
+    more = f", and {len(alike) - NAMED} more" if len(alike) > NAMED else ""
+    return (
+        "The reference has no spread: all real images have the same vector, so that nothing can be "
+        f"flagged, of {', '.join(alike[:NAMED])}{more}. Look whether the encoder failed, or give "
+        "different real images."
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from tests.injected_faults import FAULTS, issue_of, spoiled
 from varifactory.diagnosis.counting import diagnose, flags
+from varifactory.diagnosis.opening import headline
 from varifactory.diagnosis.population import Images, Population
 from varifactory.embeddings import Vectors
 from varifactory.recipe.diagnosis import Diagnosis
@@ -66,6 +67,62 @@ def test_a_set_too_small_is_measured_nowhere_and_flagged_nowhere() -> None:
     assert any("4 of 4 groups have fewer than 20" in note for note in found.notes)
 
 
+def test_against_few_real_images_no_class_is_called_clean() -> None:
+    population = spoiled("absent", 500, classes=4, real=19)
+    found = diagnose(population, QUICK)
+    assert found.flags == ()
+    assert headline(found) == (
+        "Nothing can be said of 4 classes: fewer than 20 synthetic or real images."
+    )
+
+
+def test_a_reference_without_spread_judges_nothing() -> None:
+    population = spoiled("clean", 211, n=30, classes=3)
+    real, made = population.real, population.synthetic
+    same = np.broadcast_to(made.vectors[0], made.vectors.shape).copy()
+    flat = replace(
+        population,
+        real=replace(real, vectors=np.broadcast_to(same[0], real.vectors.shape).copy()),
+        synthetic=replace(made, vectors=same),
+    )
+    found = diagnose(flat, QUICK)
+    assert found.flags == ()
+    assert headline(found).startswith("Nothing can be said of 3 classes: real images that are all")
+    assert any("The reference has no spread" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_a_class_of_few_wrong_pictures_is_told_as_what_it_is(count: int) -> None:
+    """Of seeds in which realism does not call one picture absent."""
+    population = spoiled("clean", 301, classes=5)
+    wrong = _repeating(population, [80 + at % count for at in range(40)])
+    found = [flag for flag in flags(wrong, QUICK) if flag.issue == "adherence"]
+    assert [(flag.label, flag.kind) for flag in found] == [(population.class_names[1], "few-wrong")]
+    assert f"{count} distinct picture" in found[0].sentence
+
+
+@pytest.mark.parametrize("row", [40, 80])
+def test_half_a_class_of_one_picture_is_flagged_and_is_no_sense(row: int) -> None:
+    population = spoiled("clean", 302, classes=5)
+    (flag,) = flags(_repeating(population, [row] * 20), QUICK)
+    assert flag.label == population.class_names[1]
+    assert flag.kind in ("few-pictures", "few-modes")
+    assert flag.kind != "few-pictures" or "20 times" in flag.sentence
+
+
+def test_a_clip_score_is_told_and_flags_nothing() -> None:
+    population = spoiled("clean", 300, n=30, classes=3)
+    assert population.class_vectors is not None
+    against = np.repeat(-population.class_vectors, 30, axis=0).astype(np.float32)
+    found = diagnose(replace(population, prompts=("x",) * 90, prompt_vectors=against), QUICK)
+    score = found.groups[0].measures["clip_score"]
+    assert score.value is not None
+    assert score.value.estimate == 0
+    assert score.reference is not None
+    assert score.reference > 10
+    assert found.flags == ()
+
+
 def test_a_class_of_which_nothing_was_made_is_flagged() -> None:
     population = _without(spoiled("clean", 207, classes=4), 2)
     found = diagnose(population, QUICK)
@@ -84,7 +141,7 @@ def test_without_texts_less_is_measured_and_said_so() -> None:
 
 def test_a_fault_of_one_attribute_is_flagged_there_and_not_again_for_the_class() -> None:
     clean, bad = spoiled("clean", 209, classes=5), spoiled("absent", 209, classes=5)
-    both = _together(clean, bad, ("color", "texture"))
+    both = _together(clean, _moved(bad), ("color", "texture"))
     found = diagnose(both, QUICK)
     assert [(flag.label, flag.attribute, flag.kind) for flag in found.flags] == [
         (clean.class_names[1], "texture", "absent")
@@ -122,6 +179,21 @@ def _without(population: Population, place: int) -> Population:
         attributes=("",) * len(kept),
         own=population.own[kept],
     )
+
+
+def _moved(population: Population) -> Population:
+    """Each synthetic image a little elsewhere: no picture of another set again."""
+    vectors = population.synthetic.vectors
+    moved = vectors + np.random.default_rng(1).normal(scale=0.04, size=vectors.shape)
+    moved = (moved / np.linalg.norm(moved, axis=1, keepdims=True)).astype(np.float32)
+    return replace(population, synthetic=replace(population.synthetic, vectors=moved))
+
+
+def _repeating(population: Population, rows: list[int]) -> Population:
+    """The images of the second class, of 40 a class, show these."""
+    vectors = population.synthetic.vectors.copy()
+    vectors[40 : 40 + len(rows)] = vectors[rows]
+    return replace(population, synthetic=replace(population.synthetic, vectors=vectors))
 
 
 def _some(images: Images, kept: list[int]) -> Images:

@@ -1,13 +1,14 @@
 from dataclasses import replace
 
-from tests.drawn_diagnoses import CLASSES, SMALL, Drawn, group
+from tests.drawn_diagnoses import CLASSES, FEW, Drawn, group
 from varifactory.diagnosis.opening import flagged_labels, headline, inside, opening
 
 
 def test_the_first_sentence_names_the_classes_their_issues_and_who_was_not_judged() -> None:
     assert headline(Drawn().diagnosis()) == (
         "Of 6 classes 4 have an issue: mug (adherence and concept not represented), crane "
-        "(ambiguity), kettle (lack of diversity) and lantern (copies); 1 class could not be judged."
+        "(ambiguity), kettle (lack of diversity) and lantern (copies); 1 class could not be judged "
+        "(fewer than 20 synthetic or real images)."
     )
 
 
@@ -20,19 +21,44 @@ def test_one_class_with_an_issue() -> None:
 def test_no_flag_is_no_praise_of_what_was_not_judged() -> None:
     found = replace(Drawn().diagnosis(), flags=())
     assert headline(found) == (
-        "No issue of the 5 classes that could be judged can be seen from these vectors; 1 class "
-        "could not be judged."
+        "No issue of the 5 classes that could be judged can be seen from these vectors, in which "
+        "wrong images are surely seen only from 25.0\xa0% of a class up; 1 class could not be "
+        "judged (fewer than 20 synthetic or real images)."
     )
     judged = replace(found, groups=found.groups[:4])
-    assert headline(judged) == "No issue of the 4 classes can be seen from these vectors."
+    assert headline(judged).startswith("No issue of the 4 classes can be seen from these vectors")
     one = replace(found, groups=found.groups[:1])
-    assert headline(one) == "No issue of the one class can be seen from these vectors."
+    assert headline(one).startswith("No issue of the one class can be seen from these vectors")
+
+
+def test_what_was_measured_of_a_class_that_no_flag_can_be_raised_of_does_not_judge_it() -> None:
+    found = Drawn().diagnosis()
+    few = tuple(replace(one, unjudged=FEW, seen_from=None) for one in found.groups)
+    assert headline(replace(found, flags=(), groups=few)) == (
+        f"Nothing can be said of 6 classes: {FEW}."
+    )
+    alike = "real images that are all the same"
+    mixed = (few[0], replace(few[1], unjudged=alike), found.groups[2])
+    assert f"2 classes could not be judged ({FEW} and {alike})." in headline(
+        replace(found, flags=(), groups=mixed)
+    )
+
+
+def test_what_may_pass_unseen_is_told() -> None:
+    found = replace(Drawn().diagnosis(), flags=())
+    groups = [replace(found.groups[at], seen_from=share) for at, share in enumerate((0.2, 0.5))]
+    some = replace(found, groups=tuple(groups))
+    assert "only from 50.0\xa0% of a class up" in headline(some)
+    assert "only from 20.0\xa0% to 50.0\xa0% of its images up" in opening(some).lead[0]
+    none = replace(found, groups=(groups[0], replace(groups[1], seen_from=None)))
+    assert "1 class with too few different images to surely see wrong ones" in headline(none)
+    assert "In 1 class the images are too few" in opening(none).lead[0]
 
 
 def test_where_nothing_was_measured_nothing_is_said_and_why() -> None:
     few = tuple(group(label, n=12) for label in CLASSES[:2])
     found = replace(Drawn().diagnosis(), flags=(), groups=few)
-    assert headline(found) == f"Nothing can be said of 2 classes: {SMALL}."
+    assert headline(found) == f"Nothing can be said of 2 classes: {FEW}."
 
 
 def test_classes_with_the_same_issues_share_their_brackets() -> None:

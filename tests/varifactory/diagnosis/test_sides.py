@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from tests.injected_faults import spoiled
-from varifactory.diagnosis.sides import distances, kin, sides, to_nearest
+from varifactory.diagnosis.sides import distances, kin, pictures, sides, to_nearest
 from varifactory.diagnosis.thresholds import limit
 
 
@@ -47,3 +47,11 @@ def test_nearest_leaves_out_an_image_itself_and_its_source() -> None:
     own = np.arange(9)
     np.testing.assert_allclose(to_nearest(some, some, 2, own), np.sort(away, axis=1)[:, :2])
     assert np.isinf(to_nearest(some, some[:1], 3)[:, 1:]).all()
+
+
+def test_edits_of_one_source_are_no_repetition_of_a_picture() -> None:
+    repeated = list(sides(spoiled("diversity", 242, classes=3)))[1]
+    of_none = pictures(repeated.made, repeated.real, limit("alike"), repeated.own)
+    assert len(np.unique(of_none)) == 2
+    of_one = pictures(repeated.made, repeated.real, limit("alike"), np.zeros(40, np.int64))
+    assert len(np.unique(of_one)) == 40
