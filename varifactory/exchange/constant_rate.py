@@ -13,6 +13,7 @@ class ConstantRate:
 
     form: Literal["constant"] = "constant"
     names = ("rate",)
+    free = 1
     low = np.log([0.02])
     high = np.log([1e3])
     starts = np.log([[1.0], [5.0], [50.0]])

@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from varifactory.exchange.answers import Answers, answers_of
+import numpy as np
+
+from varifactory.exchange.answers import answers_of
 from varifactory.exchange.constant_rate import ConstantRate
 from varifactory.exchange.controls import controls
 from varifactory.exchange.curves import measured_curves
@@ -60,7 +62,7 @@ def count_exchange(
         trainee=trainee,
         curves=tuple(measured_curves(answers, measure, fits, confidence)),
         rates=found,
-        fits=tuple(_forms(fits, answers, confidence)),
+        fits=tuple(_forms(fits, confidence)),
         ceilings=tuple(ceilings.values()),
         substitutions=tuple(substitutions(drawn, measure)),
         controls=tuple(controls(drawn, fits, found)),
@@ -78,14 +80,14 @@ def _ceilings(fits: Mapping[str, Fitted], confidence: float) -> dict[str, Parame
     }
 
 
-def _forms(fits: Mapping[str, Fitted], answers: Answers, confidence: float) -> Iterator[Fit]:
+def _forms(fits: Mapping[str, Fitted], confidence: float) -> Iterator[Fit]:
     """Every form fitted to every pool, so that they can be compared."""
-    bases = list(answers.bases.values())
-    refused = "" if len(bases) > 1 else str(words()["one base"])
     for pool, found in fits.items():
+        bases = np.unique(found.points.base)  # its own: it may have been added to one alone
+        refused = "" if len(bases) > 1 else str(words()["one base"])
         own = fit_of(found, pool, confidence)
         yield replace(own, parameters=(*own.parameters, *real_curve(found.measure, confidence)))
-        paper = fit(PaperForm(len(bases), max(bases)), found.points, found.measure)
+        paper = fit(PaperForm(len(bases), float(bases.max())), found.points, found.measure)
         yield fit_of(paper, pool, confidence, refused)
         constant = fit(ConstantRate(), found.points, found.measure)
         yield fit_of(constant, pool, confidence)

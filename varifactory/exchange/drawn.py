@@ -106,6 +106,6 @@ def worth_of(drawn: Drawn, pool: str, measure: Yardstick) -> Fitted:
     if points.added.max() < SEVERAL * points.added.min():
         return fit(NoCeiling(), points, measure)
     bases = np.unique(points.base)
-    if len(bases) < 2:
+    if len(bases) < 2 or len(points.added) < ByBase.free:
         return fit(EffectiveData(), points, measure)
     return fit(ByBase(float(np.exp(np.log(bases).mean()))), points, measure)

@@ -23,6 +23,7 @@ class EffectiveData:
 
     form: Literal["effective data"] = "effective data"
     names: tuple[str, ...] = ("rate of the first image", "kappa")
+    free = 2
     low = np.log([1e-3, 1e-2])
     high = np.log([50.0, MOST_KAPPA])
     """Of rho and kappa: from 1,000 images for a real one to 50 real ones for an image."""
@@ -55,6 +56,7 @@ class NoCeiling(EffectiveData):
     One number says what these images are worth and nothing of how fast that grows less.
     """
 
+    free = 1
     low = np.append(EffectiveData.low[:KAPPA], np.log(0.99 * MOST_KAPPA))
     starts = np.log([[1.0, MOST_KAPPA], [0.1, MOST_KAPPA], [0.01, MOST_KAPPA]])
 
@@ -67,6 +69,7 @@ class ByBase(EffectiveData):
     """
 
     names = ("rate of the first image", "kappa", "tau")
+    free = 3
     low = np.append(EffectiveData.low, -3.0)
     high = np.append(EffectiveData.high, 3.0)
     """Of tau: between two bases of which one is twice the other a factor of eight either way."""

@@ -94,6 +94,12 @@ class Control:
     pool: str
     passed: bool
     sentence: str
+    tells: bool = True
+    """False where the grid is too small: it then neither passed nor failed."""
+
+    @property
+    def failed(self) -> bool:
+        return self.tells and not self.passed
 
 
 @dataclass(frozen=True, slots=True)

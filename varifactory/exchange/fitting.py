@@ -26,6 +26,11 @@ class Form(Protocol):
     @property
     def names(self) -> tuple[str, ...]: ...
     @property
+    def free(self) -> int:
+        """Parameters that measurements must tell of; the others are held."""
+        ...
+
+    @property
     def low(self) -> NDArray[np.float64]: ...
     @property
     def high(self) -> NDArray[np.float64]: ...
@@ -138,10 +143,26 @@ def fit_of(found: Fitted, pool: str, confidence: float, refused: str = "") -> Fi
 
 def parameters(found: Fitted, confidence: float) -> tuple[Parameter, ...]:
     told, at_bound = found.form.told(found.at), found.at_bound
+    unknown = _unknown(found, confidence)
     return tuple(
-        parameter(name, told[:, at], at_bound[:, at], confidence)
+        parameter(name, told[:, at], at_bound[:, at], confidence, unknown)
         for at, name in enumerate(found.form.names)
     )
+
+
+def _unknown(found: Fitted, confidence: float) -> str:
+    """Why nothing is known of any parameter; empty where something may be.
+
+    On a curve of real images that is flat every worth makes the same error.
+    """
+    points, flat = len(found.points.added), found.measure.flat
+    if points < found.form.free:
+        return f"{points} measured and {found.form.free} to be told"
+    if flat[0]:
+        return "real images gain nothing, whatever a pool is worth"
+    if flat[1:].mean() > (1 - confidence) / 2:
+        return f"real images gain nothing in {100 * flat[1:].mean():.0f} % of draws"
+    return ""
 
 
 def real_curve(measure: Yardstick, confidence: float) -> tuple[Parameter, ...]:
@@ -154,17 +175,23 @@ def real_curve(measure: Yardstick, confidence: float) -> tuple[Parameter, ...]:
 
 
 def parameter(
-    name: str, told: NDArray[np.float64], at_bound: NDArray[np.bool_], confidence: float
+    name: str,
+    told: NDArray[np.float64],
+    at_bound: NDArray[np.bool_],
+    confidence: float,
+    unknown: str = "",
 ) -> Parameter:
     """Identified where neither the answers nor more than a tail of draws end at a bound."""
     low, high = bounds(told[1:], confidence)
-    share = float(at_bound[1:].mean())
-    why = ""
-    if at_bound[0]:
-        why = "at its bound: it may be anything beyond"
-    elif share > (1 - confidence) / 2:
-        why = f"at its bound in {100 * share:.0f} % of draws"
+    why = unknown or _bound(at_bound, confidence)
     return Parameter(name, float(told[0]), low, high, not why, why)
+
+
+def _bound(at_bound: NDArray[np.bool_], confidence: float) -> str:
+    share = float(at_bound[1:].mean())
+    if at_bound[0]:
+        return "at its bound: it may be anything beyond"
+    return f"at its bound in {100 * share:.0f} % of draws" if share > (1 - confidence) / 2 else ""
 
 
 def _aic(cost: float, points: int, free: int) -> float | None:

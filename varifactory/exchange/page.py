@@ -69,7 +69,7 @@ def alarms(found: ExchangeRate) -> list[str]:
     return [
         text.format(name=pool_name(one.pool), sentence=one.sentence)
         for one in found.controls
-        if not one.passed
+        if one.failed
     ]
 
 

@@ -22,6 +22,8 @@ class PaperForm:
     """Of ln C at the largest base, up to a factor of 400 either way, and of ln ln c2."""
     starts = np.array([[0.0, 0.0], [1.5, -1.5], [-1.5, 1.0], [3.0, -2.0], [0.0, 2.0]])
 
+    free = 2
+
     def __init__(self, bases: int, largest: float) -> None:
         """``largest``: real images of the largest of so many bases."""
         self._several, self._largest = bases > 1, largest

@@ -57,9 +57,8 @@ def rate(drawn: Drawn, found: Fitted, pool: str, base: int, gain: float) -> Rate
     if level is None or len(at) < 2:
         return None
     images, most = drawn.answers.bases[base], float(drawn.answers.multiples(at).max())
-    needed = found.price(gain, images)
-    needed = np.where(needed > BEYOND * most, np.inf, needed)
-    gained = drawn.interval(_gained(found.measure, images, gain))
+    needed = censored(found, gain, images, most)
+    gained = drawn.interval(gained_by_real(found.measure, images, gain))
     state = _state(drawn, needed, most)
     if state == "reached" and not _seen(drawn, at, level):
         state = "not reached"
@@ -73,6 +72,12 @@ def rate(drawn: Drawn, found: Fitted, pool: str, base: int, gain: float) -> Rate
     )  # fmt: skip
 
 
+def censored(found: Fitted, gain: float, images: float, most: float) -> NDArray[np.float64]:
+    """Bases of the pool for a gain from so many ``images``, of every fit; infinite beyond."""
+    needed = found.price(gain, images)
+    return np.where(needed > BEYOND * most, np.inf, needed)
+
+
 def _state(drawn: Drawn, needed: NDArray[np.float64], most: float) -> Reached:
     if np.isinf(needed[0]) or np.isinf(needed[1:]).mean() > drawn.tail:
         return "not reached"
@@ -80,7 +85,7 @@ def _state(drawn: Drawn, needed: NDArray[np.float64], most: float) -> Reached:
     return "beyond" if max(needed[0], high) > most else "reached"
 
 
-def _gained(measure: Yardstick, base: float, gain: float) -> NDArray[np.float64]:
+def gained_by_real(measure: Yardstick, base: float, gain: float) -> NDArray[np.float64]:
     """Points that real images gain by their curve, of which all bases tell."""
     error = measure.error(np.array([base, base * (1 + gain)]))
     found: NDArray[np.float64] = error[:, 0] - error[:, 1]

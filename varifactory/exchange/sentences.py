@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from varifactory.exchange.drawn import Drawn
-from varifactory.exchange.effective_data import TAU, ByBase, NoCeiling
+from varifactory.exchange.effective_data import MOST_KAPPA, TAU, ByBase, NoCeiling
 from varifactory.exchange.figures import Parameter, Rate
 from varifactory.exchange.fitting import Fitted
 from varifactory.exchange.rates import beyond, headline
@@ -24,6 +24,9 @@ from varifactory.exchange.wording import (
     ratio_bounds,
 )
 from varifactory.report.wording import NBSP, level, signed
+
+UNSEEN = 0.98
+"""Of the highest ceiling that is fitted: where even its interval begins there, none was seen."""
 
 
 @cache
@@ -55,7 +58,8 @@ def verdict(found: Sequence[Rate], pool: str, ceiling: Parameter) -> str:
 
 def _ceiling(ceiling: Parameter) -> str:
     if not ceiling.identified:
-        return str(words()["ceiling open"])
+        said = "ceiling unseen" if ceiling.low > UNSEEN * MOST_KAPPA else "ceiling open"
+        return str(words()[said]).format(kappa=ratio(ceiling.low))
     bounds = f"{ratio(ceiling.low)}{NBSP}to{NBSP}{ratio(ceiling.high)}"
     return str(words()["ceiling"]).format(kappa=ratio(ceiling.value), bounds=bounds)
 

@@ -55,8 +55,17 @@ class Yardstick:
 
     @property
     def at_bound(self) -> NDArray[np.bool_]:
-        """(fits, 3)."""
-        return near_bound(self.at, LOW, HIGH, NEAR)
+        """(fits, 3); without an excess the power says nothing."""
+        found = near_bound(self.at, LOW, HIGH, NEAR)
+        found[:, 1] |= self.flat
+        return found
+
+    @property
+    def flat(self) -> NDArray[np.bool_]:
+        """(fits) whether the error does not fall: no excess, or a power as low as can be."""
+        way = (self.at[:, :2] - LOW[:2]) / (HIGH - LOW)[:2]
+        found: NDArray[np.bool_] = (way < NEAR[:2]).any(axis=1)
+        return found
 
     @property
     def _columns(self) -> tuple[Rows, Rows, Rows]:

@@ -2,6 +2,7 @@
 
 import pickle
 import time
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -12,7 +13,7 @@ from varifactory.exchange.counting import count_exchange
 from varifactory.exchange.figures import ExchangeRate, Fit, Rate
 from varifactory.exchange.page import render_exchange
 from varifactory.exchange.simulation import Truth, effective, exact, noisy, none, paper, same
-from varifactory.exchange.surface import REAL, Surface
+from varifactory.exchange.surface import REAL, Cell, Surface
 
 RHO, KAPPA = 0.8, 4.0
 G, C2 = 0.004, 2.53
@@ -105,6 +106,46 @@ def test_one_base_size_refuses_g() -> None:
     assert told.parameters[1].value == pytest.approx(C2, rel=0.05)
 
 
+def only(surface: Surface, keeps: Callable[[Cell], bool]) -> Surface:
+    """With the cells of real images and these of pools."""
+    at = [at for at, cell in enumerate(surface.cells) if cell.pool == REAL or keeps(cell)]
+    return Surface(
+        tuple(surface.cells[one] for one in at), tuple(surface.real[one] for one in at),
+        tuple(surface.other[one] for one in at), surface.hits[at], surface.classes,
+    )  # fmt: skip
+
+
+def test_a_pool_at_one_of_three_bases_refuses_g() -> None:
+    whole = exact(Truth(pools={"edits": paper(0.0, C2)}), 200_000)
+    found = count_exchange(only(whole, lambda cell: cell.base == 3), title="", resamples=20)
+    told = fit(found, "edits", "paper")
+    assert told.refused == "one base size: g needs two"
+    assert [each.name for each in told.parameters] == ["C", "c2"]
+    assert told.parameters[1].value == pytest.approx(C2, rel=0.05)
+
+
+def test_fewer_points_than_parameters_identify_none() -> None:
+    one = only(NOISY, lambda cell: (cell.base, cell.multiple) == (6, 1.0))
+    found = count_exchange(one, title="", resamples=20)
+    for told in fit(found, "edits", "paper").parameters:
+        assert not told.identified
+        assert told.why == "1 measured and 2 to be told"
+    assert fit(found, "edits", "effective data").parameters[0].identified
+    two = only(NOISY, lambda cell: (cell.base, cell.multiple) in ((3, 2.0), (6, 1.0)))
+    names = [one.name for one in fit(count_exchange(two, title="", resamples=20), "edits",
+                                     "effective data").parameters]  # fmt: skip
+    assert "tau" not in names
+
+
+def test_a_grid_without_errors_identifies_nothing() -> None:
+    """Every draw then gives the same fit, which is as sure as it is empty."""
+    found = count_exchange(noisy(Truth(pools={"edits": same}, a=0.0, c=0.0), 1), title="",
+                           resamples=20)  # fmt: skip
+    told = [one for fit in found.fits for one in fit.parameters if one.name != "c"]
+    assert any(one.name == "tau" for one in told)
+    assert not any(one.identified for one in told)
+
+
 def test_the_same_answers_give_the_same_figures() -> None:
     again = count_exchange(pickle.loads(pickle.dumps(NOISY)), title="drawn", trainee="svc",
                            noted=("first",))  # fmt: skip
@@ -162,14 +203,8 @@ def test_hundreds_of_draws_take_seconds() -> None:
 
 
 def test_a_pool_that_is_short_of_images_at_one_base_has_no_curve_there() -> None:
-    whole = NOISY
-    least = min(one.base for one in whole.cells)
-    at = [place for place, one in enumerate(whole.cells)
-          if not (one.pool == "edits" and one.base == least)]  # fmt: skip
-    short = Surface(
-        tuple(whole.cells[one] for one in at), tuple(whole.real[one] for one in at),
-        tuple(whole.other[one] for one in at), whole.hits[at], whole.classes,
-    )  # fmt: skip
+    least = min(one.base for one in NOISY.cells)
+    short = only(NOISY, lambda cell: cell.base != least)
     found = count_exchange(short, title="short", resamples=20)
     lines = {(one.pool, one.base) for one in found.curves}
     bases = {one.base for one in found.curves if one.pool == REAL}

@@ -111,6 +111,17 @@ def test_a_control_that_fails_stands_before_the_rates() -> None:
     assert "✗ Identity control" in section(render(bad), "controls-head")
 
 
+def test_a_control_that_is_too_small_to_tell_is_no_alarm() -> None:
+    found = exchange()
+    first = replace(found.controls[0], passed=False, tells=False)
+    untold = replace(found, controls=(first, *found.controls[1:]))
+    assert alarms(untold) == []
+    shown = render(untold)
+    assert "– Identity control" in section(shown, "controls-head")
+    assert "too small to tell" in section(shown, "rates-head")
+    assert "✗" not in words(shown)
+
+
 def test_a_ceiling_at_its_bound_is_not_identified(page: str) -> None:
     told = section(page, "ceilings-head")
     assert "Edits 2.60 1.56 to 5.46" in told

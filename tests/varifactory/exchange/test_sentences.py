@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from varifactory.exchange.effective_data import MOST_KAPPA
 from varifactory.exchange.figures import Parameter, Rate, Reached
 from varifactory.exchange.sentences import verdict
 from varifactory.report.wording import NBSP
@@ -26,8 +27,16 @@ def test_a_rate_is_told_with_its_gain_its_interval_and_its_ceiling() -> None:
     )
 
 
+def test_a_ceiling_that_is_not_identified_is_told_by_its_lower_bound() -> None:
+    found = said(RATE, ceiling=replace(CEILING, identified=False))
+    assert found.endswith(
+        " Their ceiling is at least 2.40 times the base; where it lies is not identified."
+    )
+
+
 def test_no_ceiling_is_made_up() -> None:
-    assert said(RATE, ceiling=replace(CEILING, identified=False)).endswith("No ceiling was seen.")
+    ceiling = Parameter("edits", MOST_KAPPA, 0.99 * MOST_KAPPA, MOST_KAPPA, identified=False)
+    assert said(RATE, ceiling=ceiling).endswith("No ceiling was seen.")
 
 
 @pytest.mark.parametrize(

@@ -35,4 +35,5 @@ def test_programs_are_told_each_rate() -> None:
     assert answer["more_seeds"] == {"edits": 9, "closed-set": None}
     assert answer["controls"][0] == {
         "pool": "identity", "passed": True, "sentence": found.controls[0].sentence,
+        "tells": True,
     }  # fmt: skip
