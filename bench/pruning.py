@@ -21,7 +21,7 @@ SEEDS, FIRST = 10, 500
 FRESH = 6
 """Targets drawn afresh for a truth."""
 KEEP = (1.0, 0.9, 0.75, 0.5, 0.25)
-DESIGNS = ((16, 60), (16, 150), (32, 150), (16, 300))
+DESIGNS = ((16, 60), (16, 150), (32, 150), (64, 100))
 """Directions, and images a class on each side; of five classes."""
 FAR = (0.0, 0.4, 0.6)
 """How far every second image is moved; 0 is a clean set."""

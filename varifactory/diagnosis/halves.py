@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from varifactory.diagnosis.jackknife import Groups, harmonic
-from varifactory.diagnosis.nearness import Part, Places, parts, placed, reaches_of, shares
+from varifactory.diagnosis.nearness import Part, Places, Scores, parts, placed, reaches_of, shares
 from varifactory.diagnosis.population import Images, Population
 from varifactory.keys import seed_from
 from varifactory.recipe.diagnosis import Diagnosis as Settings
@@ -25,6 +26,14 @@ class Half:
     """The population with the first half alone as its target."""
     judge: Groups
     """Of the other half."""
+    missed: Scores
+    """What shares of images that lie near none are multiplied with, (1 + 2 GROUPS)."""
+
+    def left_out(self, kept: Places) -> Scores:
+        """``Groups.left_out`` by the other half, as of a target as large as the whole."""
+        found = self.judge.left_out(_mask(kept, len(self.judge.made)))
+        found[0] = np.clip(1 - (1 - found[0]) * self.missed, 0, 1)
+        return found
 
 
 def crossed(population: Population, settings: Settings) -> list[Half]:
@@ -32,7 +41,8 @@ def crossed(population: Population, settings: Settings) -> list[Half]:
 
     A ball of the measuring half reaches as far as in the whole target where it is asked whether it
     is covered, and to its k-th neighbour of the half where it is asked whether an image lies in
-    any: shares are then those of a target as large as the whole.
+    any. Fewer and wider balls hold 1 to 3 % more of the images, in 16 to 32 directions: the share
+    that lies in none, of kept images and of real ones, is raised by the factor that is seen of all.
     """
     target, k = population.target or population.real, settings.neighbours
     dice = np.random.default_rng(seed_from("crossed", settings.seed))
@@ -45,7 +55,17 @@ def crossed(population: Population, settings: Settings) -> list[Half]:
         near = parts(one, k, np.where(reaches < 0, whole[half], reaches))
         covered = parts(one, k, whole[half])
         judges.append(Groups.of(covered, population.own, settings.seed, near))
-    return [Half(*both) for both in zip(choosers, reversed(judges), strict=True)]
+    every = np.ones(len(population.synthetic), bool)
+    all_of = Groups.of(parts(population, k), population.own, settings.seed).left_out(every)[0]
+    seen = np.mean([judge.left_out(every)[0] for judge in judges], axis=0)
+    missed = np.divide(1 - all_of, 1 - seen, out=np.ones_like(seen), where=seen < 1)
+    return [Half(*both, missed) for both in zip(choosers, reversed(judges), strict=True)]
+
+
+def _mask(rows: Places, count: int) -> NDArray[np.bool_]:
+    found = np.zeros(count, bool)
+    found[rows] = True
+    return found
 
 
 def halved(labels: Sequence[str], order: Places) -> tuple[Places, Places]:
@@ -86,20 +106,25 @@ class Usual:
             found.append(tuple(parts(_as_population(target, one, other), settings.neighbours)))
         return cls(tuple(found))
 
-    def at(self, ratio: float) -> float | None:
-        """Mean overlap with so many images to one of the other half; all where there are fewer."""
-        each = [self._at(split, ratio) for split in self.splits]
+    def at(self, ratio: float, missed: float = 1.0) -> float | None:
+        """Mean overlap with so many images to one of the other half; all where there are fewer.
+
+        Args:
+            missed: as in ``Half``: what the share that lies near none is multiplied with.
+        """
+        each = [self._at(split, ratio, missed) for split in self.splits]
         return float(np.mean(each)) if each else None
 
     @staticmethod
-    def _at(split: Sequence[Part], ratio: float) -> float:
+    def _at(split: Sequence[Part], ratio: float, missed: float) -> float:
         count = sum(len(part.at) for part in split)
         target = sum(part.target for part in split)
         is_kept = np.zeros(count, bool)
         drawn = np.random.default_rng(seed_from("half", count)).permutation(count)
         is_kept[drawn[: kept_of(target, ratio)]] = True
         near, covered, _ = shares(split, is_kept)
-        return harmonic(near / int(is_kept.sum()), covered / target)
+        inside = 1 - min(1.0, (1 - near / int(is_kept.sum())) * missed)
+        return harmonic(inside, covered / target)
 
 
 def kept_of(count: int, fraction: float) -> int:

@@ -95,7 +95,15 @@ def _covering(found: Sequence[Part], weights: Scores) -> Places:
 
 
 def curve(population: Population, settings: Settings, confidence: float = 0.95) -> tuple[Kept, ...]:
-    """Overlap of what is kept at every fraction of ``settings.keep``, the largest first."""
+    """Overlap of what is kept at every fraction of ``settings.keep``, the largest first.
+
+    Each half of the target chooses and the other measures: a choice that is measured on what it was
+    chosen by looks better than it is, by up to 0.08 on a clean set. ``python -m bench.pruning``: of
+    95 % intervals of clean and half-shifted sets, 97 % at fractions under 1 (88 to 100 % by design)
+    hold the mean overlap of what the whole target chose with targets drawn afresh, and 91 % that of
+    a single one. The estimate is off by 0.01 at most down to a half, and too low by 0.01 to 0.03 at
+    a quarter, which half of a target chooses less well than the whole does.
+    """
     fractions = sorted(set(settings.keep), reverse=True)
 
     def choose(half: Population) -> list[Places]:
@@ -122,29 +130,23 @@ def chosen_overlaps(
     Each half of the target chooses, and the other measures: both shares are means of the two.
     """
     target = population.target or population.real
-    halves = crossed(population, settings) if len(target) >= settings.least else []
+    enough = min(len(target), len(population.synthetic)) >= settings.least
+    halves = crossed(population, settings) if enough else []
     usual = Usual.of(target, settings)
-    by_half = [(half.judge, choose(half.chooser)) for half in halves]
-    if not by_half:
+    if not halves:
         return [_few(len(kept), len(target), settings.least) for kept in choose(population)]
-    pairs = zip(*([(judge, kept) for kept in some] for judge, some in by_half), strict=True)
-    return [_chosen(list(both), len(target), usual, settings.least, confidence) for both in pairs]
-
-
-def _chosen(
-    sides: Sequence[tuple[Groups, Places]], target: int, usual: Usual, least: int, confidence: float
-) -> Measure:
-    counts = [len(kept) for _, kept in sides]
-    if min(*counts, target) < least:
-        return _few(min(counts), target, least)
-    n = round(sum(counts) / len(counts))
     found = []
-    for judge, kept in sides:
-        is_kept = np.zeros(len(judge.made), bool)
-        is_kept[kept] = True
-        found.append(judge.left_out(is_kept))
-    value = overlap(found, n, target, confidence, sides[0][0].covers)
-    return Measure("overlap", value, n, target, usual.at(n / target))
+    for both in zip(*(choose(half.chooser) for half in halves), strict=True):
+        counts = [len(kept) for kept in both]
+        if min(counts) < settings.least:
+            found.append(_few(min(counts), len(target), settings.least))
+            continue
+        n = round(sum(counts) / len(counts))
+        sides = [half.left_out(kept) for half, kept in zip(halves, both, strict=True)]
+        value = overlap(sides, n, len(target), confidence, halves[0].judge.covers)
+        reference = usual.at(n / len(target), float(halves[0].missed[0]))
+        found.append(Measure("overlap", value, n, len(target), reference))
+    return found
 
 
 def overlaps(
@@ -165,10 +167,17 @@ def overlaps(
         subsets: rows of the synthetic images, each at least one.
     """
     groups = Groups.of(found, population.own, settings.seed)
-    target = population.target or population.real
-    usual = Usual.of(target, settings)
-    return [_chosen([(groups, kept)], len(target), usual, settings.least, confidence)
-            for kept in subsets]  # fmt: skip
+    usual = Usual.of(population.target or population.real, settings)
+    return [_overlap(groups, kept, usual, settings.least, confidence) for kept in subsets]
+
+
+def _overlap(groups: Groups, kept: Places, usual: Usual, least: int, confidence: float) -> Measure:
+    n, target = len(kept), int(groups.sizes.sum())
+    if min(n, target) < least:
+        return _few(n, target, least)
+    is_kept = np.zeros(len(groups.made), bool)
+    is_kept[kept] = True
+    return Measure("overlap", groups.overlap(is_kept, confidence), n, target, usual.at(n / target))
 
 
 def _few(n: int, target: int, least: int) -> Measure:

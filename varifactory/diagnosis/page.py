@@ -158,12 +158,13 @@ def _highest(curve: Sequence[Kept]) -> Kept | None:
 
 def _gaining(curve: Sequence[Kept]) -> list[Kept]:
     """Points that surely overlap more than the whole set; none where that may overlap as real
-    images do: without its rim it would overlap more, and be narrower than they are."""
+    images do: without its rim it would overlap more, and be narrower than they are. What real
+    images do is taken for as uncertain as what the set does: as many were drawn of both."""
     whole = next((one.overlap for one in curve if one.fraction == 1), None)
     if whole is None or whole.value is None or whole.reference is None:
         return []
     high = whole.value.high
-    if high >= whole.reference:
+    if high >= whole.reference - (high - whole.value.estimate):
         return []
     return [one for one in curve if one.overlap.value and one.overlap.value.low > high]
 
