@@ -34,14 +34,15 @@ def flag(one: Examined, strays: Strays, evidence: tuple[Measure, ...]) -> Flag |
 def few_wrong(one: Examined, evidence: tuple[Measure, ...]) -> Flag | None:
     """Raised where a class is a handful of pictures again and again, and most of them are wrong.
 
-    They are too few to tell a sense of the name, or chance, by: that many alike are wrong is what
-    can be said.
+    Wrong is who is taken for another class, or lies farther out than every real image of its own.
+    They are too few to tell a sense of the name, or chance, by: that is what can be said.
     """
     count = len(np.unique(one.pictures))
     if count >= FEWEST:
         return None
     elsewhere = (one.given >= 0) & (one.given != one.side.number)
-    off = ~elsewhere & ~one.manifold.inside
+    made, real = one.depth
+    off = ~elsewhere & (made > real.max())
     wrong = elsewhere | off
     if wrong.mean() <= MOST:
         return None
