@@ -132,7 +132,7 @@ def _gallery(store: Store, manifest: Manifest) -> str:
 def _provenance(
     store: Store, manifest: Manifest, plan: DiagnosisPlan
 ) -> Mapping[str, list[tuple[str, str]]]:
-    senses = ", ".join(plan.senses)
+    senses = ", ".join(name for name, given in plan.senses.items() if given)
     target = f"{plan.target.name}@{plan.target.version}" if plan.target else ""
     again = f"varifactory diagnose {store.backend.show('')} {title(manifest)} --plan {plan.hash12}"
     return {

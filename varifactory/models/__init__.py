@@ -86,6 +86,28 @@ class Writer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class ToldSenses:
+    """What else a class name means; nothing, where it has one sense."""
+
+    senses: tuple[str, ...]
+    cost_usd: float | None = None
+    """Of the calls, US dollars; None if unknown."""
+
+
+class SenseTeller(Protocol):
+    """Tells other senses of class names."""
+
+    def senses(self, class_name: str) -> ToldSenses:
+        """A few words each, no two the same.
+
+        Raises:
+            NoAnswer: nothing usable for this name.
+            ModelError: the model cannot work at all (the message says why and what to change).
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """One of several masks that a segmenter could have taken."""
 

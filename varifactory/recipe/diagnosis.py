@@ -22,8 +22,9 @@ class Diagnosis(Part):
         description="splits of the real images to compare with; never test, which scores alone see",
     )
     senses: str = Field(
-        "", description="YAML file, class name -> other senses of the name; empty: none are tried"
-    )
+        "", description="YAML file, class name -> other senses of the name; or a litellm model "
+        "name to ask for them, with address, key and budget of prompts; empty: none are tried",
+    )  # fmt: skip
     neighbours: Annotated[int, Field(ge=1, le=50)] = Field(
         5, description="k of precision, recall, density and coverage"
     )

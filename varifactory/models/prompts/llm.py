@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -52,6 +52,9 @@ Phrase = Annotated[
         pattern=r"^[\p{L}\p{N}][\p{L}\p{M}\p{N} ,&()'’\-]*[.!]?$",
     ),
 ]
+
+
+Form = TypeVar("Form", bound=BaseModel)
 
 
 class Phrases(BaseModel):
@@ -178,7 +181,7 @@ class _Talk:
         self._raw.append(reply.text)
         self._costs.append(reply.cost_usd)
         try:
-            phrases = _parsed(reply.text)
+            phrases = answer(reply.text, Phrases).phrases
         except ValueError as error:
             self.problem = str(error)
             self._go_on(reply, _writing()["not_valid"].format(problem=self.problem))
@@ -232,11 +235,9 @@ class _Talk:
 
 
 def _question(request: PromptRequest) -> str:
-    """The request as JSON: a class name is data, cut to a sane length, without control letters."""
-    name = "".join(letter if letter.isprintable() else " " for letter in request.class_name)
     return json.dumps(
         {
-            "class_name": name[:LONGEST_CLASS_NAME],
+            "class_name": asked(request.class_name),
             **told(request.attribute),
             "feasibility": request.feasibility,
             "count": request.count,
@@ -246,17 +247,23 @@ def _question(request: PromptRequest) -> str:
     )
 
 
-def _parsed(text: str) -> list[str]:
-    """The phrases of an answer, out of a code fence or prose around it.
+def asked(class_name: str) -> str:
+    """A class name as a question holds it: data, cut to a sane length, without control letters."""
+    name = "".join(letter if letter.isprintable() else " " for letter in class_name)
+    return name[:LONGEST_CLASS_NAME]
+
+
+def answer(text: str, form: type[Form]) -> Form:
+    """An answer of a form, out of a code fence or prose around it.
 
     Raises:
-        ValueError: no JSON object, or not of the form ``Phrases``; says so for the model to read.
+        ValueError: no JSON object, or not of the form; says so for the model to read.
     """
     found = re.search(r"\{.*\}", text, re.DOTALL)
     if not found:
         raise ValueError("it holds no JSON object")
     try:
-        return Phrases.model_validate_json(found[0]).phrases
+        return form.model_validate_json(found[0])
     except ValidationError as error:
         problems = [
             f"{'.'.join(str(step) for step in problem['loc']) or 'answer'}: {problem['msg']}"

@@ -12,6 +12,7 @@ from varifactory.models.registry.costs import PAID, expected_costs, known_spent,
 from varifactory.models.registry.editors import EDITORS, inpainter
 from varifactory.models.registry.judges import JUDGES, Exemplar, judge
 from varifactory.models.registry.segmenters import SEGMENTERS, segmenter
+from varifactory.models.registry.senses import sense_teller
 from varifactory.models.registry.trainees import trainee
 from varifactory.models.registry.writers import writer
 from varifactory.recipe import Recipe
@@ -19,7 +20,7 @@ from varifactory.recipe import Recipe
 __all__ = [
     "EDITORS", "JUDGES", "PAID", "SEGMENTERS", "Exemplar", "cards", "clip", "encoder",
     "expected_costs", "find_all", "inpainter", "judge", "known_spent", "on_card", "paid",
-    "segmenter", "trainee", "tuner", "where", "writer",
+    "segmenter", "sense_teller", "trainee", "tuner", "where", "writer",
 ]  # fmt: skip
 
 
