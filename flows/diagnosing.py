@@ -55,6 +55,7 @@ def diagnosed(run: FactoryRun, manifest: Manifest) -> str:
 
     Raises:
         PopulationError: the images cannot be diagnosed.
+        ModelError: the language model that tells other senses cannot work at all.
         StageFailed: a shard ended without its items.
     """
     found = chosen(items_table(run.store, manifest), run.recipe.diagnosis.reference)
