@@ -47,7 +47,7 @@ def answering(words: str) -> Callable[[Callable[..., Answer]], click.Command]:
     return made
 
 
-def asked(command: str, store: str, words: tuple[str, ...], of: str) -> tuple[str, str, str | None]:
+def asked(store: str, words: tuple[str, ...], of: str) -> tuple[str, str, str | None]:
     """Store, name and version of the arguments ``[STORE] NAME[@VERSION]``; no version: None.
 
     ``of`` says what is named: ``study``, ``data set``.
@@ -56,9 +56,7 @@ def asked(command: str, store: str, words: tuple[str, ...], of: str) -> tuple[st
         FactoryError: more than two arguments.
     """
     if len(words) > 2:
-        raise FactoryError(
-            f"{command} {' '.join(words)}: give a store and one {of}, or a {of} alone"
-        )
+        raise FactoryError(f"{' '.join(words)}: give a store and one {of}, or a {of} alone")
     name, _, version = words[-1].partition("@")
     return (words[0] if len(words) == 2 else store), name, version or None
 

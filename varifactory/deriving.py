@@ -15,9 +15,17 @@ from varifactory.errors import FactoryError
 from varifactory.history.versions import is_drawn, title
 from varifactory.items import item_spec
 from varifactory.keys import digest, spec_of
+from varifactory.loading import lack
 from varifactory.recipe import Recipe
 from varifactory.stages import Row
-from varifactory.store import Manifest, ManifestPart, Store, VersionTaken, dataset_hash
+from varifactory.store import (
+    Manifest,
+    ManifestPart,
+    Store,
+    StoreMissing,
+    VersionTaken,
+    dataset_hash,
+)
 from varifactory.store.versions import ENDED
 
 LEFT_OUT = "items"
@@ -31,6 +39,8 @@ class Derived:
     manifest: Manifest
     adopted: bool
     """The newest version of the name held the same already."""
+    notice: str = ""
+    """Why an equal version could not be adopted; empty where there was none, or it was."""
 
 
 def derive(
@@ -123,7 +133,8 @@ def keep_specs(
 
 
 def publish_items(store: Store, name: str, items: Sequence[Row], **told: Any) -> Derived:
-    """Write items as the next version of a name; adopt its newest, if that holds the same.
+    """Write items as the next version of a name; adopt its newest, if that holds the same and is
+    whole.
 
     ``told`` is what else a manifest needs.
     """
@@ -136,8 +147,11 @@ def publish_items(store: Store, name: str, items: Sequence[Row], **told: Any) ->
     held = dataset_hash(table)
     numbers = dict(store.datasets()).get(name, [])
     newest = store.dataset(name, numbers[-1]) if numbers else None
+    notice = ""
     if newest is not None and newest.dataset_hash == held:
-        return Derived(newest, adopted=True)
+        if not (lacking := lack(store, newest)):
+            return Derived(newest, adopted=True)
+        notice = f"version {newest.version} {lacking}: published anew"
     spec = spec_of("items", item_spec())
     part = store.append("items", spec, table)
     listed = ManifestPart(
@@ -148,7 +162,16 @@ def publish_items(store: Store, name: str, items: Sequence[Row], **told: Any) ->
             return Derived(store.publish(Manifest(
                 name=name, version=store.next_version(name), created_at=now, dataset_hash=held,
                 parts=(listed,), **told,
-            )), adopted=False)  # fmt: skip
+            )), adopted=False, notice=notice)  # fmt: skip
+
+
+def maker(store: Store, name: str) -> str:
+    """Flow or command that made the newest version of a name; empty where no record tells."""
+    numbers = dict(store.datasets()).get(name, [])
+    with suppress(StoreMissing):
+        held = store.dataset(name, numbers[-1]) if numbers else None
+        return str(store.read_run(held.run_id).get("flow") or "") if held else ""
+    return ""
 
 
 def _write_card(store: Store, held: Manifest, specs: Mapping[str, Mapping[str, Any]]) -> None:

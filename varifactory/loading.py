@@ -7,10 +7,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from varifactory import records
 from varifactory.images import decode_mask, decode_png
 from varifactory.models import Weights
 from varifactory.stages import Row
-from varifactory.store import Manifest, Store
+from varifactory.store import Manifest, Store, StoreError
 
 
 def images_of(store: Store, rows: Sequence[Row], column: str) -> list[NDArray[np.uint8]]:
@@ -88,6 +89,19 @@ def items_table(store: Store, manifest: Manifest) -> pa.Table:
         parts = [part.name for part in manifest.parts if part.spec == spec]
         found.append(store.rows_of("items", spec, parts))
     return pa.concat_tables(found, promote_options="default")
+
+
+def lack(store: Store, manifest: Manifest) -> str:
+    """Why a version cannot stand for items of the same hash made now; empty where it can."""
+    try:
+        there = items_table(store, manifest).column_names
+    except StoreError:
+        there = []
+    if not there or store.gone(manifest):  # parts that were read lately are remembered
+        return "is damaged in the store"
+    # Columns that came later hold what no hash tells, such as the first attempts of all edits.
+    absent = [name for name in records.schema("items").names if name not in there]
+    return f"was made before items had {', '.join(absent)}" if absent else ""
 
 
 def items_of(store: Store, name: str, version: int) -> list[Row]:

@@ -58,7 +58,7 @@ def _of_dataset(
     store: str, dataset: tuple[str, ...], folder: str, settings: tuple[str, ...], plan: str
 ) -> "tuple[Diagnosis, str]":
     if not dataset:
-        raise FactoryError("diagnose: name a data set, or a table of vectors with --vectors FILE")
+        raise FactoryError("name a data set, or a table of vectors with --vectors FILE")
     if settings:
         raise FactoryError(
             f"--set {settings[0]}: a data set is diagnosed as its plan says; other settings make "
@@ -72,7 +72,7 @@ def _of_dataset(
     )
     from varifactory.store import Store
 
-    url, name, version = asked("diagnose", store, dataset, "data set")
+    url, name, version = asked(store, dataset, "data set")
     place = Store(url)
     found = recounted_diagnosis(place, name, version, plan)
     if folder:

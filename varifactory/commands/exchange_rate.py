@@ -20,12 +20,12 @@ def exchange_rate(store: str, say: Say, dataset: tuple[str, ...], folder: str, p
     cells first. VERSION is the latest if it is left out; STORE may also be given as --store.
     """
     if not dataset:
-        raise FactoryError("exchange-rate: name a data set: [STORE] DATASET[@VERSION]")
+        raise FactoryError("name a data set: [STORE] DATASET[@VERSION]")
     from varifactory.exchange.publishing import publish_exchange, recount_exchange, write_exchange
     from varifactory.exchange.summary import lines, told
     from varifactory.store import Store
 
-    url, name, version = asked("exchange-rate", store, dataset, "data set")
+    url, name, version = asked(store, dataset, "data set")
     place = Store(url)
     found = recount_exchange(place, name, version, plan)
     where = (

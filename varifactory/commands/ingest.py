@@ -55,6 +55,8 @@ def ingest(
         say(f"  {taken.reused:,} files were read before")
     for reason, count in list(taken.reasons.items())[:SHOWN_REASONS]:
         say(f"  {count:,} left out: {reason}")
+    if (more := len(taken.reasons) - SHOWN_REASONS) > 0:
+        say(f"  and {more:,} further reason{'s' if more > 1 else ''} (--json)")
     for notice in taken.notices:
         say(f"note: {notice}")
     found = {

@@ -42,7 +42,7 @@ def prune(
     from varifactory.diagnosis.prune import prune as leave_out
     from varifactory.store import Store
 
-    url, of, version = asked("prune", store, dataset, "data set")
+    url, of, version = asked(store, dataset, "data set")
     place = Store(url)
     place.prepare()
     manifest = place.dataset(of, version)
@@ -72,6 +72,8 @@ def _lines(found: "Pruned") -> list[str]:
         if found.left_out[label]:
             total = found.kept[label] + found.left_out[label]
             lines.append(f"  {label}: {found.left_out[label]:,} of {total:,} left out")
+    if found.derived.notice:
+        lines.append(f"note: {found.derived.notice}")
     if bare := [label for label, count in found.kept.items() if not count]:
         lines.append(f"note: no synthetic image stays of {', '.join(bare)}")
     if found.parted:
@@ -83,9 +85,11 @@ def _lines(found: "Pruned") -> list[str]:
 
 
 def _words(found: "Measure") -> str:
+    from varifactory.report.wording import percent, percents
+
     value = found.value
     assert value is not None
-    return f"{value.estimate:.0%} ({value.low:.0%} to {value.high:.0%})"
+    return f"{percent(value.estimate)} ({percents(value)})"
 
 
 def _told(found: "Measure") -> dict[str, Any]:

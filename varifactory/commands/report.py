@@ -18,7 +18,7 @@ def report(store: str, say: Say, study: tuple[str, ...], folder: str) -> Answer:
     from varifactory.reporting import publish_report, recounted, write_report
     from varifactory.store import Store
 
-    url, name, version = asked("report", store, study, "study")
+    url, name, version = asked(store, study, "study")
     place = Store(url)
     found = recounted(place, place.study(name, version))
     told = found.told()

@@ -47,8 +47,8 @@ def reproduce(
     # and on a processor pixels depend on how many there are.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     place, found = _opened(store, card)
-    if commands := _taken_in(place, found):
-        return _told_of_files(say, found, commands, check or bool(write))
+    if told := _without_recipe(place, found, check or bool(write)):
+        return _told_of_command(say, found, told)
     recipe = _recipe(found, settings)
     if write:
         _write(write, recipe)
@@ -78,24 +78,36 @@ def _opened(store: str, card: str) -> "tuple[Store, CardTwin]":
     return Store(store if given else found.store), found
 
 
-def _taken_in(place: "Store", card: "CardTwin") -> list[str]:
-    """How a version of foreign images is taken in again; none for any other version."""
-    from varifactory.history.commands import taken_in
+def _without_recipe(place: "Store", card: "CardTwin", impossible: bool) -> str:
+    """The command that makes a version again which no recipe makes; empty of any other version.
+
+    Raises:
+        FactoryError: ``impossible``, what is asked for needs a recipe.
+    """
+    from varifactory.errors import FactoryError
+    from varifactory.history.commands import checked, left_out, taken_in
     from varifactory.history.ledger import Ledger
 
-    return taken_in(Ledger(place).run(card.run), place.backend.show("").rstrip("/"))
-
-
-def _told_of_files(say: Say, card: "CardTwin", commands: list[str], impossible: bool) -> Answer:
-    from varifactory.errors import FactoryError
-
-    if impossible:
+    record, where = Ledger(place).run(card.run), place.backend.show("").rstrip("/")
+    files, fewer = taken_in(record, where), left_out(record, where)
+    if impossible and files:
         raise FactoryError(
             f"{card.title} holds foreign images, which no recipe makes: take their files in again "
-            f"with `{commands[0]}`; the same files give the same version"
+            f"with `{files[0]}`; the same files give the same version"
         )
-    say(commands[0])
-    return {"dataset": card.name, "version": card.version, "commands": commands, "check": ""}, 0
+    if impossible and fewer:
+        of = record["asked"]["of"]
+        raise FactoryError(
+            f"{card.title} is {of} without some of its images, which no recipe leaves out: leave "
+            f"them out again with `{fewer[0]}`; the same diagnosis gives the same version. Its "
+            f"images were made for {of}: check them with `{checked(of, where)}`"
+        )
+    return next(iter([*files, *fewer]), "")
+
+
+def _told_of_command(say: Say, card: "CardTwin", command: str) -> Answer:
+    say(command)
+    return {"dataset": card.name, "version": card.version, "commands": [command], "check": ""}, 0
 
 
 def _recipe(card: "CardTwin", settings: tuple[str, ...]) -> "Recipe":

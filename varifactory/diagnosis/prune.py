@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from varifactory.arms import place_of
-from varifactory.deriving import LEFT_OUT, Derived, derive
+from varifactory.deriving import LEFT_OUT, Derived, derive, maker
 from varifactory.diagnosis.checking import PopulationError, listed, shown
 from varifactory.diagnosis.halves import kept_of
 from varifactory.diagnosis.likeness import realism_of
@@ -47,7 +47,7 @@ class Asked:
         """
         if (self.keep is None) == (self.realism is None):
             raise FactoryError(
-                "prune: give either --keep, the share of images that stays, such as 0.5, or "
+                "give either --keep, the share of images that stays, such as 0.5, or "
                 "--realism, the least realism of an image that stays, such as 1"
             )
         if self.keep is not None and not 0 < self.keep < 1:
@@ -91,6 +91,7 @@ def prune(
         FactoryError: what was asked for cannot be, or leaves nothing or everything.
     """
     asked.check()
+    _check_name(store, name, manifest.name)
     known = read_plan(store, manifest, plan)
     items = items_table(store, manifest)
     found = population(store, manifest, known)
@@ -115,6 +116,21 @@ def prune(
         derived, known, before, after, {label: counts[label, False] for label in classes},
         {label: counts[label, True] for label in classes}, len(parted(items.to_pylist(), gone)),
     )  # fmt: skip
+
+
+def _check_name(store: Store, name: str, of: str) -> None:
+    """Refuse the name of a data set of other contents.
+
+    Raises:
+        FactoryError: neither that of the version, nor new, nor of an earlier prune.
+    """
+    if name == of or name not in dict(store.datasets()):
+        return
+    if (by := maker(store, name)) != PRUNE:
+        raise FactoryError(
+            f"data set {name!r} was made by {by or 'an unknown flow'!r}, not by a prune: give "
+            f"another name with --as, or {of!r} itself"
+        )
 
 
 def _by_share(found: Population, plan: DiagnosisPlan, keep: float) -> dict[int, str]:

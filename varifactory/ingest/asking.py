@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from varifactory.deriving import maker
 from varifactory.errors import FactoryError
 from varifactory.history.commands import INGEST
 from varifactory.loading import items_table
@@ -14,7 +15,7 @@ from varifactory.recipe import Recipe, Sources
 from varifactory.sources import ClassNameError, class_name
 from varifactory.sources.folder import open_place
 from varifactory.stages import Row
-from varifactory.store import Manifest, Store, StoreMissing
+from varifactory.store import Manifest, Store
 from varifactory.store.names import plain
 
 KIND = "foreign"
@@ -127,19 +128,14 @@ def _check_name(store: Store, name: str, beside: str) -> None:
             f"--as {name!r} is the data set beside it: give the foreign images a name of their own"
         )
     numbers = dict(store.datasets()).get(name, [])
-    maker = _maker(store, store.dataset(name, numbers[-1])) if numbers else INGEST
-    if maker != INGEST:
+    if not numbers:
+        return
+    by = maker(store, name)
+    if by != INGEST and (by or KIND not in store.dataset(name, numbers[-1]).counts):
         raise IngestError(
-            f"data set {name!r} was made by {maker!r}, not by an ingest: give another name with "
-            "--as"
+            f"data set {name!r} was made by {by or 'an unknown flow'!r}, not by an ingest: give "
+            "another name with --as"
         )
-
-
-def _maker(store: Store, manifest: Manifest) -> str:
-    try:
-        return str(store.read_run(manifest.run_id).get("flow") or "an unknown flow")
-    except StoreMissing:
-        return INGEST if KIND in manifest.counts else "an unknown flow"
 
 
 def _settings(asked: Asked, recipe: Mapping[str, Any]) -> Sources:

@@ -87,7 +87,8 @@ def _taken(
     taken = Ingested(
         made.manifest, beside.title, {name: statuses[name] for name in records.STATUSES},
         {name: classes[name] for name in beside.class_names}, _reasons(items), read.reused,
-        made.adopted, (*read.notices, *notices, *_gaps(classes, beside)),
+        made.adopted,
+        (*read.notices, *notices, *_gaps(classes, beside), *filter(None, [made.notice])),
     )  # fmt: skip
     return taken, made
 

@@ -13,7 +13,7 @@ from varifactory.store.backend import unsafe_allowed
 from varifactory.store.base import Opened
 from varifactory.store.errors import PartDamaged, StoreError, StoreMissing, VersionTaken
 from varifactory.store.kept import kept_here
-from varifactory.store.manifest import Manifest
+from varifactory.store.manifest import Manifest, ManifestPart
 
 ENDED = "ended.json"
 """Run object: how a run ended, its counts and the fields of its specs."""
@@ -150,6 +150,13 @@ class Versions(Opened):
             )
         return held
 
+    def gone(self, manifest: Manifest) -> list[ManifestPart]:
+        """Parts of a version that are not in the store itself, whatever was kept of them nearer."""
+        places = sorted({(part.stage, part.spec) for part in manifest.parts})
+        there = {(*place, entry.name) for place in places
+                 for entry in self.backend.entries(names.stage(*place))}  # fmt: skip
+        return [one for one in manifest.parts if (one.stage, one.spec, one.name) not in there]
+
     def dataset(self, name: str, version: str | int | None = None) -> Manifest:
         """The manifest of a version, of the highest one by default.
 
@@ -221,14 +228,11 @@ class Versions(Opened):
         return sorted(int(stem) for stem in stems if stem.isascii() and stem.isdigit())
 
     def _require_parts(self, manifest: Manifest) -> None:
-        for stage, spec in sorted({(part.stage, part.spec) for part in manifest.parts}):
-            there = {e.name for e in self.backend.entries(names.stage(stage, spec))}
-            for part in manifest.parts:
-                if (part.stage, part.spec) == (stage, spec) and part.name not in there:
-                    raise PartDamaged(
-                        f"cannot publish {manifest.name!r}: {part.name} of stage {stage!r} is not "
-                        "in the store; run the flow again, it makes what is missing"
-                    )
+        for part in self.gone(manifest)[:1]:
+            raise PartDamaged(
+                f"cannot publish {manifest.name!r}: {part.name} of stage {part.stage!r} is not "
+                "in the store; run the flow again, it makes what is missing"
+            )
 
     def _manifest(self, path: str, data: bytes) -> Manifest:
         try:

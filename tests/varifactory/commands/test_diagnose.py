@@ -106,8 +106,8 @@ def test_four_images_a_class_are_too_few_for_a_curve_and_have_a_page(tmp_path: P
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "name a data set, or a table of vectors with --vectors FILE"),
-        (("a", "b", "c"), "diagnose a b c: give a store and one data set, or a data set alone"),
+        ((), "varifactory diagnose: name a data set, or a table of vectors with --vectors FILE"),
+        (("a", "b", "c"), "diagnose: a b c: give a store and one data set, or a data set alone"),
         (("nothing",), "no data set 'nothing'"),
         (("digits@7",), "has no version 7"),
         (("digits", "--plan", "zz"), "'zz' names 0 of the 1 diagnoses of digits@1"),

@@ -73,7 +73,7 @@ def test_nothing_that_trains_is_imported(plan: tuple[str, ExchangePlan], tmp_pat
     ("words", "told"),
     [((), "name a data set"), (("nothing",), "no data set 'nothing'"),
      (("toys@7",), "no version 7"), (("toys", "--plan", "zz"), "'zz' names 0 of the 1"),
-     (("a", "toys", "more"), "give a store and one data set")],
+     (("a", "toys", "more"), "exchange-rate: a toys more: give a store and one data set")],
 )  # fmt: skip
 def test_wrong_names_are_told(
     plan: tuple[str, ExchangePlan], words: tuple[str, ...], told: str

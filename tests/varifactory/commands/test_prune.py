@@ -1,6 +1,7 @@
 """``varifactory prune`` as it is typed."""
 
 import json
+import shlex
 
 import pytest
 from click.testing import CliRunner, Result
@@ -39,9 +40,28 @@ def test_words_and_json_tell_what_stays(store) -> None:
     assert told["overlap"]["before"]["estimate"] < told["overlap"]["after"]["estimate"]
 
 
+def test_reproduce_says_how_it_is_pruned_again(store: Store) -> None:
+    assert typed(store, "digits", "--keep", "0.5", "--as", "pruned").exit_code == 0
+
+    def asked(*words: str) -> Result:
+        return CliRunner().invoke(main, ["reproduce", "pruned@1", *words, "--store", store.url])
+
+    done = asked("--json")
+    (command,) = json.loads(done.stdout)["commands"]
+    assert command.startswith("varifactory prune digits@1 --store /")
+    assert "--as pruned --keep 0.5 --plan " in command
+    for words in (["--check"], ["--recipe", "r.yaml"]):
+        refused = asked(*words)
+        assert refused.exit_code == 2
+        assert f"leave them out again with `{command}`" in refused.output
+        assert "check them with `varifactory reproduce digits@1 --store /" in refused.output
+    again = CliRunner().invoke(main, shlex.split(command)[1:])
+    assert "there already: pruned@1" in again.output
+
+
 def test_wrong_use_says_why(store) -> None:
     for words, said in (
-        (("digits", "--as", "pruned"), "give either --keep"),
+        (("digits", "--as", "pruned"), "varifactory prune: give either --keep"),
         (("digits", "--keep", "0.5", "--as", "../x"), "'../x' cannot be used"),
         (("cats", "--keep", "0.5", "--as", "pruned"), "no data set 'cats'"),
         (("digits@7", "--keep", "0.5", "--as", "pruned"), "has no version 7"),

@@ -96,6 +96,16 @@ def test_the_same_again_is_the_same_version(store, half) -> None:
     assert statuses(store, half) != statuses(store, mine)
 
 
+def test_a_name_of_other_contents_is_refused(store, half) -> None:
+    stored(store, [*REAL[:3], *GOOD[:3]], "cats")
+    with pytest.raises(FactoryError, match=r"'cats' was made by 'an unknown flow', not by a prune"):
+        prune(store, half, Asked(keep=0.5), "cats", actor="ann")
+    store.write_run("run", {"flow": "generate"})
+    with pytest.raises(FactoryError, match=r"'cats' was made by 'generate', .* or 'digits' itself"):
+        prune(store, half, Asked(keep=0.5), "cats", actor="ann")
+    assert dict(store.datasets()) == {"cats": [1], "digits": [1]}
+
+
 def test_a_pruned_version_is_a_data_set_like_any_other(store, half) -> None:
     held = prune(store, half, Asked(keep=0.5), "pruned", actor="ann").derived.manifest
     keep_plan(store, plan_of(held))

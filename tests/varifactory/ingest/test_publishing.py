@@ -72,6 +72,17 @@ def test_the_same_again_reads_nothing_and_adopts_the_version(
     assert again.statuses == first.statuses
 
 
+def test_a_damaged_version_is_not_adopted(store: Store, take: Take) -> None:
+    first = take().manifest
+    (part,) = first.parts
+    next(Path(store.url).rglob(f"{part.name}*")).unlink()
+    again = take()
+    assert (again.adopted, again.manifest.version) == (False, 2)
+    assert again.manifest.dataset_hash == first.dataset_hash
+    assert "version 1 is damaged in the store: published anew" in again.notices
+    assert take().adopted
+
+
 def test_another_place_gives_the_same_hash_and_another_generator_other_items(
     take: Take, theirs: Path, tmp_path: Path
 ) -> None:
