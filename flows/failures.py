@@ -16,7 +16,7 @@ from prefect.runtime import flow_run
 
 from flows.parameters import anywhere
 from varifactory.markdown import fence, plain, row
-from varifactory.past_runs import FLOWS
+from varifactory.past_runs import FLOWS, RUN_AGAIN
 
 if TYPE_CHECKING:
     from flows.run import FactoryRun
@@ -29,7 +29,6 @@ DEPLOYMENTS = {"cpu": ("rerun/rerun",), "cuda": ("rerun/rerun-gpu", "rerun/rerun
 """Device of a run -> deployments that make its failures again, the first that is there."""
 TAKEN_UP = (*FLOWS, "rerun")
 """Flows whose single failures can be made again; a preview or a tuning is simply run again."""
-RUN_AGAIN = "run the same again: what was made is kept, and what failed is tried anew."
 MOST_CAUSES, MOST_TEXTS, LONGEST = 10, 3, 200
 """Causes a page, texts a cause, and characters a text."""
 NAME, SHOWN = re.compile(r"(?:blobs/sha256/[0-9a-f]{2}/)?\b([0-9a-f]{64})\b"), 12
@@ -97,7 +96,7 @@ def page(run: str, store: str, found: Sequence[Cause], form: str, flow: str = FL
     if len(found) > MOST_CAUSES:
         lines += ["", f"and {len(found) - MOST_CAUSES} further causes"]
     if not taken_up:
-        lines += ["", f"To make these again, {RUN_AGAIN}"]
+        lines += ["", f"To make these again, run the same again: {RUN_AGAIN}."]
     return "\n".join(lines)
 
 

@@ -8,11 +8,18 @@ from typing import Any
 from varifactory import records
 from varifactory.errors import FactoryError
 from varifactory.grid import variants
+from varifactory.history.commands import INGEST, PRUNE
 from varifactory.recipe import Recipe
 from varifactory.store import Manifest, Store, StoreMissing
 
 FLOWS = ("generate", "train", "study")
 """Flows whose runs can be taken up again."""
+COMMANDS = (INGEST, PRUNE)
+"""Commands that publish versions, as their runs' records name them."""
+RUN_ANEW = ("adapt", "diagnose", "exchange_rate")
+"""Flows that are simply run again."""
+RUN_AGAIN = "what was made is kept, and what failed is tried anew"
+"""What comes of a flow that is simply run again."""
 SHORTEST_ID = 8
 MOST_TOLD = 12
 """Runs whose records are read where the beginning of an id names several."""
@@ -64,7 +71,7 @@ def find_run(store: Store, run: str = "", dataset: str = "") -> PastRun:
     if flow not in FLOWS:
         raise FactoryError(
             f"run {found} is one of {flow or 'an unknown flow'!r}: rerun takes up runs of "
-            f"{', '.join(FLOWS)}"
+            f"{', '.join(FLOWS)}{_instead(flow, '')}"
         )
     ended = store.ended(found) or {}
     recipe = Recipe.parse(record.get("recipe"), where=f"the recipe of run {found}")
@@ -133,14 +140,30 @@ def _latest(store: Store, dataset: str) -> str:
             return run
         under_way = under_way or run
     if not under_way and (maker := _maker(store, dataset)):
+        by = f"varifactory {maker}" if maker in COMMANDS else f"python -m flows.{maker}"
         raise FactoryError(
-            f"data set {dataset!r} was made by `varifactory {maker}`, whose work rerun does not "
-            f"take up: `varifactory reproduce {dataset}` says how it is made again"
+            f"data set {dataset!r} was made by `{by}`, whose work rerun does not take up"
+            f"{_instead(maker, dataset)}"
         )
     if not under_way:
-        what = f"of data set {dataset!r}" if dataset else "that made a data set"
-        raise FactoryError(f"no run {what} in {store}: `varifactory status` lists the runs")
+        what = f" of data set {dataset!r}" if dataset else ""
+        raise FactoryError(
+            f"no run{what} that rerun takes up in {store}: it takes up those of "
+            f"{', '.join(FLOWS)}; `varifactory status` lists all runs, and any other flow is "
+            f"simply run again: {RUN_AGAIN}"
+        )
     return under_way
+
+
+def _instead(flow: str, dataset: str) -> str:
+    """What to do in place of a rerun, after what is wrong; empty where no flow is known."""
+    if flow in COMMANDS:
+        of = dataset or "DATASET"
+        return f": `varifactory reproduce {of}` says how it is made again"
+    if not flow:
+        return ""
+    what = f"`python -m flows.{flow} RECIPE`" if flow in RUN_ANEW else "the same"
+    return f": run {what} again, {RUN_AGAIN}"
 
 
 def _maker(store: Store, dataset: str) -> str:
