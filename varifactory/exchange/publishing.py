@@ -155,7 +155,9 @@ def _provenance(
 
 def _models(plan: ExchangePlan) -> list[ModelNote]:
     """In one order, whether the plan was just made or read back."""
-    return model_notes(dict(sorted(plan.specs.items())))
+    from varifactory.models import registry
+
+    return model_notes(dict(sorted(plan.specs.items())), registry.cards(BUILT_IN))
 
 
 def _grid(plan: ExchangePlan) -> list[tuple[str, str]]:

@@ -16,6 +16,7 @@ PROVIDERS = ("litellm", "vision")
 OF_A_PROVIDER = "the terms of its provider"
 UNPINNED = "not pinned: a provider may change what its name means"
 NO_WEIGHTS = "Apache-2.0, as this project"
+OF_SCIKIT_LEARN = "BSD-3-Clause, as scikit-learn"
 UNKNOWN = "unknown: see where it came from"
 Card = Mapping[str, Any]
 
@@ -77,6 +78,8 @@ def _without_weights(stage: str, identity: Mapping[str, Any]) -> ModelNote:
     if name in PROVIDERS:
         model = str(identity.get("model", name))
         return ModelNote(stage, model, licence=OF_A_PROVIDER, revision=UNPINNED)
+    if estimator := identity.get("estimator"):
+        return ModelNote(stage, f"{estimator} of scikit-learn", licence=OF_SCIKIT_LEARN)
     version = identity.get("version")
     return ModelNote(stage, name, licence=NO_WEIGHTS,
                      revision=f"version {version}" if version else "")  # fmt: skip

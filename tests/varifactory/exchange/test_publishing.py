@@ -8,8 +8,10 @@ import pytest
 
 from tests.stored_exchange import TRUTH, data_set, stored_plan
 from varifactory.errors import ExchangeError, FactoryError, StudyError
+from varifactory.exchange.estimators import estimator_spec
 from varifactory.exchange.plan import ExchangePlan
 from varifactory.exchange.publishing import (
+    keep_plan,
     plans_of,
     publish_exchange,
     read_plan,
@@ -17,6 +19,8 @@ from varifactory.exchange.publishing import (
     write_exchange,
 )
 from varifactory.exchange.tables import PAGE, TOLD
+from varifactory.history.models_used import model_notes
+from varifactory.models.registry import cards
 from varifactory.store import Manifest, Store
 
 
@@ -67,6 +71,29 @@ def test_provenance_tells_how_to_count_it_again(place: Place, tmp_path: Path) ->
         "embeddings (small-clip)",
     ):
         assert said in page
+
+
+def test_licences_of_built_in_models_and_of_estimators_are_told() -> None:
+    (card,) = cards(["small-clip"])
+    notes = model_notes({
+        "exchange/a": estimator_spec("svc", 8),
+        "embeddings/b": {"encoder": {"name": "small-clip", "weights": card["sha256"]}},
+    }, [card])  # fmt: skip
+    assert [(one.name, one.licence) for one in notes] == [
+        ("svc of scikit-learn", "BSD-3-Clause, as scikit-learn"), ("small-clip", card["licence"]),
+    ]  # fmt: skip
+
+
+def test_the_page_knows_the_licence_of_a_built_in_model(tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "store"))
+    manifest = data_set(store)
+    (card,) = cards(["small-clip"])
+    identity = {"name": "small-clip", "weights": card["sha256"]}
+    plan = replace(stored_plan(store, manifest), specs={"embeddings/b": {"encoder": identity}})
+    keep_plan(store, manifest, plan)
+    write_exchange(store, recount_exchange(store, "toys", plan=plan.hash12), str(tmp_path))
+    page = (tmp_path / PAGE).read_text()
+    assert f"weights {card['sha256']}, {card['licence']}" in page
 
 
 def test_of_several_plans_the_newest_is_meant_and_others_by_name(tmp_path: Path) -> None:
