@@ -10,6 +10,7 @@ from varifactory.diagnosis.measuring import share
 from varifactory.diagnosis.raising import examples, pictured, raised
 from varifactory.diagnosis.strays import Strays, confusers
 from varifactory.metrics import Measure
+from varifactory.report.wording import percent
 
 NAMED = 3
 """Other classes that a sentence names."""
@@ -27,7 +28,7 @@ def flag(one: Examined, strays: Strays, evidence: tuple[Measure, ...]) -> Flag |
     """Raised where strays are many and no one thing."""
     if not strays.significant or strays.one_mode:
         return None
-    told = {"share": f"{strays.share:.0%}", "n": len(one.side.at), "confusers": _confusers(one)}
+    told = {"share": percent(strays.share), "n": len(one.side.at), "confusers": _confusers(one)}
     return raised(one, "scattered", told, evidence, examples(one, strays.at))
 
 
@@ -42,17 +43,17 @@ def few_wrong(one: Examined, evidence: tuple[Measure, ...]) -> Flag | None:
         return None
     elsewhere = (one.given >= 0) & (one.given != one.side.number)
     made, real = one.depth
-    off = ~elsewhere & (made > real.max())
+    off = ~elsewhere & ~one.manifold.inside & (made > real.max())
     wrong = elsewhere | off
     if wrong.mean() <= MOST:
         return None
     told = {
-        "n": len(wrong), "pictures": pictured(count), "elsewhere": f"{elsewhere.mean():.0%}",
-        "confusers": _confusers(one), "off": f"{off.mean():.0%}",
+        "n": len(wrong), "pictures": pictured(count), "elsewhere": percent(elsewhere.mean()),
+        "confusers": _confusers(one), "off": percent(off.mean()),
     }  # fmt: skip
     return raised(one, "few-wrong", told, evidence, examples(one, wrong))
 
 
 def _confusers(one: Examined) -> str:
-    named = [f"{name} ({part:.0%})" for name, part in confusers(one)[:NAMED]]
+    named = [f"{name} ({percent(part)})" for name, part in confusers(one)[:NAMED]]
     return ", ".join(named) or "no class at all"

@@ -10,6 +10,7 @@ from varifactory.diagnosis.measuring import by_image, share
 from varifactory.diagnosis.raising import examples, raised
 from varifactory.diagnosis.strays import APART, Strays
 from varifactory.metrics import Measure
+from varifactory.report.wording import percent
 
 
 def measures(one: Examined, strays: Strays) -> list[Measure]:
@@ -32,7 +33,7 @@ def flag(one: Examined, strays: Strays, evidence: tuple[Measure, ...]) -> Flag |
     sense = nearest_sense(one, strays)
     kind = "other-sense" if sense else "other-mode" if strays.main == APART else "other-class"
     other = sense or nearest_class(one, strays)
-    told = {"share": f"{strays.share:.0%}", "n": len(one.side.at), "other": other}
+    told = {"share": percent(strays.share), "n": len(one.side.at), "other": other}
     return raised(one, kind, told, evidence, examples(one, strays.at, other), other)
 
 

@@ -12,6 +12,7 @@ from varifactory.diagnosis.raising import examples, raised
 from varifactory.diagnosis.strays import Strays
 from varifactory.diagnosis.thresholds import limit
 from varifactory.metrics import Measure
+from varifactory.report.wording import percent
 from varifactory.statistics import Interval
 
 SURELY = 0.05
@@ -65,7 +66,7 @@ def absent(
         return None
     if elsewhere(one, strays):
         return None
-    told = {"n": len(as_real), "inside": int(as_real.sum()), "usual": f"{one.real_usual:.0%}"}
+    told = {"n": len(as_real), "inside": int(as_real.sum()), "usual": percent(one.real_usual)}
     return raised(one, "absent", told, evidence, examples(one, ~as_real))
 
 
@@ -88,7 +89,7 @@ def blurred(
     if not (often and p_value <= one.asked.chance) and not (sparse and p_value <= SURELY):
         return None
     made, real = one.depth
-    told = {"strange": f"{own.strange:.0%}", "usual": f"{common:.0%}",
+    told = {"strange": percent(own.strange), "usual": percent(common),
             "density": f"{own.density:.2f}", "dense": f"{dense:.2f}"}  # fmt: skip
     far = (one.given == one.side.number) & (made > np.median(real))
     return raised(one, "blurred", told, evidence, examples(one, far))

@@ -11,6 +11,7 @@ from varifactory.diagnosis.measuring import share
 from varifactory.diagnosis.raising import examples, pictured, raised
 from varifactory.diagnosis.thresholds import limit
 from varifactory.metrics import Measure
+from varifactory.report.wording import percent
 
 TELLING = ("few-modes", "narrow", "few-wrong")
 """Kinds of flags that say already that images are alike."""
@@ -36,7 +37,7 @@ def flag(
     made, real = _of_real(one), _usual(one)
     excess = float(made.mean()) - float(real.mean())
     if excess >= limit("memorised") and least_excess(made, one.kin, real, one.asked.chance) > 0:
-        told = {"share": f"{made.mean():.0%}", "n": len(made)}
+        told = {"share": percent(made.mean()), "n": len(made)}
         return raised(one, "memorised", told, evidence, examples(one, made))
     told_already = any(other and other.kind in TELLING for other in others)
     return None if told_already else _same(one, evidence)
@@ -50,7 +51,7 @@ def _same(one: Examined, evidence: tuple[Measure, ...]) -> Flag | None:
     if 1 - len(sizes) / len(number) - usual < limit("repeated"):
         return None
     told = {"n": len(number), "pictures": pictured(len(sizes)), "most": int(sizes.max()),
-            "usual": f"{usual:.0%}"}  # fmt: skip
+            "usual": percent(usual)}  # fmt: skip
     return raised(one, "few-pictures", told, evidence, examples(one, sizes[number] > 1))
 
 

@@ -12,6 +12,7 @@ from varifactory.diagnosis.thresholds import limit
 from varifactory.embeddings import Vectors
 from varifactory.keys import seed_from
 from varifactory.metrics import Measure, effective_rank, pairwise_distance, variance_along, vendi
+from varifactory.report.wording import percent
 
 NAMES = ("vendi", "pairwise_distance", "effective_rank")
 BY_TEXT = ("along_text", "orthogonal")
@@ -83,8 +84,8 @@ def flag(one: Examined, evidence: tuple[Measure, ...]) -> Flag | None:
     told = {
         "n": one.side.fewest, "vendi": f"{found.vendi:.1f}",
         "vendi_real": f"{found.vendi_real:.1f}",
-        "distance": f"{found.distance:.0%}", "coverage": f"{covered.mean():.0%}",
-        "precision": f"{inside.mean():.0%}",
+        "distance": percent(found.distance), "coverage": percent(covered.mean()),
+        "precision": percent(inside.mean()),
     }  # fmt: skip
     kind = "few-modes" if found.surely_fewer else "narrow"
     return raised(one, kind, told, evidence, examples(one, np.ones(len(inside), bool)))

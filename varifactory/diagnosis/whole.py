@@ -21,6 +21,7 @@ from varifactory.metrics import (
     pairwise_distance,
 )
 from varifactory.recipe.diagnosis import Diagnosis as Settings
+from varifactory.report.wording import percent
 from varifactory.statistics import Interval
 
 DRAWS = 40
@@ -133,7 +134,7 @@ def _all_apart(depths: Mapping[int, Depth | None]) -> str:
         return ""
     return (
         "Most classes lie apart from the real images alike (median precision, over that of real "
-        f"images: {median(one.precision for one in known):.0%}): that is a look which the whole "
-        "set has, not a fault of one class, so that only classes beyond it are flagged. See the "
-        "domain AUC."
+        f"images: {percent(median(one.precision for one in known))}): that is a look which the "
+        "whole set has, not a fault of one class, so that only classes beyond it are flagged. See "
+        "the domain AUC."
     )

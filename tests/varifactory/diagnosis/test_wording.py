@@ -1,3 +1,4 @@
+import re
 from importlib.resources import files
 from typing import get_args
 
@@ -23,6 +24,8 @@ from varifactory.diagnosis.wording import (
 from varifactory.recipe.diagnosis import Diagnosis as Settings
 from varifactory.statistics import Interval
 
+QUICK = Settings(resamples=4)
+
 
 def test_all_that_a_diagnosis_measures_and_flags_has_words() -> None:
     found = diagnose(spoiled("absent", 7, n=24, real=30, classes=3, place=1), Settings(resamples=4))
@@ -38,6 +41,20 @@ def test_every_kind_of_flag_has_words() -> None:
     assert words()["kinds"].keys() == yaml.safe_load(text)["kinds"].keys()
     assert kind_name("other-sense") == "another sense"
     assert kind_name("new-kind") == "new kind"
+
+
+def test_shares_in_sentences_are_told_as_in_tables() -> None:
+    for kind, place in (("absent", 7), ("diversity", 8)):
+        found = diagnose(spoiled(kind, place, n=24, real=30, classes=3, place=1), QUICK)
+        said = [*found.notes, *(flag.sentence for flag in found.flags)]
+        assert any("\xa0%" in one for one in said)
+        assert not any(re.search(r"\d%", one) for one in said)
+
+
+def test_advice_names_no_command_of_data_sets_alone() -> None:
+    text = files("varifactory").joinpath("diagnosis/flags.yaml").read_text(encoding="utf-8")
+    kinds = yaml.safe_load(text)["kinds"].values()
+    assert not any("`" in one["advice"] or "varifactory" in one["advice"] for one in kinds)
 
 
 def test_every_issue_has_words_and_every_name_in_them_is_a_measure() -> None:

@@ -135,7 +135,7 @@ def test_one_image_without_edits_ends_no_curve_and_is_told() -> None:
     counts = {each.other for each in added}
     assert counts == {3 * 18, 3 * 18 - 3}, "a seed that drew the image has its three edits less"
     (notice,) = plan.notices
-    assert re.search(r"edits: .* 1\.4% of the images are missing, most of class 'taxi'", notice)
+    assert re.search(r"edits: .* 1\.4\xa0% of the images are missing, most of class 'taxi'", notice)
 
 
 def test_many_images_without_edits_end_the_curve_where_they_run_out() -> None:
