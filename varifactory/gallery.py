@@ -23,9 +23,11 @@ from varifactory.pictures import Pictures, Read
 from varifactory.records import STATUSES
 from varifactory.stages import Row
 from varifactory.walls import Wall, foreign_yields, walls
-from varifactory.wording import judges_said, status_word, verdict_sentences
+from varifactory.wording import NO_CLASS, judges_said, status_word, verdict_sentences
 
 FACETS = ("class", "attribute", "feasibility", "status", "editor")
+OF_FOREIGN = ("class", "status", "editor")
+"""Facets of a gallery of foreign images alone, which change nothing."""
 COLUMNS = {"class": "label"}
 GLIMPSES = 12
 """Pairs shown large at the top of the first page."""
@@ -106,7 +108,8 @@ def gallery_pages(
     hung = list(walls(rows))
     cards: list[Card | Wall] = [*_cards(edits, sources), *hung]
     pages = list(_paged(cards, page_size)) or [[]]
-    index = _index([row for card in cards for row in card.edits], pages)
+    facets = FACETS if edits or not hung else OF_FOREIGN
+    index = _index([row for card in cards for row in card.edits], pages, facets)
     if hung:
         index["things"] = "images"
     pictures = Pictures(read, keep)
@@ -138,7 +141,7 @@ def gallery_pages(
                 number=number,
                 shown=sum(len(card.edits) for card in page),
                 facet_of=lambda row: [
-                    index["names"][facet].index(_value(row, facet)) for facet in FACETS
+                    index["names"][facet].index(_value(row, facet)) for facet in index["facets"]
                 ],
                 picture=pictures,
                 status_word=status_word,
@@ -205,28 +208,32 @@ def _page_of(card: Card, pages: Sequence[Sequence[Card | Wall]]) -> int:
 
 def _value(row: Row, facet: str) -> str:
     found = row[COLUMNS.get(facet, facet)]
+    if facet == "class":
+        return str(found or NO_CLASS)
     return "none" if found is None else str(found)  # a foreign image changes no attribute
 
 
-def _index(edits: Sequence[Row], pages: Sequence[Sequence[Card | Wall]]) -> dict[str, Any]:
+def _index(
+    edits: Sequence[Row], pages: Sequence[Sequence[Card | Wall]], facets: Sequence[str]
+) -> dict[str, Any]:
     """What the filters need to know of every page: how many edits of which facets it holds."""
     orders = {"feasibility": (*FEASIBILITIES, UNCHANGED), "status": STATUSES}
     names = {}
-    for facet in FACETS:
+    for facet in facets:
         there = sorted({_value(row, facet) for row in edits})
         order = {name: at for at, name in enumerate(orders.get(facet, ()))}
         names[facet] = sorted(there, key=lambda name: (order.get(name, len(order)), name))
     at = {facet: {name: i for i, name in enumerate(found)} for facet, found in names.items()}
     counted = [
         Counter(
-            tuple(at[facet][_value(row, facet)] for facet in FACETS)
+            tuple(at[facet][_value(row, facet)] for facet in facets)
             for card in page
             for row in card.edits
         )
         for page in pages
     ]
     return {
-        "facets": list(FACETS),
+        "facets": list(facets),
         "names": names,
         "files": ["index.html", *(f"page-{number}.html" for number in range(2, len(pages) + 1))],
         "counts": [[[*key, count] for key, count in sorted(page.items())] for page in counted],
@@ -235,7 +242,8 @@ def _index(edits: Sequence[Row], pages: Sequence[Sequence[Card | Wall]]) -> dict
 
 def _href(index: Mapping[str, Any], **wanted: str) -> str:
     """Address of the first page that holds edits of these facets, with the filter set."""
-    at = {FACETS.index(facet): index["names"][facet].index(name) for facet, name in wanted.items()}
+    facets, names = index["facets"], index["names"]
+    at = {facets.index(facet): names[facet].index(name) for facet, name in wanted.items()}
     page = next(
         number for number, rows in enumerate(index["counts"])
         if any(all(row[i] == value for i, value in at.items()) for row in rows)

@@ -5,6 +5,9 @@ import json
 from varifactory.catalog.taxonomy import UNCHANGED
 from varifactory.stages import Row
 
+NO_CLASS = "(no class)"
+"""What stands in place of the class of an image that has none."""
+
 LETTERS = 40
 """Of a name in a sentence; the card's head has it whole."""
 STATUS_WORDS = {"ok": "accepted", "rejected": "rejected", "failed": "failed", "skipped": "not made"}

@@ -54,6 +54,7 @@ def test_filters_and_links_find_what_was_refused(tab: Browser, page: Path) -> No
     tab.open(page)
     assert tab.ask(VISIBLE) == 14
     assert tab.ask("document.getElementById('shown').textContent").startswith("14 images")
+    assert tab.ask("document.querySelectorAll('#by-attribute, #contours').length") == 0
     tab.ask("[...document.querySelectorAll('table a')].find(a => a.textContent === '5').click()")
     assert tab.ask(VISIBLE) == 5
     tab.ask("document.getElementById('reset').click()")

@@ -67,6 +67,7 @@ def _sides(store: str, before: str, after: str, other: str) -> "tuple[Side, Side
 def _tell(say: Say, found: "Comparison") -> None:
     from varifactory.history.differences import WORDS
     from varifactory.history.versions import title
+    from varifactory.wording import NO_CLASS
 
     say(f"{title(found.before.manifest)} -> {title(found.after.manifest)}")
     say(f"the same: {found.found.same:,}")
@@ -86,7 +87,7 @@ def _tell(say: Say, found: "Comparison") -> None:
         told = f" ({measured.told()})" if measured else ""
         because = f": {change.because}" if change.because else ""
         say(f"{WORDS[change.kind]}: {change.what} {change.key[:16]}, "
-            f"{row['label']}{asked}{because}{told}")  # fmt: skip
+            f"{row['label'] or NO_CLASS}{asked}{because}{told}")  # fmt: skip
     if more := len(found.found.changes) - len(listed):
         say(f"and {more:,} more: --json or --html FILE has them all")
 

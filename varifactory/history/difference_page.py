@@ -13,10 +13,9 @@ from varifactory.history.versions import title
 from varifactory.pages import render_page
 from varifactory.pictures import Pictures
 from varifactory.stages import Row
-from varifactory.wording import status_word, verdict_sentences
+from varifactory.wording import NO_CLASS, status_word, verdict_sentences
 
 FACETS = ("change", "class", "attribute", "feasibility", "editor")
-COLUMNS = {"class": "label"}
 MOST_CLASSES = 20
 """Classes whose share moved that a page tells of."""
 SHOWN = 16
@@ -111,8 +110,10 @@ def _sentences(row: Row) -> list[str]:
 def _value(change: Change, facet: str) -> str:
     if facet == "change":
         return WORDS[change.kind]
+    if facet == "class":
+        return str(change.row["label"] or NO_CLASS)
     missing = {"source": "source image", "foreign": "foreign image"}.get(change.what, "none")
-    return str(change.row[COLUMNS.get(facet, facet)] or missing)
+    return str(change.row[facet] or missing)
 
 
 def _index(

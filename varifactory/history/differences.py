@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from varifactory.stages import Row
-from varifactory.wording import status_word
+from varifactory.wording import NO_CLASS, status_word
 
 ALARM, ROUNDED, FLIPPED, STATUS, REMADE, ADDED, REMOVED = KINDS = (
     "alarm", "rounded", "flipped", "status", "remade", "added", "removed",
@@ -84,7 +84,8 @@ class Differences:
         """Value of a column (``label``, ``attribute``) -> kind -> places."""
         found: dict[str, Counter[str]] = defaultdict(Counter)
         for change in self.changes:
-            found[str(change.row[column] or GROUPS[change.what])][change.kind] += 1
+            lacking = NO_CLASS if column == "label" else GROUPS[change.what]
+            found[str(change.row[column] or lacking)][change.kind] += 1
         return {name: dict(found[name]) for name in sorted(found)}
 
 

@@ -28,7 +28,7 @@
       const place = index.names[facet].indexOf(state.get(facet));
       selects[i].value = place < 0 ? "" : String(place);
     });
-    contours.checked = state.get("outlines") !== "no";
+    if (contours) contours.checked = state.get("outlines") !== "no";
   };
 
   const state = () => {
@@ -36,7 +36,7 @@
     chosen().forEach((value, i) => {
       if (value >= 0) found.set(index.facets[i], index.names[index.facets[i]][value]);
     });
-    if (!contours.checked) found.set("outlines", "no");
+    if (contours && !contours.checked) found.set("outlines", "no");
     return found.toString();
   };
 
@@ -90,7 +90,7 @@
       for (const name of card.querySelectorAll(".lane-name")) name.hidden = lanes < 2;
       for (const empty of card.querySelectorAll("[data-unasked]")) empty.hidden = filtered;
     }
-    document.body.classList.toggle("bare", !contours.checked);
+    document.body.classList.toggle("bare", contours !== null && !contours.checked);
     const fragment = state();
     const matches = labelPages(wanted, fragment);
     const everywhere = matches.reduce((sum, count) => sum + count, 0);
@@ -117,7 +117,7 @@
   byId("toolbar").hidden = false;
   byId("panel").open = matchMedia("(min-width: 60rem)").matches;
   for (const select of selects) select.addEventListener("change", changed);
-  contours.addEventListener("change", changed);
+  contours?.addEventListener("change", changed);
   byId("reset").addEventListener("click", () => {
     for (const select of selects) select.value = "";
     changed();

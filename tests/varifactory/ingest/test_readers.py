@@ -77,6 +77,17 @@ def test_the_command_takes_in_and_says_what_was_left_out(
     assert "varifactory ingest: generator is empty" in wrong.output
 
 
+def test_reasons_that_are_not_shown_are_counted(
+    store: Store, theirs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("varifactory.commands.ingest.SHOWN_REASONS", 1)
+    (theirs / "cat" / "broken.png").write_bytes(b"no")
+    (theirs / "dog" / "again.png").write_bytes((theirs / "dog" / "0.png").read_bytes())
+    words = ("--as", "theirs", "--beside", "pets@1", "--generator", "sd-xl")
+    done = ask(store, "ingest", str(theirs), *words)
+    assert "\n  and 1 further reason (--json)\n" in done.output
+
+
 def test_pages_of_a_gallery_show_them(store: Store, taken: Ingested) -> None:
     data = open_dataset(store.url, "theirs")
     pages = dict(gallery_pages(data.table(), lambda name: read_blob(store, name), title="theirs",
@@ -89,6 +100,9 @@ def test_pages_of_a_gallery_show_them(store: Store, taken: Ingested) -> None:
     whole = "".join(page.decode() for page in pages.values())
     assert len(re.findall(r'<img[^>]*alt="Foreign image: ', whole)) == 9
     assert "the content is not PNG, JPEG or WebP" in whole
+    for absent in ('id="by-attribute"', 'id="by-feasibility"', 'id="contours"'):
+        assert absent not in first
+    assert 'id="by-editor"' in first
     done = ask(store, "gallery", "theirs", "--no-open")
     assert done.exit_code == 0, done.output
 
@@ -198,6 +212,17 @@ def test_diff_finds_them_again_by_content(
     shown = page.read_text()
     assert "foreign image by sd-xl" in shown
     assert "Source image:" not in shown
+
+
+def test_images_without_a_class_are_named_as_galleries_name_them(
+    store: Store, taken: Ingested, take: Take, theirs: Path
+) -> None:
+    (theirs / "loose.png").write_bytes((theirs / "cat" / "0.png").read_bytes())
+    take()
+    told = said(store, "diff", "theirs@1", "theirs@2")
+    assert told["by"]["class"]["(no class)"] == {"added": 1}
+    assert not {"foreign images", "None"} & told["by"]["class"].keys()
+    assert "(no class)" in ask(store, "diff", "theirs@1", "theirs@2").output
 
 
 def test_diff_tells_of_another_status(
