@@ -140,9 +140,7 @@ def gallery_pages(
                 index={**index, "page": number},
                 number=number,
                 shown=sum(len(card.edits) for card in page),
-                facet_of=lambda row: [
-                    index["names"][facet].index(_value(row, facet)) for facet in index["facets"]
-                ],
+                facet_of=partial(_places, index),
                 picture=pictures,
                 status_word=status_word,
                 sentences=verdict_sentences,
@@ -211,6 +209,11 @@ def _value(row: Row, facet: str) -> str:
     if facet == "class":
         return str(found or NO_CLASS)
     return "none" if found is None else str(found)  # a foreign image changes no attribute
+
+
+def _places(index: Mapping[str, Any], row: Row) -> list[int]:
+    """Of a row's facets among the names of each."""
+    return [index["names"][facet].index(_value(row, facet)) for facet in index["facets"]]
 
 
 def _index(
