@@ -22,7 +22,6 @@ from varifactory.store import (
     Manifest,
     ManifestPart,
     Store,
-    StoreMissing,
     VersionTaken,
     dataset_hash,
 )
@@ -163,15 +162,6 @@ def publish_items(store: Store, name: str, items: Sequence[Row], **told: Any) ->
                 name=name, version=store.next_version(name), created_at=now, dataset_hash=held,
                 parts=(listed,), **told,
             )), adopted=False, notice=notice)  # fmt: skip
-
-
-def maker(store: Store, name: str) -> str:
-    """Flow or command that made the newest version of a name; empty where no record tells."""
-    numbers = dict(store.datasets()).get(name, [])
-    with suppress(StoreMissing):
-        held = store.dataset(name, numbers[-1]) if numbers else None
-        return str(store.read_run(held.run_id).get("flow") or "") if held else ""
-    return ""
 
 
 def _write_card(store: Store, held: Manifest, specs: Mapping[str, Mapping[str, Any]]) -> None:

@@ -17,7 +17,6 @@ from varifactory.exchange.subsets import ByClass, Stock, Subsets
 from varifactory.exchange.surface import REAL, Cell
 from varifactory.grid import Factors, Stratum
 from varifactory.recipe import Recipe
-from varifactory.report.wording import percent
 from varifactory.stages import Row
 
 ESTIMATOR = "estimator"
@@ -125,9 +124,10 @@ class Grid:
         if there < wanted:
             self._note_short(name, base, self._asked.synthetic, there, limit, held[seed, label])
         elif held[seed, label] < wanted:
+            missing = f"{100 * (1 - shares[-1]):.1f}\N{NO-BREAK SPACE}%"
             self.notices.append(
-                f"{name}: at a base of {base} images a class, {percent(1 - shares[-1])} of the "
-                f"images are missing, most of {limit}, which has {held[seed, label]} of {wanted}"
+                f"{name}: at a base of {base} images a class, {missing} of the images are missing, "
+                f"most of {limit}, which has {held[seed, label]} of {wanted}"
             )
         return there
 

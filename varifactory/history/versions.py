@@ -1,7 +1,9 @@
 """Data set versions by the names that people give them: ``NAME`` or ``NAME@VERSION``."""
 
+from contextlib import suppress
+
 from varifactory.errors import FactoryError
-from varifactory.store import Manifest, Store
+from varifactory.store import Manifest, Store, StoreMissing
 
 
 def named(store: Store, name: str) -> Manifest:
@@ -47,3 +49,12 @@ def in_words(manifest: Manifest) -> str:
 def is_drawn(manifest: Manifest) -> bool:
     """Whether its images are the built-in world's: figures of them check the machinery alone."""
     return (manifest.recipe.get("sources") or {}).get("kind") == "world"
+
+
+def maker(store: Store, name: str) -> str:
+    """Flow or command that made the newest version of a name; empty where no record tells."""
+    numbers = dict(store.datasets()).get(name, [])
+    with suppress(StoreMissing):
+        held = store.dataset(name, numbers[-1]) if numbers else None
+        return str(store.read_run(held.run_id).get("flow") or "") if held else ""
+    return ""

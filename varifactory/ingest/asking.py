@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from varifactory.deriving import maker
 from varifactory.errors import FactoryError
 from varifactory.history.commands import INGEST
+from varifactory.history.versions import maker
 from varifactory.loading import items_table
 from varifactory.recipe import Recipe, Sources
 from varifactory.sources import ClassNameError, class_name
