@@ -21,7 +21,7 @@ def write(folder: Path, text: str) -> Path:
 @pytest.mark.parametrize(
     ("data", "told"),
     [
-        ({"nmae": "x"}, "unknown key 'nmae' (value 'x'); allowed here are adaptation, edits"),
+        ({"nmae": "x"}, "unknown key 'nmae' (value 'x'); allowed here are adaptation, diag"),
         ({"edits": {"guidence": 3}}, "unknown key 'edits.guidence' (value 3); allowed here are"),
         ({"edits": {"gate": {"min": 1}}}, "'edits.gate.min' (value 1); allowed here are max_out"),
         ({"edits": {"steps": 0}}, "key 'edits.steps' has the value 0: Input should be greater"),

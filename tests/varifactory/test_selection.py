@@ -185,7 +185,9 @@ def test_hidden_rows_are_made_again_only_before_what_was_selected(tmp_path: Path
 def test_the_latest_run_that_ended_is_taken(tmp_path: Path) -> None:
     store = Store(str(tmp_path))
     store.prepare()
-    with pytest.raises(FactoryError, match=r"no run that made a data set"):
+    with pytest.raises(
+        FactoryError, match=r"no run that rerun takes up .* those of generate, train, study"
+    ):
         find_run(store)
     for number, (run, flow) in enumerate(
         (("a" * 8, "study"), ("b" * 8, "adapt"), ("c" * 8, "train"))

@@ -1,4 +1,5 @@
 import json
+from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
@@ -57,8 +58,12 @@ def test_a_discriminant_finds_separate_values_and_knows_its_doubt():
 
 def test_packing_loses_nothing_and_other_files_are_refused(tmp_path: Path):
     data = BUILT_IN.read_bytes()
-    again = read(pack(read(data, "here").by_attribute), "here")
-    assert again.sha256 == load_references().sha256
+    held = read(data, "here").by_attribute
+    again = read(pack(held), "here").by_attribute
+    assert again.keys() == held.keys()
+    for name, one in held.items():  # the bytes of an archive differ between versions of Python
+        for each, other in zip(astuple(one), astuple(again[name]), strict=True):
+            np.testing.assert_array_equal(each, other)
     torn = tmp_path / "torn.npz"
     torn.write_bytes(data[:500])
     with pytest.raises(ModelError, match="measure_references"):

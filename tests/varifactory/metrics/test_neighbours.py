@@ -102,7 +102,7 @@ def test_realism_is_the_largest_ratio_of_radius_to_distance() -> None:
 
 
 def test_too_few_images_are_refused() -> None:
-    with pytest.raises(ValueError, match="k 5 of 5 images"):
+    with pytest.raises(ValueError, match="n too small: 5 images, and 5 neighbours need at least 6"):
         radii(vectors(5, 1), 5)
     with pytest.raises(ValueError, match=r"one width"):
         manifold(vectors(9, 1), vectors(9, 1, width=8))
