@@ -35,6 +35,8 @@ def test_a_closed_set_generator_may_have_seen_its_base_or_less() -> None:
     check_generators("closed-set", rows, dict.fromkeys(("c1", "c2"), BASE), TEST, BASE)
     less = {"c1": BASE, "c2": frozenset({"b1"})}
     check_generators("closed-set", rows, less, TEST, BASE)
+    with pytest.raises(LineageError, match="trained on 1 images beyond its base of 2"):
+        check_generators("closed-set", rows, less, TEST, BASE - {"b3"})
 
 
 @pytest.mark.parametrize(
