@@ -151,6 +151,13 @@ class Browser:
         found = self._call("Page.captureScreenshot", captureBeyondViewport=True)
         path.write_bytes(base64.b64decode(found["data"]))
 
+    def troubles(self, page: Path, width: int) -> list[str]:
+        """What is wrong with a page in a window so wide: it is wider, or it complains."""
+        self.window(width)
+        self.open(page)
+        wide = self.ask("document.documentElement.scrollWidth")
+        return [*([f"{wide} pixels wide"] if wide > width else []), *self.complaints()]
+
     def complaints(self) -> list[str]:
         """Errors and refusals that the page gave rise to, and requests that left it."""
         told = []

@@ -47,10 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_fits_its_window_and_complains_of_nothing(
     tab: Browser, folder: Path, page: str, width: int
 ) -> None:
-    tab.window(width)
-    tab.open(folder / page)
-    assert tab.ask("document.documentElement.scrollWidth") <= width
-    assert tab.complaints() == []
+    assert tab.troubles(folder / page, width) == []
     assert tab.ask("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
     assert tab.ask("document.images.length") > 30
 

@@ -34,10 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_is_no_wider_than_its_window_and_complains_of_nothing(
     tab: Browser, folder: Path, page: str, width: int
 ) -> None:
-    tab.window(width)
-    tab.open(folder / page)
-    assert tab.ask("document.documentElement.scrollWidth") <= width
-    assert tab.complaints() == []
+    assert tab.troubles(folder / page, width) == []
 
 
 @pytest.mark.parametrize("width", [390, 1280])

@@ -48,10 +48,7 @@ def folder(drawn: Drawn, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_no_page_is_wider_than_its_window_or_complains(
     tab: Browser, folder: Path, page: str, width: int
 ) -> None:
-    tab.window(width)
-    tab.open(folder / page)
-    assert tab.ask("document.documentElement.scrollWidth") <= width
-    assert tab.complaints() == []
+    assert tab.troubles(folder / page, width) == []
     loaded = tab.ask("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
     assert loaded
 
