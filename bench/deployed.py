@@ -50,7 +50,7 @@ class Deployed:
                     return json.loads(answer.read() or b"null")
             except urllib.error.HTTPError as error:
                 if error.code < 500 or not wait:
-                    raise SystemExit(f"{method} {path}: {error.read().decode()[:500]}") from None
+                    raise RuntimeError(f"{method} {path}: {error.read().decode()[:500]}") from None
             except OSError:
                 if not wait:
                     raise
@@ -87,7 +87,7 @@ class Deployed:
         state = {"type": "SCHEDULED", "name": "AwaitingRetry"}
         said = self.ask("POST", f"/flow_runs/{run}/set_state", {"state": state, "force": False})
         if said["status"] != "ACCEPT":
-            raise SystemExit(f"retry of {run} was refused: {said}")
+            raise RuntimeError(f"retry of {run} was refused: {said}")
 
     def state(self, run: str) -> dict[str, Any]:
         """Type, name, message and timestamp."""

@@ -50,7 +50,7 @@ def measure(store: str, items: int, fewest: int) -> None:
 def main(items: int) -> None:
     """The same on PostgreSQL and on SQLite."""
     os.environ.update(settings_of(SERVER))
-    with folder() as place, cluster(place) as found:
+    with folder() as place, cluster() as found:
         os.environ["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = found.address
         with prefect_server(_home(place, "postgresql")):
             _grow("PostgreSQL", found.ask, place, items, lambda: _size(found))

@@ -73,7 +73,7 @@ def main() -> None:
     with folder() as place, prefect_server(place):
         beside("bench.orchestration", "threads", str(place))
     os.environ.update(settings_of(SERVER))
-    with folder() as place, cluster(place) as database:
+    with folder() as place, cluster() as database:
         os.environ["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = database.address
         with prefect_server(place):
             beside("bench.orchestration", "workers", str(place))

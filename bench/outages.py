@@ -28,7 +28,7 @@ SETTINGS = ("masks.segmenter=grabcut-box",)
 
 def measure(seconds: float) -> None:
     """Both runs through the outage, then what they left."""
-    with folder() as home, cluster(home) as database:
+    with folder() as home, cluster() as database:
         os.environ["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = database.address
         (home / "server").mkdir()
         with mortal_server(home / "server") as server:

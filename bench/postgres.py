@@ -1,9 +1,10 @@
-"""A real PostgreSQL for a measurement or a test: a cluster in a folder, ended with it."""
+"""A real PostgreSQL for a measurement or a test: a cluster in its own folder, ended with it."""
 
 import glob
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,27 +19,37 @@ class NoPostgres(Exception):
     """This machine has no PostgreSQL server."""
 
 
+class PostgresFailed(RuntimeError):
+    """One of its programs ended with an error."""
+
+
 @contextmanager
-def postgres(place: Path) -> Iterator[str]:
-    """A server on loopback with its data in a folder; gives the address that Prefect takes.
+def postgres() -> Iterator[str]:
+    """A server on loopback, gone with its data when left; gives the address that Prefect takes.
 
     Raises:
         NoPostgres: its programs are not installed (``make test-full`` installs them).
     """
-    with cluster(place) as running:
+    with cluster() as running:
         yield running.address
 
 
 @contextmanager
-def cluster(place: Path) -> "Iterator[Cluster]":
-    """The same, as a server that can be stopped and started again."""
-    made = Cluster(_programs(), place / "cluster")
-    made.make()
-    made.start()
-    try:
-        yield made
-    finally:
-        made.stop()
+def cluster() -> "Iterator[Cluster]":
+    """The same, as a server that can be stopped and started again.
+
+    Its folder lies beside a test's and not in it: pytest closes its own to every other user
+    whenever one of its sessions begins, and the server is another user where this one is root.
+    """
+    programs = _programs()
+    with tempfile.TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True) as place:
+        made = Cluster(programs, Path(place) / "cluster")
+        made.make()
+        made.start()
+        try:
+            yield made
+        finally:
+            made.stop()
 
 
 def _programs() -> Path:
@@ -66,9 +77,7 @@ class Cluster:
         self.data.mkdir()
         if self.owner:
             shutil.chown(self.data, "postgres")
-            for folder in self.data.parents:
-                if folder.stat().st_uid == 0 and not folder.stat().st_mode & 1:
-                    folder.chmod(folder.stat().st_mode | 0o011)
+            self.data.parent.chmod(0o711)
         self._run("initdb", "-D", str(self.data), "-U", "prefect", "--auth=trust", "--no-sync")
 
     def start(self) -> None:
@@ -93,6 +102,7 @@ class Cluster:
                               stdout=subprocess.PIPE if program == "psql" else subprocess.DEVNULL,
                               stderr=subprocess.PIPE)  # fmt: skip
         if done.returncode:
-            said = done.stderr.decode()[-1000:].strip()
-            raise SystemExit(f"{program} ended with {done.returncode}, log in {self.data}: {said}")
+            log = self.data / "log"
+            said = done.stderr.decode() + (log.read_text() if log.exists() else "")
+            raise PostgresFailed(f"{program} ended with {done.returncode}: {said[-2000:].strip()}")
         return (done.stdout or b"").decode()

@@ -63,7 +63,7 @@ class Server:
         """Start it with the environment's settings, and wait until it answers.
 
         Raises:
-            SystemExit: it does not, with the end of its log.
+            RuntimeError: it does not, with the end of its log.
         """
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
@@ -76,7 +76,7 @@ class Server:
                 urllib.request.urlopen(f"{self.url}/health", timeout=2).close()
                 return
             time.sleep(0.2)
-        raise SystemExit(f"Prefect's server did not start:\n{self.log.read_text()[-2000:]}")
+        raise RuntimeError(f"Prefect's server did not start:\n{self.log.read_text()[-2000:]}")
 
     def kill(self) -> None:
         """kill -9 of all its processes."""

@@ -73,16 +73,11 @@ def test_a_server_answers_and_schedules(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def database() -> Iterator[Cluster]:
-    """A PostgreSQL server of these tests' own, and Prefect's server on it.
-
-    Not in pytest's folder: each session that starts closes that to all other users, and the
-    database runs as another where these tests run as root.
-    """
+    """A PostgreSQL server of these tests' own, and Prefect's server on it."""
     with ExitStack() as stack:
-        place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="database-")))
-        (home := place / "home").mkdir()
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="database-")))
         try:
-            running = stack.enter_context(cluster(place))
+            running = stack.enter_context(cluster())
         except NoPostgres as missing:
             pytest.skip(str(missing))
         patch = stack.enter_context(pytest.MonkeyPatch.context())

@@ -41,7 +41,8 @@ def run(folder: Path, text: str, *options: str, **environment: str) -> tuple[int
     clean = {name: value for name, value in os.environ.items()
              if name not in ("CI", "VARIFACTORY_FULL", "PYTEST_ADDOPTS")}  # fmt: skip
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, "."],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
+         f"--basetemp={folder / 'made'}", *options, "."],
         cwd=folder, env={**clean, **environment}, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     return done.returncode, done.stdout

@@ -41,9 +41,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[str]:
+def database() -> Iterator[str]:
     try:
-        with postgres(tmp_path) as address:
+        with postgres() as address:
             yield address
     except NoPostgres as reason:
         pytest.skip(str(reason))
