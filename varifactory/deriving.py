@@ -27,9 +27,6 @@ from varifactory.store import (
 )
 from varifactory.store.versions import ENDED
 
-LEFT_OUT = "items"
-"""Stage of an item that was accepted, and that a version made of another one leaves out."""
-
 
 @dataclass(frozen=True, slots=True)
 class Derived:

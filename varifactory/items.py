@@ -19,9 +19,13 @@ from varifactory.recipe import Recipe
 from varifactory.stages import Row
 
 __all__ = [
-    "SURPLUS", "Outcome", "Pair", "Sides", "assemble", "complete", "counts", "decided",
+    "LEFT_OUT", "SURPLUS", "Outcome", "Pair", "Sides", "assemble", "complete", "counts", "decided",
     "is_unchanged", "item_spec", "outcomes", "pairs", "refused", "surplus", "wanted",
 ]  # fmt: skip
+
+
+LEFT_OUT = "items"
+"""Stage of an item that was accepted, and that a version made of another one leaves out."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

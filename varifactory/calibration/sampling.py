@@ -8,9 +8,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from varifactory import keys, records
-from varifactory.deriving import LEFT_OUT
 from varifactory.errors import FactoryError
-from varifactory.items import is_unchanged, surplus
+from varifactory.items import LEFT_OUT, is_unchanged, surplus
 
 LEAST = 2
 """Edits drawn of every stratum that has as many, where there is room: one tells no spread."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from varifactory.arms import place_of
-from varifactory.deriving import LEFT_OUT, Derived, derive
+from varifactory.deriving import Derived, derive
 from varifactory.diagnosis.checking import PopulationError, listed, shown
 from varifactory.diagnosis.halves import kept_of
 from varifactory.diagnosis.likeness import realism_of
@@ -23,7 +23,7 @@ from varifactory.diagnosis.population import Population, chosen, population
 from varifactory.errors import FactoryError
 from varifactory.history.commands import PRUNE
 from varifactory.history.versions import maker
-from varifactory.items import item_spec
+from varifactory.items import LEFT_OUT, item_spec
 from varifactory.keys import item_key, spec_of
 from varifactory.loading import items_table
 from varifactory.metrics import Measure

@@ -8,8 +8,8 @@ from markupsafe import Markup
 
 from varifactory.exchange.figures import Curve, ExchangeRate, Rate
 from varifactory.exchange.plots import Reading, curves
-from varifactory.exchange.rows import limits, ordered
-from varifactory.exchange.surface import REAL
+from varifactory.exchange.rows import limits
+from varifactory.exchange.surface import REAL, ordered
 from varifactory.exchange.wording import multiple, pool_name
 from varifactory.recipe.exchange import CONTROLS
 from varifactory.report.wording import percent

@@ -16,10 +16,9 @@ from varifactory.exchange.fitting import Fitted, fit, fit_of, parameters, real_c
 from varifactory.exchange.more_seeds import more_seeds
 from varifactory.exchange.paper_form import PaperForm
 from varifactory.exchange.rates import rates
-from varifactory.exchange.rows import ordered
 from varifactory.exchange.sentences import remarks, verdict, words
 from varifactory.exchange.substitution import substitutions
-from varifactory.exchange.surface import Surface
+from varifactory.exchange.surface import Surface, ordered
 from varifactory.recipe.exchange import CONTROLS
 
 

@@ -1,13 +1,13 @@
 """What the page of an exchange rate shows, grouped by pool and base."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from varifactory.exchange.figures import Control, ExchangeRate, Fit, Parameter, Rate, Substitution
-from varifactory.exchange.surface import REAL
+from varifactory.exchange.surface import ordered
 from varifactory.exchange.wording import ratio, ratio_bounds
-from varifactory.recipe.exchange import CONTROLS, GENERATORS
+from varifactory.recipe.exchange import CONTROLS
 from varifactory.report.scale import Mark, Ratios, Scale, around_zero, ratios
 from varifactory.statistics import Interval
 
@@ -120,14 +120,6 @@ def _line(rates: tuple[Rate, ...], scale: Ratios) -> RateLine:
     one = rates[0]
     mark = scale.mark(one.per_real) if one.per_real else None
     return RateLine(rates, mark, scale.place(one.most / one.gain))
-
-
-ORDER = (REAL, *GENERATORS, *CONTROLS)
-
-
-def ordered(pools: Iterable[str]) -> list[str]:
-    """Each pool once: real images, generators, controls; others last."""
-    return sorted(dict.fromkeys(pools), key=lambda pool: [*ORDER, pool].index(pool))
 
 
 @dataclass(frozen=True, slots=True)

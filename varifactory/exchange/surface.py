@@ -1,14 +1,18 @@
 """The grid of an exchange rate and the right answers of its cells: all that is needed to fit it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from varifactory.recipe.exchange import CONTROLS, GENERATORS
+
 Way = Literal["real", "added", "substituted"]
 REAL = "real"
 """The pool of real images."""
+ORDER = (REAL, *GENERATORS, *CONTROLS)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -55,3 +59,8 @@ class Surface:
             self.hits[at],
             self.classes,
         )
+
+
+def ordered(pools: Iterable[str]) -> list[str]:
+    """Each pool once: real images, generators, controls; others last."""
+    return sorted(dict.fromkeys(pools), key=lambda pool: [*ORDER, pool].index(pool))

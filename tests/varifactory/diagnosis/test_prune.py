@@ -7,12 +7,12 @@ from tests.stored_digits import Given, digits, encoded, plan_of, real, shifted, 
 from varifactory.arms import mixture
 from varifactory.calibration.sampling import accepted
 from varifactory.datasets import open_dataset
-from varifactory.deriving import LEFT_OUT
 from varifactory.diagnosis.plan import keep_plan
 from varifactory.diagnosis.population import PopulationError, population
 from varifactory.diagnosis.prune import Asked, prune
 from varifactory.errors import FactoryError
 from varifactory.history.commands import left_out
+from varifactory.items import LEFT_OUT
 from varifactory.store import Manifest, Store
 
 ORDER = np.random.default_rng(1).permutation(1797)
