@@ -14,12 +14,12 @@ from flows.run import FactoryRun
 from flows.stage_work import StageWork
 from flows.tally import StageTally
 from varifactory.catalog import load_catalog
-from varifactory.keeping import keep_rows
 from varifactory.recipe import Recipe
+from varifactory.runs.unmade import HASHES
+from varifactory.shards.keeping import keep_rows
 from varifactory.sources.drawn import truth_of
 from varifactory.stages import Made, Row
 from varifactory.store import Store
-from varifactory.unmade import HASHES
 
 RECIPE: dict[str, Any] = {
     "name": "filled",

@@ -32,7 +32,7 @@ def measure(store: str, items: int, fewest: int) -> None:
 
     from bench.noop import RECIPE, fields, noop_shard, planned
     from flows.run import FactoryRun
-    from varifactory import cutting
+    from varifactory.runs import cutting
 
     cutting.FEWEST = fewest
 

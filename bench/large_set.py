@@ -14,13 +14,15 @@ from flows.editing import judged_edits
 from flows.judging import _exemplars
 from flows.publishing import publish
 from flows.rerunning.run import Rerun
-from varifactory import agreement, edits, verdicts
+from varifactory import edits
 from varifactory.catalog import load_catalog, load_taxonomy
-from varifactory.keeping import keep_rows
 from varifactory.keys import item_key, spec_of
 from varifactory.models import registry
 from varifactory.recipe import Recipe
+from varifactory.shards.keeping import keep_rows
 from varifactory.stages import Made, Row, accepted
+from varifactory.verdicts import agreement
+from varifactory.verdicts.planning import plan_verdicts, verdict_spec
 
 CLASSES, PER_SOURCE, ATTRIBUTES = 12, 8, ("background", "color", "texture")
 ERROR = "OutOfMemoryError"
@@ -86,10 +88,10 @@ def _verdicts(run: Rerun, made: Sequence[Row], found: Sequence[Row]) -> None:
     judge = registry.judge(
         run.recipe, _exemplars(found), run.store.url, name=run.recipe.verdicts.judge, run=run.id
     )
-    spec = spec_of("verdicts", verdicts.verdict_spec(run.recipe, judge))
+    spec = spec_of("verdicts", verdict_spec(run.recipe, judge))
     catalog = load_catalog(run.recipe.prompts.catalog)
     by_key = {row["pixel_sha256"]: row for row in accepted(made)}
-    planned = verdicts.plan_verdicts(spec, accepted(made), catalog)
+    planned = plan_verdicts(spec, accepted(made), catalog)
     _keep(run, "verdicts", spec, [_verdict(row, by_key[row["pixel_sha256"]]) for row in planned])
 
 

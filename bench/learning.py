@@ -12,7 +12,7 @@ from varifactory.models import registry
 from varifactory.recipe import Recipe
 from varifactory.sources import few_shot, list_sources, read_sources, settle, source_fields
 from varifactory.stages import Row
-from varifactory.training import (
+from varifactory.training.making import (
     CellData,
     Examples,
     held_out,

@@ -90,7 +90,7 @@ def status(url: str) -> int:
 
 def planning(url: str) -> int:
     """What a run does before a stage: which of its items are there?"""
-    from varifactory.shards import plan_shards
+    from varifactory.shards.planning import plan_shards
 
     planned = [{"key": _hash("edits", 9 * n)} for n in range(PLANNED)]
     return plan_shards(Store(url), "bench", "edits", EDITS, planned, size=SHARD).reused

@@ -9,10 +9,10 @@ from prefect.client.schemas.objects import State
 from flows.run import FactoryRun
 from tasks import policy
 from varifactory import records
-from varifactory.keeping import keep_rows
 from varifactory.keys import item_key, spec_of
 from varifactory.recipe import Recipe, Run, Sources
-from varifactory.shards import ShardRef
+from varifactory.shards.keeping import keep_rows
+from varifactory.shards.planning import ShardRef
 from varifactory.stages import Made, Row
 from varifactory.store import Store
 

@@ -22,8 +22,8 @@ from varifactory import keys, records
 from varifactory.catalog.taxonomy import FEASIBILITIES
 from varifactory.datasets import Dataset, open_dataset
 from varifactory.exports import export_gallery
+from varifactory.gallery.pictures import Pictures
 from varifactory.loading import read_blob
-from varifactory.pictures import Pictures
 from varifactory.store import Manifest, ManifestPart, Store, dataset_hash
 
 EDITS = 10_000

@@ -12,10 +12,10 @@ from bench.figures import show
 from tests.pruned_sets import HALF, SHIFTS, Known, half_shifted, shifted, unlabelled
 from varifactory.diagnosis.nearness import Places, parts
 from varifactory.diagnosis.overlap import curve, overlaps, pruning
-from varifactory.diagnosis.page import advised
 from varifactory.diagnosis.population import Population
 from varifactory.metrics.vectors import Numbers
 from varifactory.recipe.diagnosis import Diagnosis
+from varifactory.report.diagnosis.page import advised
 
 SEEDS, FIRST = 10, 500
 FRESH = 6

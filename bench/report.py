@@ -113,7 +113,7 @@ def write(url: str) -> None:
     """What ``varifactory report`` does; the peak of its memory."""
     import resource
 
-    from varifactory.reporting import publish_report, recounted
+    from varifactory.report.recounting import publish_report, recounted
 
     store = Store(url)
     report = recounted(store, store.study("large"))

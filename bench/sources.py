@@ -14,9 +14,9 @@ from bench.photographs import write_photographs
 from varifactory.decoding import decode_image
 from varifactory.embeddings import Vectors
 from varifactory.keys import spec_of
-from varifactory.leakage import Pixels, near_copies
+from varifactory.leakage.copies import Pixels, near_copies
+from varifactory.leakage.neighbours import find_neighbours
 from varifactory.models.registry import clip
-from varifactory.neighbours import find_neighbours
 from varifactory.recipe import Sources
 from varifactory.sources import list_sources, read_sources, source_fields
 from varifactory.sources.drawn import draw

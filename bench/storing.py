@@ -5,8 +5,8 @@ import time
 
 from bench.figures import folder, show
 from varifactory import records
-from varifactory.keeping import keep_rows
 from varifactory.keys import item_key, spec_of
+from varifactory.shards.keeping import keep_rows
 from varifactory.stages import Made
 from varifactory.store import Store
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from varifactory.shards import finished
+from varifactory.shards.planning import finished
 from varifactory.store import Store
 from varifactory.store.rows import blob_columns
 

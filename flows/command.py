@@ -15,10 +15,10 @@ import click
 
 from flows.operation.environment import WORKER, apply
 from flows.operation.server import start_server
-from varifactory import shards
 from varifactory.answering import DEFAULT_STORE
 from varifactory.errors import FactoryError, ModelError, RecipeError, SourceError
 from varifactory.recipe import Recipe
+from varifactory.shards.working import Interrupted, stopping
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
 """Exit codes: done; done with failed items or a failed run; wrong use."""
@@ -103,7 +103,7 @@ def _told(error: BaseException) -> FactoryError | None:
 
     # Prefect turns SIGTERM into an error of its own and sends the signal on once it is done.
     if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "TerminationSignal":
-        return shards.Interrupted("stopped by a signal: run it again to go on")
+        return Interrupted("stopped by a signal: run it again to go on")
     if isinstance(error, HTTPError):
         return ServerGone(
             f"Prefect's server at {os.environ.get('PREFECT_API_URL', 'its temporary address')} did "
@@ -139,7 +139,7 @@ def _is_run_failure(error: FactoryError) -> bool:
     if isinstance(error, RecipeError | SourceError | ModelError):
         return False
     under_way = "raised by a run under way" in getattr(error, "__notes__", ())
-    return under_way or isinstance(error, shards.Interrupted | ServerGone)
+    return under_way or isinstance(error, Interrupted | ServerGone)
 
 
 def _listen() -> None:
@@ -169,9 +169,9 @@ def quiet_logs() -> None:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    if shards.stopping.is_set():
+    if stopping.is_set():
         raise KeyboardInterrupt
-    shards.stopping.set()
+    stopping.set()
     click.echo("stopping after the batch under way; once more to stop at once", err=True)
 
 

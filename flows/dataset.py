@@ -13,14 +13,15 @@ from flows.run import FactoryRun
 from tasks.masks import mask_shard
 from tasks.prompts import prompt_shard
 from tasks.sources import source_shard
-from varifactory import items, masks, panel, prompts, sources
+from varifactory import items, masks, prompts, sources
 from varifactory.catalog import load_catalog
 from varifactory.keys import spec_of
 from varifactory.models import registry
-from varifactory.previews import first_images
-from varifactory.shards import finished
+from varifactory.runs.previews import first_images
+from varifactory.shards.planning import finished
 from varifactory.stages import Row, accepted
 from varifactory.store import Manifest
+from varifactory.verdicts import panel
 
 LEARNS = "measured"
 """The judge that knows classes from masked training images: its identity is made of them."""

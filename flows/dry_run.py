@@ -1,8 +1,8 @@
 """A run that makes nothing: the stages of a run, counted before it.
 
 The same functions plan here as in a run; only ``_staged`` differs. It works nothing off: what the
-store lacks is counted and stood in for (``varifactory.unmade``), so that what follows from it is
-counted too, as an upper bound.
+store lacks is counted and stood in for (``varifactory.runs.unmade``), so that what follows from it
+is counted too, as an upper bound.
 """
 
 from collections import Counter
@@ -21,17 +21,17 @@ from tasks.verdicts import CHOICES, EXEMPLARS
 from varifactory import prompts, records
 from varifactory.catalog import load_catalog
 from varifactory.catalog.taxonomy import UNCHANGED
-from varifactory.estimating import pace
 from varifactory.items import Outcome
 from varifactory.keys import spec_of
-from varifactory.misses import Comparison, Past, Reason, changes
 from varifactory.models import registry
-from varifactory.planned import Stage
 from varifactory.recipe import Recipe
+from varifactory.runs.estimating import pace
+from varifactory.runs.misses import Comparison, Past, Reason, changes
+from varifactory.runs.planned import Stage
+from varifactory.runs.unmade import UNKNOWN, is_unmade, stand_in, waits_for
 from varifactory.sources.drawn import truth_of
 from varifactory.stages import Row
 from varifactory.store.rows import winners
-from varifactory.unmade import UNKNOWN, is_unmade, stand_in, waits_for
 
 Tried = tuple[str, str, int, str]
 """Source, attribute, index and editor of an edit: what another attempt is made of."""

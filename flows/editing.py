@@ -9,13 +9,15 @@ from flows.adapting import generator_adapters
 from flows.judging import edit_verdicts
 from flows.run import FactoryRun
 from tasks.edits import edit_shard
-from varifactory import agreement, decisions, edits, items, quotas, unchanged
+from varifactory import edits, items, quotas
 from varifactory.catalog import load_catalog, load_taxonomy
 from varifactory.catalog.taxonomy import FEASIBILITIES
 from varifactory.edits import Wish
 from varifactory.keys import spec_of
 from varifactory.models import registry
 from varifactory.stages import Row, accepted
+from varifactory.training import unchanged
+from varifactory.verdicts import agreement, decisions
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 
 from flows.run import FactoryRun
 from tasks.embeddings import embedding_shard
-from varifactory.arms import ARMS
 from varifactory.embeddings import embedding_spec, plan_embeddings
 from varifactory.keys import spec_of
 from varifactory.models import registry
 from varifactory.stages import Row
+from varifactory.training.arms import ARMS
 
 SHARD = 512
 """Pictures a task: each costs milliseconds."""

@@ -21,11 +21,11 @@ from varifactory.exchange.planning import (
     exchange_spec,
     plan_exchange,
 )
-from varifactory.exchange.publishing import keep_plan
 from varifactory.ingest.lineage import lineage_of
 from varifactory.keys import spec_of
 from varifactory.loading import items_of
 from varifactory.models import Trainee, registry
+from varifactory.report.exchange.publishing import keep_plan
 from varifactory.stages import Row
 from varifactory.store import Manifest
 

@@ -16,7 +16,7 @@ from prefect.runtime import flow_run
 
 from flows.parameters import anywhere
 from varifactory.markdown import fence, plain, row
-from varifactory.past_runs import FLOWS, RUN_AGAIN
+from varifactory.runs.past import FLOWS, RUN_AGAIN
 
 if TYPE_CHECKING:
     from flows.run import FactoryRun

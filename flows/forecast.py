@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from flows.dry_run import DryRun, Prospect
 from tasks.training import training_shard
 from varifactory import items, records
-from varifactory.arms import ARMS
-from varifactory.estimating import guesses, pace
-from varifactory.grid import Factors, Variant, factors, variants
 from varifactory.keys import spec_of
 from varifactory.models import registry
-from varifactory.planned import Expectation
 from varifactory.recipe import Recipe
+from varifactory.runs.estimating import guesses, pace
+from varifactory.runs.planned import Expectation
+from varifactory.runs.unmade import is_unmade
 from varifactory.stages import Row
 from varifactory.store import Store
-from varifactory.training import plan_cells, plan_each, training_spec
-from varifactory.unmade import is_unmade
+from varifactory.training.arms import ARMS
+from varifactory.training.grid import Factors, Variant, factors, variants
+from varifactory.training.making import plan_cells, plan_each, training_spec
 
 UNMADE = "its data set is not made yet"
 

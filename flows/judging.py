@@ -7,12 +7,13 @@ from dataclasses import asdict
 
 from flows.run import FactoryRun
 from tasks.verdicts import CHOICES, EXEMPLARS, verdict_shard
-from varifactory import panel, verdicts
 from varifactory.catalog import load_catalog
 from varifactory.keys import spec_of
 from varifactory.models import registry
+from varifactory.runs.unmade import unmade_first
 from varifactory.stages import Row, accepted
-from varifactory.unmade import unmade_first
+from varifactory.verdicts import panel
+from varifactory.verdicts.planning import all_choices, by_edit, plan_verdicts, read_by, verdict_spec
 
 JUDGE_EXAMPLES = 32
 """Real training images a class that a judge learns its class from: more changes little."""
@@ -31,19 +32,19 @@ def edit_verdicts(
         return {}
     exemplars = _exemplars(found_masks)
     catalog = load_catalog(run.recipe.prompts.catalog)
-    choices = verdicts.all_choices(written, catalog)
+    choices = all_choices(written, catalog)
     run.leave(EXEMPLARS, json.dumps(exemplars).encode())
     run.leave(CHOICES, json.dumps(asdict(choices)).encode())
     said: dict[str, dict[str, Row]] = defaultdict(dict)
     for name in names:
         judge = registry.judge(run.recipe, exemplars, run.store.url, name=name, run=run.id)
-        read = verdicts.read_by(judge, choices)
-        fields = verdicts.verdict_spec(run.recipe, judge)
+        read = read_by(judge, choices)
+        fields = verdict_spec(run.recipe, judge)
         spec = spec_of("verdicts", fields)
-        planned = verdicts.plan_verdicts(spec, worth, catalog, read)
+        planned = plan_verdicts(spec, worth, catalog, read)
         extra = {"judge_name": name}
         rows = run.stage(verdict_shard, "verdicts", fields, planned, round=number, extra=extra)
-        for key, row in verdicts.by_edit(spec, worth, rows, catalog, read).items():
+        for key, row in by_edit(spec, worth, rows, catalog, read).items():
             said[key][name] = row
     return dict(said)
 

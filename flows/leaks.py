@@ -9,14 +9,15 @@ from flows.embedding import embedded
 from flows.run import FactoryRun
 from flows.tally import StageFailed
 from tasks.leakage import CHECKS, PICTURES, leakage_shard
-from varifactory import leakage, neighbours
-from varifactory.arms import ARMS
 from varifactory.errors import FactoryError
 from varifactory.keys import spec_of
-from varifactory.leakage import Leak
+from varifactory.leakage import copies as leakage
+from varifactory.leakage import neighbours
+from varifactory.leakage.copies import Leak
 from varifactory.loading import items_of
 from varifactory.stages import Row
 from varifactory.store import Manifest
+from varifactory.training.arms import ARMS
 
 LISTED = 12
 """Pairs that an error lists; all of them are in the stage ``leakage``."""

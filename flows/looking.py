@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from varifactory import records
-from varifactory.misses import Reason
+from varifactory.runs.misses import Reason
 from varifactory.stages import Row
 from varifactory.store.rows import TOMBSTONE, winners
 

@@ -6,8 +6,8 @@ from flows.dataset import Dataset, make_dataset
 from flows.run import FactoryRun
 from flows.showing import show_dataset
 from flows.summary import announce, summary
-from varifactory.previews import preview_name
 from varifactory.recipe import Recipe
+from varifactory.runs.previews import preview_name
 
 
 def make_preview(

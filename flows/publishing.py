@@ -13,7 +13,7 @@ from varifactory import items, records
 from varifactory.errors import FactoryError
 from varifactory.keys import spec_of
 from varifactory.loading import lack
-from varifactory.past_runs import newer_version
+from varifactory.runs.past import newer_version
 from varifactory.stages import Row
 from varifactory.store import (
     Manifest,

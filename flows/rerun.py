@@ -17,8 +17,8 @@ from flows.rerunning.studying import resting, restudied
 from flows.showing import show_dataset
 from flows.summary import announce, summary
 from flows.train import train_cells
-from varifactory.past_runs import PastRun, find_run
-from varifactory.selection import Asked, NothingSelected, Selected, select
+from varifactory.runs.past import PastRun, find_run
+from varifactory.runs.selection import Asked, NothingSelected, Selected, select
 from varifactory.store import Manifest, Store
 
 log = logging.getLogger("varifactory")

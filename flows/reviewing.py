@@ -22,13 +22,13 @@ from pydantic import Field
 
 from flows.dataset import Dataset
 from varifactory import markdown
-from varifactory.contact_sheet import KEY, MOST, contact_sheet
-from varifactory.decisions import SHORTEST_KEY, Word, named, record, spoken_of
 from varifactory.errors import FactoryError
+from varifactory.gallery.contact_sheet import KEY, MOST, contact_sheet
 from varifactory.loading import items_table, read_blob
 from varifactory.recipe import Recipe
 from varifactory.stages import Row
 from varifactory.store import Store
+from varifactory.verdicts.decisions import SHORTEST_KEY, Word, named, record, spoken_of
 
 log = logging.getLogger("varifactory")
 

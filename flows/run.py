@@ -26,18 +26,19 @@ from flows.runners import Crew
 from flows.stage_work import StageWork
 from flows.tally import Tally, worst
 from varifactory import records
-from varifactory.cutting import shard_size
 from varifactory.errors import FactoryError
 from varifactory.items import Outcome
 from varifactory.keys import spec_of
 from varifactory.models.provider.estimate import Estimate
 from varifactory.recipe import Recipe
-from varifactory.savings import Savings
-from varifactory.shards import Plan, ShardRef, plan_shards, stopping
+from varifactory.runs.cutting import shard_size
+from varifactory.runs.savings import Savings
+from varifactory.shards.planning import Plan, ShardRef, plan_shards
+from varifactory.shards.working import stopping
 from varifactory.stages import Row
 from varifactory.store import Manifest, Store, StoreError, VersionTaken
 from varifactory.store.versions import ENDED
-from varifactory.unchanged import Place
+from varifactory.training.unchanged import Place
 
 REMEMBERED = 64 * 2**20
 """Bytes of a stage's rows that a run keeps at hand between two looks at it."""

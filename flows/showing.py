@@ -8,13 +8,14 @@ from flows.dataset import Dataset
 from flows.editing import Judged
 from flows.run import FactoryRun
 from tasks.report import write_gallery, write_report
-from varifactory import __version__, agreement
+from varifactory import __version__
 from varifactory.calibration.kept import LATEST
-from varifactory.kappa import packed
 from varifactory.keys import digest
-from varifactory.panel import as_json
+from varifactory.statistics.kappa import packed
 from varifactory.store import Manifest, StoreMissing, StudyManifest
 from varifactory.study.datasets import ANSWERS, JUDGES
+from varifactory.verdicts import agreement
+from varifactory.verdicts.panel import as_json
 
 REPORT = "report.html"
 

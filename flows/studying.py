@@ -14,16 +14,16 @@ from flows.showing import show_dataset, show_study
 from flows.summary import summary
 from flows.tally import StageFailed
 from tasks.training import training_shard
-from varifactory.card_writing import as_yaml
+from varifactory.card.writing import as_yaml
 from varifactory.errors import TrainingError
-from varifactory.grid import Factors, Variant, factors, variants
 from varifactory.keys import spec_of
 from varifactory.loading import items_of
 from varifactory.models import registry
 from varifactory.recipe import Recipe
 from varifactory.stages import Row
 from varifactory.store import StudyCell, StudyManifest, study_hash
-from varifactory.training import plan_each, training_spec
+from varifactory.training.grid import Factors, Variant, factors, variants
+from varifactory.training.making import plan_each, training_spec
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from varifactory import records
 from varifactory.errors import FactoryError
 from varifactory.recipe import Run
-from varifactory.shards import Plan
+from varifactory.shards.planning import Plan
 from varifactory.stages import Row
 
 

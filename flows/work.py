@@ -26,7 +26,8 @@ from tasks.sources import source_shard
 from tasks.training import training_shard
 from tasks.verdicts import verdict_shard
 from varifactory.errors import FactoryError
-from varifactory.shards import Interrupted, left_of, stopping
+from varifactory.shards.planning import left_of
+from varifactory.shards.working import Interrupted, stopping
 from varifactory.store import Store, StoreError
 
 log = logging.getLogger("varifactory")

@@ -10,7 +10,7 @@ from varifactory.adapters import read_album, tune_adapters
 from varifactory.loading import read_image
 from varifactory.models import registry
 from varifactory.recipe import Recipe
-from varifactory.shards import ShardRef
+from varifactory.shards.planning import ShardRef
 from varifactory.stages import Made, Row
 from varifactory.store import Store
 

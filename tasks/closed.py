@@ -9,7 +9,7 @@ from tasks import policy
 from varifactory.exchange.closed_set import ClassGaussian, make_closed, packed_hashes, read_bases
 from varifactory.loading import read_image
 from varifactory.recipe import Recipe
-from varifactory.shards import ShardRef
+from varifactory.shards.planning import ShardRef
 from varifactory.stages import Made, Row
 from varifactory.store import Store
 

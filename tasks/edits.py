@@ -11,7 +11,7 @@ from varifactory.edits import Drawn, Edge, draw_edits, edges_of, finish_edits
 from varifactory.loading import images_of, masks_of, weights_of
 from varifactory.models import Pixels, Region, Weights, registry
 from varifactory.recipe import Recipe
-from varifactory.shards import ShardRef
+from varifactory.shards.planning import ShardRef
 from varifactory.stages import Row, Work
 from varifactory.store import Store
 

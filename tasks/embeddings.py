@@ -10,7 +10,7 @@ from varifactory.embeddings import BATCH, Vectors, embed, finish_embeddings
 from varifactory.loading import images_of
 from varifactory.models import Pixels, registry
 from varifactory.recipe import Recipe
-from varifactory.shards import ShardRef
+from varifactory.shards.planning import ShardRef
 from varifactory.stages import Row, Work
 from varifactory.store import Store
 

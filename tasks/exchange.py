@@ -16,7 +16,7 @@ from varifactory.keys import spec_of
 from varifactory.loading import images_of
 from varifactory.models import Shown, Trainee, registry
 from varifactory.recipe import Recipe
-from varifactory.shards import ShardRef
+from varifactory.shards.planning import ShardRef
 from varifactory.stages import Made, Row
 from varifactory.store import Store
 

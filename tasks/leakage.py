@@ -9,11 +9,11 @@ from prefect.client.schemas.objects import State
 
 from tasks import policy
 from varifactory.embeddings import read_embeddings
-from varifactory.leakage import Leak, find_leaks, made_check, read_pictures
+from varifactory.leakage.copies import Leak, find_leaks, made_check, read_pictures
+from varifactory.leakage.neighbours import find_neighbours
 from varifactory.loading import read_image
-from varifactory.neighbours import find_neighbours
 from varifactory.recipe import Recipe
-from varifactory.shards import ShardRef
+from varifactory.shards.planning import ShardRef
 from varifactory.stages import Made, Row
 from varifactory.store import Store
 

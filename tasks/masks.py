@@ -10,7 +10,7 @@ from varifactory.loading import images_of, maybe_masks_of
 from varifactory.masks import Drawn, draw_masks, finish_masks
 from varifactory.models import Pixels, Region, registry
 from varifactory.recipe import Recipe
-from varifactory.shards import ShardRef
+from varifactory.shards.planning import ShardRef
 from varifactory.stages import Row, Work
 from varifactory.store import Store
 

@@ -10,7 +10,8 @@ from prefect.runtime import task_run
 from prefect.states import Completed
 
 from varifactory.errors import FactoryError
-from varifactory.shards import Maker, ShardRef, work_shard
+from varifactory.shards.planning import ShardRef
+from varifactory.shards.working import Maker, work_shard
 from varifactory.stages import Work
 from varifactory.store import StoreUnreachable
 

@@ -10,7 +10,7 @@ from varifactory.catalog import load_catalog
 from varifactory.models import registry
 from varifactory.prompts import write_prompts
 from varifactory.recipe import Recipe
-from varifactory.shards import ShardRef
+from varifactory.shards.planning import ShardRef
 from varifactory.stages import Made, Row
 from varifactory.store import Store
 

@@ -9,7 +9,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from varifactory.calibration.kept import latest
-from varifactory.card_writing import write_card
+from varifactory.card.writing import write_card
 from varifactory.datasets import open_dataset
 from varifactory.exports import export_gallery
 from varifactory.models import registry
@@ -45,7 +45,7 @@ def write_gallery(recipe: Recipe, store: str, version: int, specs: Specs) -> str
 @task(name="report", cache_policy=NO_CACHE, persist_result=False)
 def write_report(store: str, study: str, version: int) -> str:
     """Count a study from its stored predictions and render its report; where it lies."""
-    from varifactory.reporting import publish_report, recounted
+    from varifactory.report.recounting import publish_report, recounted
 
     opened = Store(store)
     return publish_report(opened, recounted(opened, opened.study(study, version)))
@@ -62,8 +62,8 @@ def write_diagnosis(store: str, dataset: str, version: int, plan: str) -> str:
 
     ``plan`` is the hash under which its plan lies beside the version.
     """
-    from varifactory.diagnosis.publishing import publish_diagnosis, recounted_diagnosis
-    from varifactory.diagnosis.summary import summary
+    from varifactory.report.diagnosis.publishing import publish_diagnosis, recounted_diagnosis
+    from varifactory.report.diagnosis.summary import summary
 
     opened = Store(store)
     found = recounted_diagnosis(opened, dataset, version, plan)
@@ -81,8 +81,8 @@ def write_exchange(store: str, dataset: str, version: int, plan: str) -> str:
 
     ``plan`` is the hash under which its plan lies beside the version.
     """
-    from varifactory.exchange.publishing import publish_exchange, recount_exchange
-    from varifactory.exchange.summary import summary
+    from varifactory.report.exchange.publishing import publish_exchange, recount_exchange
+    from varifactory.report.exchange.summary import summary
 
     opened = Store(store)
     found = recount_exchange(opened, dataset, version, plan)

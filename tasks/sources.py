@@ -7,7 +7,7 @@ from prefect.client.schemas.objects import State
 
 from tasks import policy
 from varifactory.recipe import Recipe
-from varifactory.shards import ShardRef
+from varifactory.shards.planning import ShardRef
 from varifactory.sources import read_sources
 from varifactory.stages import Made, Row
 from varifactory.store import Store

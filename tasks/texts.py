@@ -9,7 +9,7 @@ from tasks import policy
 from varifactory.embeddings import Vectors
 from varifactory.models import registry
 from varifactory.recipe import Recipe
-from varifactory.shards import ShardRef
+from varifactory.shards.planning import ShardRef
 from varifactory.stages import Row, Work
 from varifactory.store import Store
 from varifactory.texts import BATCH, encode, finish_texts

@@ -8,17 +8,17 @@ from prefect import task
 from prefect.client.schemas.objects import State
 
 from tasks import policy
-from varifactory.cells import CellData, CellSettings, Examples
 from varifactory.embeddings import embedding_spec, vectors_of
-from varifactory.keeping import keep_rows
 from varifactory.keys import item_key, spec_of
 from varifactory.loading import images_of, items_of, read_blob
 from varifactory.models import Shown, Trainee, registry
 from varifactory.recipe import Recipe
-from varifactory.shards import ShardRef
+from varifactory.shards.keeping import keep_rows
+from varifactory.shards.planning import ShardRef
 from varifactory.stages import Made, Row
 from varifactory.store import Store
-from varifactory.training import held_out, mixture, source_key, train_cell
+from varifactory.training.cells import CellData, CellSettings, Examples
+from varifactory.training.making import held_out, mixture, source_key, train_cell
 
 
 @task(**policy.stage("training", gpu=True))

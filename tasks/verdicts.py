@@ -8,15 +8,16 @@ from prefect import task
 from prefect.client.schemas.objects import State
 
 from tasks import policy
-from varifactory import asked
 from varifactory.catalog import load_catalog
 from varifactory.loading import images_of, maybe_masks_of
 from varifactory.models import Judge, Pixels, Region, registry
 from varifactory.recipe import Recipe
-from varifactory.shards import ShardRef
+from varifactory.shards.planning import ShardRef
 from varifactory.stages import Made, Row, Work
 from varifactory.store import Store
-from varifactory.verdicts import Choices, judge_edits, read_by
+from varifactory.verdicts import asked
+from varifactory.verdicts.judging import judge_edits
+from varifactory.verdicts.planning import Choices, read_by
 
 EXEMPLARS, CHOICES = asked.EXEMPLARS, asked.CHOICES
 

@@ -7,7 +7,6 @@ from math import sqrt
 import numpy as np
 
 from tests.drawn_items import Drawn, masked
-from varifactory.grid import Stratum
 from varifactory.statistics import IMAGES_AND_SEEDS, Effect, Interval, McNemar, Verdict, proportion
 from varifactory.store import Manifest
 from varifactory.study.datasets import DatasetFigures, figures_of
@@ -21,6 +20,7 @@ from varifactory.study.figures import (
     Scaling,
     Study,
 )
+from varifactory.training.grid import Stratum
 from varifactory.yields import confusion
 
 PLAN = Plan(margin=0.005, resolve=0.003, power=0.8, confidence=0.95,

@@ -13,11 +13,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from varifactory import records
-from varifactory.arms import ARMS
-from varifactory.grid import Factors, factors, variants
 from varifactory.recipe import Recipe
 from varifactory.store import Store
 from varifactory.store.studies import StudyCell, StudyManifest
+from varifactory.training.arms import ARMS
+from varifactory.training.grid import Factors, factors, variants
 
 SPEC = hashlib.sha256(b"simulated").hexdigest()
 SETTLED = {"margin": 0.005, "resolve": 0.003, "power": 0.8, "confidence": 0.95}

@@ -9,10 +9,10 @@ import numpy as np
 from tests.drawn_items import Drawn
 from varifactory import records
 from varifactory.exchange.plan import ExchangePlan, KeptCell
-from varifactory.exchange.publishing import keep_plan
 from varifactory.exchange.simulation import Truth, effective, noisy, same
 from varifactory.exchange.surface import Surface
 from varifactory.recipe import Exchange, Recipe
+from varifactory.report.exchange.publishing import keep_plan
 from varifactory.store import Manifest, ManifestPart, Store, dataset_hash
 
 SPEC = "e" * 64

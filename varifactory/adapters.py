@@ -13,8 +13,8 @@ from varifactory.keys import item_key, seed_from, share
 from varifactory.models import Pixels
 from varifactory.models.tuning import Shot, Tuned, Tuner, TuningSettings
 from varifactory.recipe import Adaptation, Recipe
+from varifactory.runs.unmade import unmade_first
 from varifactory.stages import Made, Row
-from varifactory.unmade import unmade_first
 
 OWN = frozenset({"scope", "shots", "seed", "template"})
 """Settings that single adapters are keyed by, through their shots, captions and seed."""

@@ -23,8 +23,8 @@ import pyarrow.compute as pc
 
 from varifactory import records
 from varifactory.columns import Columns
-from varifactory.prefetch import AHEAD, THREADS, in_order
 from varifactory.samples import PICTURES, Samples, needed
+from varifactory.shards.prefetch import AHEAD, THREADS, in_order
 from varifactory.store import Manifest, Store, StoreError, dataset_hash
 from varifactory.store.manifest import HASHED
 from varifactory.store.names import split_blob

@@ -162,7 +162,7 @@ def publish_items(store: Store, name: str, items: Sequence[Row], **told: Any) ->
 
 
 def _write_card(store: Store, held: Manifest, specs: Mapping[str, Mapping[str, Any]]) -> None:
-    from varifactory.card_writing import write_card
+    from varifactory.card.writing import write_card
     from varifactory.datasets import open_dataset
 
     data = open_dataset(store.url, held.name, held.version)

@@ -3,8 +3,8 @@
 Of the attempts at one edit exactly one counts. The feasible and the infeasible edit of one source
 and index are a pair: the smallest attempt at which both were accepted wins, so that both arms hold
 edits made with the same noise. What never was accepted stays, with its last attempt's reason.
-Beside a complete pair may stand an unchanged edit (``varifactory.unchanged``), which is no side of
-it: no figure of the filter counts it.
+Beside a complete pair may stand an unchanged edit (``varifactory.training.unchanged``), which is no
+side of it: no figure of the filter counts it.
 """
 
 from collections import defaultdict
@@ -12,11 +12,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from varifactory import keys, panel, records
+from varifactory import keys, records
 from varifactory.catalog.taxonomy import UNCHANGED
 from varifactory.outcomes import SURPLUS, Outcome, decided, outcomes, surplus
 from varifactory.recipe import Recipe
 from varifactory.stages import Row
+from varifactory.verdicts import panel
 
 __all__ = [
     "LEFT_OUT", "SURPLUS", "Outcome", "Pair", "Sides", "assemble", "complete", "counts", "decided",

@@ -4,13 +4,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from varifactory import panel, records
+from varifactory import records
 from varifactory.catalog import Taxonomy
-from varifactory.decisions import Word
-from varifactory.panel import Judgement
 from varifactory.recipe import Recipe
 from varifactory.stages import Row
-from varifactory.verdicts import Decision
+from varifactory.verdicts import panel
+from varifactory.verdicts.deciding import Decision
+from varifactory.verdicts.decisions import Word
+from varifactory.verdicts.panel import Judgement
 
 SURPLUS = "more than edits.exact asks for"
 """How the reason begins of an edit that was accepted, and left out because its quota was full."""

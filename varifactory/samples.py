@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from varifactory.images import decode_mask, decode_png
-from varifactory.prefetch import AHEAD, THREADS, in_order
+from varifactory.shards.prefetch import AHEAD, THREADS, in_order
 from varifactory.store import Store, StoreError
 from varifactory.store.names import split_blob
 

@@ -25,7 +25,8 @@ from varifactory.keys import item_key, spec_of
 from varifactory.loading import images_of, masks_of, read_blob
 from varifactory.models import Pixels, Region, registry
 from varifactory.recipe import Recipe
-from varifactory.shards import plan_shards, work_shard
+from varifactory.shards.planning import plan_shards
+from varifactory.shards.working import work_shard
 from varifactory.stages import Row, Work
 from varifactory.store import Store
 

@@ -17,7 +17,8 @@ from varifactory.loading import images_of
 from varifactory.masks import Drawn, draw_masks, finish_masks, mask_spec, plan_masks
 from varifactory.models import Pixels, registry
 from varifactory.recipe import Recipe
-from varifactory.shards import plan_shards, work_shard
+from varifactory.shards.planning import plan_shards
+from varifactory.shards.working import work_shard
 from varifactory.stages import Row, Work
 from varifactory.store import Store
 

@@ -18,7 +18,7 @@ from flows.dataset import Dataset, class_prompts, make_dataset, object_masks, so
 from flows.editing import Judged, judged_edits
 from flows.publishing import Overtaken, item_table, publish_changes
 from flows.rerunning.run import Rerun, Strayed
-from varifactory import decisions, items
+from varifactory import items
 from varifactory.changes import changes
 from varifactory.keys import spec_of
 from varifactory.loading import items_table
@@ -26,6 +26,7 @@ from varifactory.models import registry
 from varifactory.recipe import Recipe
 from varifactory.stages import Row
 from varifactory.store import Manifest, Store, StoreError
+from varifactory.verdicts import decisions
 
 FEW = 2000
 """Items up to which going through the whole recipe takes seconds and draws the pages as well."""

@@ -10,11 +10,11 @@ from prefect.tasks import Task
 
 from flows.run import FactoryRun, actor
 from varifactory.errors import FactoryError
-from varifactory.forcing import force
 from varifactory.recipe import Run
-from varifactory.savings import Savings
-from varifactory.selection import Selected
-from varifactory.shards import Plan
+from varifactory.runs.forcing import force
+from varifactory.runs.savings import Savings
+from varifactory.runs.selection import Selected
+from varifactory.shards.planning import Plan
 from varifactory.stages import Row
 from varifactory.standing import HIDDEN, standing
 

@@ -15,10 +15,10 @@ from flows.rerunning.run import Rerun
 from flows.showing import show_dataset
 from flows.studying import Studied, compared, registered
 from flows.summary import summary
-from varifactory.grid import Variant, variants
-from varifactory.past_runs import PastRun
-from varifactory.selection import Selected
+from varifactory.runs.past import PastRun
+from varifactory.runs.selection import Selected
 from varifactory.store import Manifest, Store
+from varifactory.training.grid import Variant, variants
 
 Said = dict[str, Any]
 SUMMED = ("recomputed", "failed_again", "reused", "refreshed", "others_changed")

@@ -12,7 +12,8 @@ from prefect.tasks import Task
 from flows.runners.chunks import pool_results, stays_here
 from varifactory.errors import FactoryError
 from varifactory.recipe import Recipe
-from varifactory.shards import Interrupted, ShardRef, stopping
+from varifactory.shards.planning import ShardRef
+from varifactory.shards.working import Interrupted, stopping
 
 Results = Iterator[tuple[ShardRef, Any]]
 """How each shard ended, as it ends: what its task said, or the exception it ended in."""

@@ -25,7 +25,8 @@ from flows.parameters import anywhere
 from flows.runners.letters import EVERY, Chunk, ShardError, keep_chunk, read_ends, result_of
 from varifactory.errors import FactoryError, RecipeError
 from varifactory.recipe import Recipe
-from varifactory.shards import Interrupted, ShardRef, stopping
+from varifactory.shards.planning import ShardRef
+from varifactory.shards.working import Interrupted, stopping
 from varifactory.store import Store, StoreMissing
 
 log = logging.getLogger("varifactory")

@@ -10,7 +10,7 @@ from prefect.tasks import Task
 
 from varifactory.errors import RecipeError
 from varifactory.recipe import Run
-from varifactory.shards import stopping
+from varifactory.shards.working import stopping
 
 DRAIN = 60.0
 """Seconds that processes get to finish their batch once the run was asked to stop."""

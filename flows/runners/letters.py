@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationEr
 
 from varifactory.errors import FactoryError
 from varifactory.recipe import Recipe
-from varifactory.shards import ShardRef
+from varifactory.shards.planning import ShardRef
 from varifactory.store import Store, StoreError
 
 EVERY = -1

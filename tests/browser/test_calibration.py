@@ -14,8 +14,8 @@ from varifactory.calibration.figures import calibrate
 from varifactory.calibration.labels import Labels, checked, read_lines
 from varifactory.calibration.sampling import Sample, draw
 from varifactory.calibration.sheet import write_sheet
-from varifactory.kappa import kappas
 from varifactory.report import render_study
+from varifactory.statistics.kappa import kappas
 from varifactory.study.figures import Study
 
 pytestmark = pytest.mark.browser

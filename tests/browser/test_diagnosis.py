@@ -9,7 +9,7 @@ import pytest
 from tests.browser.chromium import Browser
 from tests.browser.test_pages import CONTRAST
 from tests.drawn_diagnoses import Drawn, group
-from varifactory.diagnosis.page import render_diagnosis
+from varifactory.report.diagnosis.page import render_diagnosis
 
 pytestmark = pytest.mark.browser
 

@@ -8,7 +8,7 @@ import pytest
 from tests.browser.chromium import Browser
 from tests.browser.test_pages import CONTRAST, PAPER
 from tests.drawn_exchange import exchange
-from varifactory.exchange.page import render_exchange
+from varifactory.report.exchange.page import render_exchange
 
 pytestmark = pytest.mark.browser
 

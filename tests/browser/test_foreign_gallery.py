@@ -6,7 +6,7 @@ import pytest
 
 from tests.browser.chromium import Browser
 from tests.drawn_items import Drawn
-from varifactory.gallery import render_gallery
+from varifactory.gallery.page import render_gallery
 
 pytestmark = pytest.mark.browser
 

@@ -8,7 +8,7 @@ import pytest
 from tests.browser.chromium import Browser
 from tests.drawn_items import Drawn
 from tests.drawn_studies import dataset, grid, quickstart
-from varifactory.gallery import render_gallery
+from varifactory.gallery.page import render_gallery
 from varifactory.report import render_study
 
 pytestmark = pytest.mark.browser

@@ -11,11 +11,11 @@ import yaml
 from bench.deployed import process_of
 from tests.deployments.operated import Place, operated, wait
 from tests.flows.conftest import TINY
-from varifactory import decisions
 from varifactory.datasets import open_dataset
 from varifactory.loading import items_of
 from varifactory.markdown import plain
 from varifactory.store import Store
+from varifactory.verdicts import decisions
 
 GENERATE = "generate/generate"
 STRICT = ["edits.per_source=2", "run.error_budget=0.01", "run.error_budget_after=1"]

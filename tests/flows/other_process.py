@@ -19,8 +19,8 @@ from unittest.mock import patch
 from bench import wreckage
 from flows.generate import generate
 from tests.flows.conftest import TINY
-from varifactory import keeping
 from varifactory.recipe import Recipe
+from varifactory.shards import keeping
 from varifactory.store import StoreFull
 
 

@@ -11,9 +11,9 @@ from tests.flows.conftest import Make
 from tests.servers.chat import ChatServer, says
 from varifactory.diagnosis.checking import PopulationError
 from varifactory.diagnosis.plan import read_plan
-from varifactory.diagnosis.publishing import recounted_diagnosis
 from varifactory.errors import RecipeError
 from varifactory.recipe import Recipe
+from varifactory.report.diagnosis.publishing import recounted_diagnosis
 from varifactory.store import Store
 
 

@@ -9,12 +9,12 @@ import pytest
 
 from flows.forecast import forecast
 from tests.flows.conftest import Generate, Make
-from varifactory.arms import mixture, place_of
 from varifactory.images import pixel_hash
 from varifactory.loading import items_of, read_image
-from varifactory.planned import Expectation, Stage
+from varifactory.runs.planned import Expectation, Stage
 from varifactory.stages import Row
 from varifactory.store import Store
+from varifactory.training.arms import mixture, place_of
 
 
 def accepted(store: Path, version: int) -> Counter[tuple[str, str, str]]:

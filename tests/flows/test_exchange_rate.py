@@ -12,8 +12,8 @@ from flows.exchange_rate import exchange_rate
 from tests.flows.conftest import Make
 from varifactory import open_dataset
 from varifactory.errors import ModelError, RecipeError, TrainingError
-from varifactory.exchange.publishing import recount_exchange
 from varifactory.recipe import Recipe
+from varifactory.report.exchange.publishing import recount_exchange
 from varifactory.store import Store
 
 GRID: dict[str, Any] = {

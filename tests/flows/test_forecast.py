@@ -9,8 +9,8 @@ from flows.forecast import forecast
 from flows.study import study
 from tests.flows.conftest import Make
 from tests.flows.test_plan import hold
-from varifactory.planned import Expectation
 from varifactory.recipe import Recipe
+from varifactory.runs.planned import Expectation
 from varifactory.store import Store
 
 CELLS = 2 + 2 * 2 * 2

@@ -10,8 +10,8 @@ import pytest
 from tests.flows.conftest import Generate, Make
 from tests.servers.chat import ChatServer, Response, says, sees
 from varifactory.datasets import open_dataset
-from varifactory.panel import NO_WORD
 from varifactory.store import Store
+from varifactory.verdicts.panel import NO_WORD
 
 Ran = tuple[dict[str, Any], Store]
 

@@ -17,7 +17,7 @@ from varifactory import records
 from varifactory.decoding import decode_image
 from varifactory.images import encode_png, pixel_hash
 from varifactory.keys import spec_of
-from varifactory.leakage import leakage_spec, plan_check
+from varifactory.leakage.copies import leakage_spec, plan_check
 from varifactory.loading import items_of, read_image
 from varifactory.recipe import Recipe
 from varifactory.store import Manifest, Store

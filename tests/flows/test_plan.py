@@ -12,9 +12,9 @@ from click.testing import CliRunner
 from flows.forecast import forecast
 from flows.plan import plan
 from tests.flows.conftest import Generate, Make
-from varifactory.keeping import keep_rows
-from varifactory.planned import Expectation
 from varifactory.recipe import Recipe
+from varifactory.runs.planned import Expectation
+from varifactory.shards.keeping import keep_rows
 from varifactory.stages import Made
 from varifactory.store import Store
 

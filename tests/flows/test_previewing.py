@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from varifactory import decisions
 from varifactory.datasets import open_dataset
 from varifactory.loading import items_table
 from varifactory.recipe import Recipe
 from varifactory.store import Store
+from varifactory.verdicts import decisions
 
 Make = Callable[..., Recipe]
 
@@ -138,7 +138,7 @@ def test_the_preview_is_shown_as_one_small_picture(
     prefect_server: str, tiny: Make, place: str
 ) -> None:
     from flows.generate import generate
-    from varifactory.contact_sheet import MOST_BYTES, contact_sheet
+    from varifactory.gallery.contact_sheet import MOST_BYTES, contact_sheet
     from varifactory.loading import read_blob
 
     generate(tiny(), place, preview=3)

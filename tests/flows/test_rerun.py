@@ -10,13 +10,13 @@ import pytest
 from flows.rerunning.refreshing import others
 from flows.tally import StageFailed
 from tests.flows.conftest import Generate, Make
-from varifactory import decisions
 from varifactory.errors import FactoryError
 from varifactory.loading import items_of, items_table
-from varifactory.selection import NothingSelected
+from varifactory.runs.selection import NothingSelected
+from varifactory.runs.where import WhereError
 from varifactory.stages import Row
 from varifactory.store import Store
-from varifactory.where import WhereError
+from varifactory.verdicts import decisions
 
 PROVENANCE = {"made_at", "first_part", "run", "seconds", "device", "versions"}
 

@@ -8,10 +8,10 @@ import pytest
 
 from flows.study import study
 from tests.flows.conftest import Make
-from varifactory.keeping import keep_rows
-from varifactory.past_runs import find_run
 from varifactory.recipe import Recipe
-from varifactory.selection import NothingSelected
+from varifactory.runs.past import find_run
+from varifactory.runs.selection import NothingSelected
+from varifactory.shards.keeping import keep_rows
 from varifactory.stages import Made, Row
 from varifactory.store import Store, StudyCell
 

@@ -19,7 +19,8 @@ from flows.runners.letters import (
 from tests.flows.conftest import Generate, Make
 from varifactory.errors import RecipeError
 from varifactory.recipe import Recipe
-from varifactory.shards import Interrupted, ShardRef, stopping
+from varifactory.shards.planning import ShardRef
+from varifactory.shards.working import Interrupted, stopping
 from varifactory.store import Store, StoreError
 
 SHARED_OUT: dict[str, Any] = {

@@ -16,7 +16,6 @@ from flows.run import FactoryRun
 from tasks.training import _data, training_shard
 from tests.flows.conftest import Generate, Make
 from varifactory.embeddings import read_embeddings
-from varifactory.grid import Factors, factors, variants
 from varifactory.images import pixel_hash
 from varifactory.keys import spec_of
 from varifactory.loading import items_of, read_blob
@@ -24,7 +23,8 @@ from varifactory.models import registry
 from varifactory.recipe import Recipe
 from varifactory.stages import Row
 from varifactory.store import Store
-from varifactory.training import plan_cells, training_spec
+from varifactory.training.grid import Factors, factors, variants
+from varifactory.training.making import plan_cells, training_spec
 
 TRAINEES = ("clip-lora", "linear-probe", "classifier")
 Study = Callable[[], dict[str, list[Row]]]

@@ -12,7 +12,7 @@ from varifactory.exchange.planning import exchange_spec, plan_exchange
 from varifactory.images import pixel_hash
 from varifactory.keys import spec_of
 from varifactory.loading import read_image
-from varifactory.shards import plan_shards
+from varifactory.shards.planning import plan_shards
 from varifactory.stages import Row
 from varifactory.store import Store
 

@@ -12,11 +12,11 @@ from varifactory.embeddings import embedding_spec, finish_embeddings, plan_embed
 from varifactory.exchange.cell_training import Contents
 from varifactory.exchange.plan import ExchangePlan, surface
 from varifactory.exchange.planning import PlannedExchange, exchange_spec, plan_exchange
-from varifactory.keeping import keep_rows
 from varifactory.keys import spec_of
 from varifactory.models import registry
 from varifactory.recipe import Recipe
-from varifactory.shards import plan_shards
+from varifactory.shards.keeping import keep_rows
+from varifactory.shards.planning import plan_shards
 from varifactory.store import Store
 
 

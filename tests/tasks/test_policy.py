@@ -24,7 +24,7 @@ from varifactory.errors import ModelError, RecipeError
 from varifactory.keys import item_key, spec_of
 from varifactory.models import registry
 from varifactory.recipe import Recipe
-from varifactory.shards import Plan, plan_shards
+from varifactory.shards.planning import Plan, plan_shards
 from varifactory.stages import Made, Row
 from varifactory.store import Store, StoreFull
 

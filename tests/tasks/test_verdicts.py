@@ -18,10 +18,11 @@ from varifactory.errors import ModelError
 from varifactory.keys import spec_of
 from varifactory.models import registry
 from varifactory.recipe import Recipe
-from varifactory.shards import ShardRef, keep_rows, plan_shards
+from varifactory.shards.keeping import keep_rows
+from varifactory.shards.planning import ShardRef, plan_shards
 from varifactory.stages import Made, Row
 from varifactory.store import Store
-from varifactory.verdicts import Choices, plan_verdicts, read_by, verdict_spec
+from varifactory.verdicts.planning import Choices, plan_verdicts, read_by, verdict_spec
 
 # litellm's own models and its background work warn while they are built and torn down.
 pytestmark = [

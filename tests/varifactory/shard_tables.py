@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from varifactory import shards
 from varifactory.keys import item_key, spec_of
-from varifactory.shards import plan_shards
+from varifactory.shards.planning import Plan, plan_shards
 from varifactory.stages import Row
 from varifactory.store import Store
 
@@ -27,5 +26,5 @@ def rows(count: int, **more: Any) -> list[Row]:
     ]
 
 
-def planned(store: Store, wanted: list[Row], size: int = 4, **more: Any) -> shards.Plan:
+def planned(store: Store, wanted: list[Row], size: int = 4, **more: Any) -> Plan:
     return plan_shards(store, "run", "masks", SPEC, wanted, size=size, **more)

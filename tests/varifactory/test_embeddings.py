@@ -14,10 +14,10 @@ from varifactory.embeddings import (
     vectors_of,
 )
 from varifactory.images import encode_png, pixel_hash
-from varifactory.keeping import keep_rows
 from varifactory.keys import spec_of
 from varifactory.models import registry
 from varifactory.recipe import Recipe
+from varifactory.shards.keeping import keep_rows
 from varifactory.store import Store
 from varifactory.world import load_world, render, sample_scene
 

@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
-from varifactory import agreement, items, quotas
+from varifactory import items, quotas
 from varifactory.edits import Wish
 from varifactory.items import Outcome
 from varifactory.recipe import Recipe
-from varifactory.verdicts import Decision
+from varifactory.verdicts import agreement
+from varifactory.verdicts.deciding import Decision
 from varifactory.yields import pairs
 
 SIDES = ("feasible", "infeasible")

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from varifactory.embeddings import NotEmbedded
-from varifactory.keeping import keep_rows
 from varifactory.keys import spec_of
 from varifactory.models import registry
 from varifactory.recipe import Recipe
+from varifactory.shards.keeping import keep_rows
 from varifactory.store import Store
 from varifactory.texts import encode, finish_texts, plan_texts, text_spec, texts_of
 

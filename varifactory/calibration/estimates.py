@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from math import sqrt
 from statistics import NormalDist
 
-from varifactory.kappa import inter_rater
 from varifactory.statistics import Interval
+from varifactory.statistics.kappa import inter_rater
 
 COVERS = "the draw of the sample, not errors of those who labelled it"
 SHRINK = 1.0

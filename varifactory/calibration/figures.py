@@ -8,8 +8,8 @@ from varifactory.calibration.estimates import Stratum, filter_kappa, recall, sha
 from varifactory.calibration.labels import Labels
 from varifactory.calibration.questions import POSSIBLE, QUESTIONS, Label, is_good
 from varifactory.calibration.sampling import CalibrationError, Kind, Sample
-from varifactory.kappa import Kappa, kappa_of, kappas
 from varifactory.statistics import Interval
+from varifactory.statistics.kappa import Kappa, kappa_of, kappas
 
 NONE_ACCEPTED = "the filter accepted nothing"
 NONE_REFUSED = "the filter refused nothing"

@@ -1,7 +1,7 @@
 """Figures of agreement in words, for the command, the card and the report."""
 
 from varifactory.calibration.figures import CalibrationFigures, Measure
-from varifactory.kappa import Kappa
+from varifactory.statistics.kappa import Kappa
 
 
 def meaning(figures: CalibrationFigures) -> str:

@@ -23,7 +23,7 @@ def decide(
     the edit, from its next run on; published versions keep what they hold.
     """
     from varifactory.datasets import open_dataset
-    from varifactory.decisions import Word, named, record
+    from varifactory.verdicts.decisions import Word, named, record
 
     name, _, version = dataset.partition("@")
     data = open_dataset(store, name, version or None)

@@ -47,7 +47,7 @@ def _of_vectors(
     if dataset or plan:
         given = " ".join([*dataset, *(["--plan", plan] if plan else [])])
         raise FactoryError(f"--vectors {path} and {given}: give a table or a data set, not both")
-    from varifactory.diagnosis.publishing import diagnose_vectors, write_vectors_diagnosis
+    from varifactory.report.diagnosis.publishing import diagnose_vectors, write_vectors_diagnosis
 
     found = diagnose_vectors(path, _settings(settings))
     beside = Path(path).with_suffix("").as_posix() + "-diagnosis"
@@ -65,7 +65,7 @@ def _of_dataset(
             "another diagnosis: python -m flows.diagnose RECIPE --set diagnosis."
             f"{settings[0]}"
         )
-    from varifactory.diagnosis.publishing import (
+    from varifactory.report.diagnosis.publishing import (
         publish_diagnosis,
         recounted_diagnosis,
         write_diagnosis,
@@ -95,8 +95,8 @@ def _settings(given: tuple[str, ...]) -> "Settings":
 
 
 def _answer(say: Say, found: "Diagnosis", where: str) -> Answer:
-    from varifactory.diagnosis.tables import told
-    from varifactory.diagnosis.wording import sentence
+    from varifactory.report.diagnosis.tables import told
+    from varifactory.report.diagnosis.wording import sentence
 
     words = told(found)
     for line in (words["verdict"], *words["lead"], *words["notes"]):

@@ -67,7 +67,7 @@ def _sides(store: str, before: str, after: str, other: str) -> "tuple[Side, Side
 def _tell(say: Say, found: "Comparison") -> None:
     from varifactory.history.differences import WORDS
     from varifactory.history.versions import title
-    from varifactory.wording import NO_CLASS
+    from varifactory.verdicts.wording import NO_CLASS
 
     say(f"{title(found.before.manifest)} -> {title(found.after.manifest)}")
     say(f"the same: {found.found.same:,}")

@@ -21,8 +21,12 @@ def exchange_rate(store: str, say: Say, dataset: tuple[str, ...], folder: str, p
     """
     if not dataset:
         raise FactoryError("name a data set: [STORE] DATASET[@VERSION]")
-    from varifactory.exchange.publishing import publish_exchange, recount_exchange, write_exchange
-    from varifactory.exchange.summary import lines, told
+    from varifactory.report.exchange.publishing import (
+        publish_exchange,
+        recount_exchange,
+        write_exchange,
+    )
+    from varifactory.report.exchange.summary import lines, told
     from varifactory.store import Store
 
     url, name, version = asked(store, dataset, "data set")

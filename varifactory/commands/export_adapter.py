@@ -19,7 +19,7 @@ def export_adapter(store: str, say: Say, cell: str, folder: str, library: str, b
     """
     from pathlib import Path
 
-    from varifactory import merging
+    from varifactory.exports import merging
     from varifactory.store import Store
 
     told = merging.export_adapter(Store(store), cell, Path(folder), library, base)

@@ -20,7 +20,7 @@ def invalidate(store: str, say: Say, stage: str, keys: tuple[str, ...], reason: 
     A KEY may be cut short (at least 8 digits) where one item alone begins so. Nothing is deleted:
     published data sets keep what they hold.
     """
-    from varifactory.forcing import force
+    from varifactory.runs.forcing import force
     from varifactory.store import Store
 
     place = Store(store)

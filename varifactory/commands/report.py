@@ -15,7 +15,7 @@ def report(store: str, say: Say, study: tuple[str, ...], folder: str) -> Answer:
     Nothing is trained and no model is loaded. VERSION is the latest if it is left out; STORE may
     also be given as --store.
     """
-    from varifactory.reporting import publish_report, recounted, write_report
+    from varifactory.report.recounting import publish_report, recounted, write_report
     from varifactory.store import Store
 
     url, name, version = asked(store, study, "study")

@@ -11,7 +11,7 @@ from click.core import ParameterSource
 from varifactory.answering import Answer, Say, answering
 
 if TYPE_CHECKING:
-    from varifactory.card_twin import CardTwin
+    from varifactory.card.twin import CardTwin
     from varifactory.history.reproducing import Check
     from varifactory.recipe import Recipe
     from varifactory.store import Store
@@ -64,7 +64,7 @@ def reproduce(
 
 
 def _opened(store: str, card: str) -> "tuple[Store, CardTwin]":
-    from varifactory.card_twin import read_twin
+    from varifactory.card.twin import read_twin
     from varifactory.history.reproducing import named_card
     from varifactory.history.versions import named
     from varifactory.store import Store
@@ -118,7 +118,7 @@ def _recipe(card: "CardTwin", settings: tuple[str, ...]) -> "Recipe":
 
 
 def _write(path: str, recipe: "Recipe") -> None:
-    from varifactory.card_writing import as_yaml
+    from varifactory.card.writing import as_yaml
     from varifactory.errors import FactoryError
 
     try:

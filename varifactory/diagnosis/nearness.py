@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from varifactory.diagnosis.population import Images, Population
 from varifactory.embeddings import Vectors
 from varifactory.metrics import radii
-from varifactory.prefetch import in_order
+from varifactory.shards.prefetch import in_order
 
 Places = NDArray[np.int64]
 Bits = NDArray[np.uint8]

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from varifactory.arms import place_of
 from varifactory.deriving import Derived, derive
 from varifactory.diagnosis.checking import PopulationError, listed, shown
 from varifactory.diagnosis.halves import kept_of
@@ -29,6 +28,7 @@ from varifactory.loading import items_table
 from varifactory.metrics import Measure
 from varifactory.stages import Row
 from varifactory.store import Manifest, Store
+from varifactory.training.arms import place_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from varifactory.cells import CellData, Examples
 from varifactory.exchange.estimators import fitted_predictions
 from varifactory.exchange.grid import ESTIMATOR
 from varifactory.exchange.planning import PlannedExchange
 from varifactory.models import Shown, Trainee
 from varifactory.stages import Made, Row
-from varifactory.training import train_cell
+from varifactory.training.cells import CellData, Examples
+from varifactory.training.making import train_cell
 
 Show = Callable[[Sequence[str]], Sequence[Shown]]
 """Pixel hashes -> what the trainee is shown of these pictures, in their order."""

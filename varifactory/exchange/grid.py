@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 
 from varifactory import keys
-from varifactory.cell_planning import plan_cells
 from varifactory.errors import TrainingError
 from varifactory.exchange import lineage
 from varifactory.exchange.pools import Pool
 from varifactory.exchange.subsets import ByClass, Stock, Subsets
 from varifactory.exchange.surface import REAL, Cell
-from varifactory.grid import Factors, Stratum
 from varifactory.recipe import Recipe
 from varifactory.stages import Row
+from varifactory.training.grid import Factors, Stratum
+from varifactory.training.planning import plan_cells
 
 ESTIMATOR = "estimator"
 """The trainee that is fitted until it converges, in place of so many steps."""

@@ -8,12 +8,12 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from varifactory.arms import source_key
 from varifactory.errors import FactoryError
 from varifactory.exchange.subsets import Stock
 from varifactory.loading import read_blob
 from varifactory.stages import Row
 from varifactory.store import Store
+from varifactory.training.arms import source_key
 
 TrainedOn = Mapping[str, frozenset[str] | None]
 """Key of an image -> pixel hashes of all that its generator has seen; None where nobody knows."""

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from varifactory.cell_planning import training_spec
 from varifactory.errors import TrainingError
 from varifactory.exchange import lineage, pools
 from varifactory.exchange.estimators import estimator_spec
@@ -18,6 +17,7 @@ from varifactory.models import Trainee
 from varifactory.recipe import Recipe
 from varifactory.recipe.exchange import Exchange
 from varifactory.stages import Row
+from varifactory.training.planning import training_spec
 
 __all__ = ["ESTIMATOR", "PlannedCell", "PlannedExchange", "exchange_spec", "plan_exchange"]
 

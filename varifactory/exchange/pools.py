@@ -12,10 +12,10 @@ from itertools import chain, zip_longest
 import numpy as np
 
 from varifactory import keys
-from varifactory.arms import source_key
 from varifactory.catalog.taxonomy import FEASIBILITIES
 from varifactory.exchange.subsets import ByClass, Subsets
 from varifactory.stages import Row
+from varifactory.training.arms import source_key
 
 Pool = Callable[[int, int], ByClass]
 """Base size a class, seed -> class -> its images, those that are taken first in front."""

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from varifactory import keys
-from varifactory.arms import held_out, source_key
 from varifactory.errors import TrainingError
 from varifactory.stages import Row
+from varifactory.training.arms import held_out, source_key
 
 ByClass = Mapping[str, Sequence[Row]]
 WHY = {

@@ -19,7 +19,7 @@ from varifactory.datasets import Dataset, split_address
 from varifactory.errors import FactoryError
 from varifactory.exports.gallery import known_pages, pages_of
 from varifactory.pages import page_head
-from varifactory.prefetch import in_order
+from varifactory.shards.prefetch import in_order
 from varifactory.store import Store, StoreMissing
 from varifactory.store.parts import cache_folder
 

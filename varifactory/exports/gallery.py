@@ -17,7 +17,7 @@ from varifactory.calibration.figures import CalibrationFigures
 from varifactory.calibration.kept import latest
 from varifactory.calibration.wording import percent_of
 from varifactory.datasets import Dataset
-from varifactory.gallery import gallery_pages
+from varifactory.gallery.page import gallery_pages
 from varifactory.loading import read_blob
 from varifactory.store import Manifest, Store, StoreError, StoreMissing
 from varifactory.yields import edits_of, foreign_of, unchanged_of

@@ -14,7 +14,7 @@ from varifactory.exports.naming import file_stem
 from varifactory.exports.places import Place
 from varifactory.exports.request import COLUMNS
 from varifactory.loading import read_blob
-from varifactory.prefetch import in_order
+from varifactory.shards.prefetch import in_order
 from varifactory.stages import Row
 
 SHARD_BYTES = 500 * 10**6

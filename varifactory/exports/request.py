@@ -8,12 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from varifactory import records
-from varifactory.arms import ARMS, held_out, mixture
 from varifactory.datasets import Dataset
 from varifactory.errors import FactoryError
 from varifactory.exports.encoding import Codec
 from varifactory.keys import digest
 from varifactory.recipe.study import EVERY
+from varifactory.training.arms import ARMS, held_out, mixture
 
 FORMS = ("hf", "webdataset", "imagefolder", "coco", "fiftyone")
 VERSION = 1

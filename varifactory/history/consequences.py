@@ -14,7 +14,7 @@ from varifactory.history.versions import title
 from varifactory.loading import items_table
 from varifactory.stages import Row
 from varifactory.store import Manifest, StoreError
-from varifactory.wording import status_word
+from varifactory.verdicts.wording import status_word
 
 HANGING = {
     "sources": (("masks", "source_key"), ("edits", "source_key"), ("predictions", "source_key")),

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from varifactory.history.ledger import Ledger
 from varifactory.records import STAGES
-from varifactory.savings import Savings, Share
+from varifactory.runs.savings import Savings, Share
 
 STAGE_KEYS = ("sources", "foreign", "prompts", "masks", "adapters", "edits", "verdicts")
 

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from varifactory.errors import FactoryError
+from varifactory.gallery.pictures import Pictures
 from varifactory.history.comparing import Comparison, Side
 from varifactory.history.differences import KINDS, WORDS, Change
 from varifactory.history.shifts import Shift
 from varifactory.history.versions import title
 from varifactory.pages import render_page
-from varifactory.pictures import Pictures
 from varifactory.stages import Row
-from varifactory.wording import NO_CLASS, status_word, verdict_sentences
+from varifactory.verdicts.wording import NO_CLASS, status_word, verdict_sentences
 
 FACETS = ("change", "class", "attribute", "feasibility", "editor")
 MOST_CLASSES = 20

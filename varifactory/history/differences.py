@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from varifactory.stages import Row
-from varifactory.wording import NO_CLASS, status_word
+from varifactory.verdicts.wording import NO_CLASS, status_word
 
 ALARM, ROUNDED, FLIPPED, STATUS, REMADE, ADDED, REMOVED = KINDS = (
     "alarm", "rounded", "flipped", "status", "remade", "added", "removed",

@@ -13,7 +13,8 @@ from varifactory.history.remaking import UNMADE, Remade
 from varifactory.loading import images_of, maybe_masks_of
 from varifactory.models import Judge
 from varifactory.store import BlobError, Store
-from varifactory.verdicts import Choices, judge_edits, read_by
+from varifactory.verdicts.judging import judge_edits
+from varifactory.verdicts.planning import Choices, read_by
 
 CLOSE = 1e-3
 """Share, and absolute, by which a number of an answer may differ: what half precision rounds."""

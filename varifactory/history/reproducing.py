@@ -8,8 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from varifactory import asked, panel
-from varifactory.card_twin import CardTwin
+from varifactory.card.twin import CardTwin
 from varifactory.catalog import load_catalog
 from varifactory.errors import FactoryError, ModelError
 from varifactory.history import deviations, samples
@@ -17,12 +16,13 @@ from varifactory.history.ledger import Found, Ledger
 from varifactory.history.provenance import libraries_in_words, place
 from varifactory.history.rejudging import rejudged
 from varifactory.history.remaking import UNMADE, Remade, changed_fields, remade_edits
-from varifactory.keeping import library_versions
 from varifactory.loading import items_table
 from varifactory.models import registry
 from varifactory.recipe import Recipe
+from varifactory.shards.keeping import library_versions
 from varifactory.stages import Row
 from varifactory.store import Manifest, Store, StoreError
+from varifactory.verdicts import asked, panel
 
 WORDS = (deviations.IDENTICAL, deviations.WITHIN, deviations.DIFFERENT, UNMADE)
 PROVIDER = "vision"

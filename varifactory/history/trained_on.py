@@ -5,8 +5,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from varifactory.arms import ARMS, held_out, mixture
-from varifactory.cells import CellSettings
 from varifactory.errors import FactoryError
 from varifactory.history.ledger import Found, Ledger
 from varifactory.history.lineage import SHOWN
@@ -16,7 +14,9 @@ from varifactory.loading import items_table
 from varifactory.recipe import Recipe
 from varifactory.stages import Row
 from varifactory.store import Manifest
-from varifactory.training import plan_cells
+from varifactory.training.arms import ARMS, held_out, mixture
+from varifactory.training.cells import CellSettings
+from varifactory.training.making import plan_cells
 
 DRAWN = ("mixed", "unfiltered")
 """Kinds of edits of which the training seed draws some."""

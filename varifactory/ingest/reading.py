@@ -9,11 +9,11 @@ from typing import Any
 
 from varifactory.errors import SourceError
 from varifactory.ingest.asking import KIND, Asked, Beside, IngestError, in_own_words
-from varifactory.keeping import keep_rows
 from varifactory.keys import item_key, spec_of
-from varifactory.prefetch import in_order
 from varifactory.recipe import Sources
 from varifactory.records import DONE
+from varifactory.shards.keeping import keep_rows
+from varifactory.shards.prefetch import in_order
 from varifactory.sources import list_sources, read_sources, source_fields
 from varifactory.sources.table import texts_in
 from varifactory.stages import Made, Row

@@ -9,8 +9,8 @@ from varifactory.decoding import ImageError, decode_image
 from varifactory.errors import SourceError
 from varifactory.images import pixel_hash
 from varifactory.ingest.asking import IngestError
-from varifactory.prefetch import in_order
 from varifactory.recipe import Sources
+from varifactory.shards.prefetch import in_order
 from varifactory.sources.folder import SUFFIXES, open_place, walk
 
 _HASH = re.compile(r"[0-9a-f]{64}")

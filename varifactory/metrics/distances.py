@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from varifactory.keys import seed_from
 from varifactory.metrics.vectors import Numbers, Vectors, pairs_of, shared_width
-from varifactory.prefetch import in_order
+from varifactory.shards.prefetch import in_order
 
 SUBSETS, SUBSET = 100, 1000
 """Draws of KID, and images a side of each, as published."""

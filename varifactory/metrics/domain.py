@@ -8,7 +8,7 @@ import numpy as np
 
 from varifactory.keys import seed_from
 from varifactory.metrics.vectors import Numbers, Places, TooFew, Vectors, shared_width
-from varifactory.prefetch import in_order
+from varifactory.shards.prefetch import in_order
 
 MOST = 5_000
 """Images a side that a fold's judge learns from: twenty a weight of a usual encoder of 512."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from varifactory.metrics.vectors import TooFew, Vectors
-from varifactory.prefetch import in_order
+from varifactory.shards.prefetch import in_order
 
 TILE = 1024
 """Rows and columns of a tile: 4 MB, which stay in a core's cache from the product to its use."""

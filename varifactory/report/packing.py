@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from varifactory.grid import Stratum
 from varifactory.statistics import Interval
+from varifactory.training.grid import Stratum
 
 Row = dict[str, Any]
 FOLDER = "tables"

@@ -5,7 +5,6 @@ from typing import Any
 
 from markupsafe import Markup
 
-from varifactory.arms import ARMS
 from varifactory.calibration.wording import checked_notes, checked_rows, two
 from varifactory.pages import render_page
 from varifactory.report import wording
@@ -24,6 +23,7 @@ from varifactory.report.wording import NBSP, Numbers, Strata
 from varifactory.study.confounds import NOTABLE
 from varifactory.study.datasets import DatasetFigures
 from varifactory.study.figures import Scaling, Study
+from varifactory.training.arms import ARMS
 
 SHOWN_PLOTS = 8
 """Of a kind, on the page; the data hold all."""

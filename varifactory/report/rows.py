@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar
 
-from varifactory.arms import ARMS
-from varifactory.grid import Stratum
 from varifactory.report.scale import Mark, Scale, around, around_zero
 from varifactory.report.verdict import outcome
 from varifactory.report.wording import Strata, words
 from varifactory.study.figures import Arm, Check, ClassChange, Comparison, Study
+from varifactory.training.arms import ARMS
+from varifactory.training.grid import Stratum
 
 SHOWN_CLASSES = 40
 """Rows of class changes on the page; the data hold all."""

@@ -5,10 +5,10 @@ from dataclasses import asdict
 
 import pyarrow as pa
 
-from varifactory.grid import Stratum
 from varifactory.report.packing import Row, as_json, flat, flat_row, interval_columns
 from varifactory.study.datasets import DatasetFigures
 from varifactory.study.figures import Arm, Comparison, Study
+from varifactory.training.grid import Stratum
 
 
 def tables(study: Study, datasets: Sequence[DatasetFigures] = ()) -> Mapping[str, pa.Table]:

@@ -9,9 +9,9 @@ from typing import Any
 
 import yaml
 
-from varifactory.grid import Stratum
 from varifactory.statistics import Interval
 from varifactory.study.figures import Comparison
+from varifactory.training.grid import Stratum
 
 NBSP = "\N{NO-BREAK SPACE}"
 SMALL_MARGIN = 0.005

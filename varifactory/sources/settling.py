@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from varifactory.errors import SourceError
 from varifactory.keys import item_key, share, source_key
 from varifactory.recipe import Sources, Split
+from varifactory.runs.unmade import is_unmade, unmade_first
 from varifactory.sources.listing import Listing
 from varifactory.sources.names import SPLITS
 from varifactory.stages import Row
-from varifactory.unmade import is_unmade, unmade_first
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from varifactory.prefetch import in_order
+from varifactory.shards.prefetch import in_order
 from varifactory.store.parts import Wanted
 from varifactory.store.reading import Reading, filled
 from varifactory.store.rows import TOMBSTONE, together, winners

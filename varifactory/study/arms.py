@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from varifactory.arms import ARMS
 from varifactory.statistics import Hits, accuracy, macro_accuracy, worst_classes
 from varifactory.study.figures import Arm
 from varifactory.study.predictions import Answers, curve_of
 from varifactory.study.questions import Cells, Place, rank, shared
+from varifactory.training.arms import ARMS
 
 ByClass = dict[str, tuple[int, int]]
 TOLD_ONCE = {

@@ -11,10 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from varifactory.arms import ARMS, mixture
 from varifactory.embeddings import Embedded, read_embeddings
 from varifactory.errors import TrainingError
-from varifactory.grid import EVERY, Stratum
 from varifactory.stages import Row
 from varifactory.statistics import Interval, clustered_proportion
 from varifactory.store import Manifest, Store
@@ -29,6 +27,8 @@ from varifactory.study.diversity import diversity, effective, prompts
 from varifactory.study.figures import Check, Confound
 from varifactory.study.first_words import with_first_words
 from varifactory.study.measures import Measured, Numbers, measured
+from varifactory.training.arms import ARMS, mixture
+from varifactory.training.grid import EVERY, Stratum
 
 MATTERS = (("real+feasible", "real+infeasible"), ("feasible", "infeasible"))
 """Arms that should differ in feasibility alone; the first pair that was trained is compared."""

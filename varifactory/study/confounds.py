@@ -14,12 +14,12 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from varifactory.grid import Stratum
 from varifactory.stages import Row
 from varifactory.statistics import holm
 from varifactory.study.diversity import diversity, prompts
 from varifactory.study.figures import Confound
 from varifactory.study.measures import Measured, Numbers
+from varifactory.training.grid import Stratum
 
 PAIRED = ("present", "presence", "class_kept", "region_share", "pixel_change",
           "embedding_distance", "forced")  # fmt: skip

@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from varifactory.arms import ARMS
 from varifactory.store import Store
 from varifactory.store.studies import StudyManifest
 from varifactory.study.arms import arm_remarks, arms
@@ -17,6 +16,7 @@ from varifactory.study.planned import missing, planned_places, unplanned_notes
 from varifactory.study.predictions import Predictions, read_predictions, words
 from varifactory.study.questions import asked, placed, primary
 from varifactory.study.scaling import ranking, scaling
+from varifactory.training.arms import ARMS
 
 Order = Mapping[str, Sequence[Any]]
 

@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 
 from varifactory.calibration.figures import CalibrationFigures
 from varifactory.calibration.kept import latest
-from varifactory.kappa import Kappa, unpacked
 from varifactory.loading import items_table
+from varifactory.statistics.kappa import Kappa, unpacked
 from varifactory.store import Manifest, Store, StoreError, StoreMissing
 from varifactory.yields import (
     Confusion,

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from varifactory.grid import Stratum
 from varifactory.statistics import Effect, Interval, McNemar, Verdict
+from varifactory.training.grid import Stratum
 
 
 @dataclass(frozen=True, slots=True)

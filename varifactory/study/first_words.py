@@ -13,7 +13,7 @@ from varifactory.errors import FactoryError
 from varifactory.recipe import Recipe
 from varifactory.stages import Row
 from varifactory.store import Manifest, Store
-from varifactory.verdicts import decide
+from varifactory.verdicts.deciding import decide
 
 FROM_EDIT = ("value", "prompt", "change_inside", "region_share")
 SAID = ("status", "reason", "attribute", "judge", "measured_value", "measured_class",

@@ -6,11 +6,11 @@ from dataclasses import fields
 from itertools import product
 from typing import Any
 
-from varifactory.arms import ARMS
-from varifactory.grid import Factors, Stratum, needed, possible
 from varifactory.store.studies import StudyManifest
 from varifactory.study.figures import Missing
 from varifactory.study.questions import Asked, Cells, Place, place_of
+from varifactory.training.arms import ARMS
+from varifactory.training.grid import Factors, Stratum, needed, possible
 
 UNPAIRED = "the two sides share no seed"
 

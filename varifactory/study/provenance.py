@@ -10,15 +10,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from varifactory.arms import ARMS
 from varifactory.history.deviations import PROCESSORS
 from varifactory.history.models_used import ModelNote
 from varifactory.history.provenance import libraries_in_words
-from varifactory.misses import flat
 from varifactory.models.provider.estimate import dollars
 from varifactory.quantities import duration
+from varifactory.runs.misses import flat
 from varifactory.store import Store, StudyManifest
 from varifactory.study.origins import BUILT_IN, Origins, title_of
+from varifactory.training.arms import ARMS
 
 Lines = list[tuple[str, str]]
 UNTIMED = ("predictions", "checkpoints")

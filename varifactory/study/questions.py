@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from varifactory.arms import ARMS
 from varifactory.errors import StudyError
-from varifactory.grid import BRIDGED, MIXED, PROBE, Factors, Stratum, needed
 from varifactory.statistics import Hits
 from varifactory.store.studies import StudyCell
 from varifactory.study.predictions import Answers
+from varifactory.training.arms import ARMS
+from varifactory.training.grid import BRIDGED, MIXED, PROBE, Factors, Stratum, needed
 
 REFERENCE = "real"
 SIDES = ("mixed", "feasible", "infeasible")

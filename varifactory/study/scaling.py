@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from varifactory.arms import ARMS
 from varifactory.statistics import Hits, Interval, accuracy, scaling_law, scaling_verdict
 from varifactory.study.figures import Ranked, Scaling
 from varifactory.study.predictions import Answers
 from varifactory.study.questions import Cells, Place, Seeds, rank, shared
+from varifactory.training.arms import ARMS
 
 FITTED = 3
 """Sizes that a power law needs: two always lie on one."""

@@ -10,7 +10,7 @@ import pytest
 from flows.runners.letters import Chunk, ShardError
 from tests.flows.conftest import Make
 from varifactory.recipe import Recipe
-from varifactory.shards import ShardRef
+from varifactory.shards.planning import ShardRef
 from varifactory.store import Store
 
 

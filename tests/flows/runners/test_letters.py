@@ -19,7 +19,7 @@ from flows.runners.letters import (
 )
 from tests.flows.conftest import Make
 from varifactory.errors import FactoryError, ModelError
-from varifactory.shards import ShardRef
+from varifactory.shards.planning import ShardRef
 from varifactory.store import Store, StoreError
 
 

@@ -13,7 +13,7 @@ from tests.drawn_items import Drawn
 from tests.simulated_study import SPEC, Noise, simulated
 from varifactory.command import main
 from varifactory.recipe import Recipe
-from varifactory.reporting import recounted, write_report
+from varifactory.report.recounting import recounted, write_report
 from varifactory.store import Manifest, ManifestPart, Store, dataset_hash
 
 ROOT = Path(__file__).parents[3]

@@ -7,10 +7,10 @@ import pytest
 
 from tests.injected_faults import FAULTS, issue_of, spoiled
 from varifactory.diagnosis.counting import diagnose, flags
-from varifactory.diagnosis.opening import headline
 from varifactory.diagnosis.population import Images, Population
 from varifactory.embeddings import Vectors
 from varifactory.recipe.diagnosis import Diagnosis
+from varifactory.report.diagnosis.opening import headline
 
 QUICK = Diagnosis(resamples=20)
 SEEDS = (200, 201)

@@ -9,10 +9,10 @@ from tests.stored_digits import encoded
 from varifactory.diagnosis.likeness import likeness, realism_of
 from varifactory.diagnosis.nearness import parts, placed, shares
 from varifactory.diagnosis.overlap import curve, overlaps, pruning
-from varifactory.diagnosis.page import advised
 from varifactory.diagnosis.population import Images
 from varifactory.metrics import manifold, realism
 from varifactory.recipe.diagnosis import Diagnosis
+from varifactory.report.diagnosis.page import advised
 
 SETTINGS = Diagnosis()
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from tests.stored_digits import Given, digits, encoded, plan_of, real, shifted, stored
-from varifactory.arms import mixture
 from varifactory.calibration.sampling import accepted
 from varifactory.datasets import open_dataset
 from varifactory.diagnosis.plan import keep_plan
@@ -14,6 +13,7 @@ from varifactory.errors import FactoryError
 from varifactory.history.commands import left_out
 from varifactory.items import LEFT_OUT
 from varifactory.store import Manifest, Store
+from varifactory.training.arms import mixture
 
 ORDER = np.random.default_rng(1).permutation(1797)
 REAL = real(ORDER[:500])

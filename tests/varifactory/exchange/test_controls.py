@@ -5,8 +5,8 @@ from functools import cache
 from varifactory.exchange.controls import DUPLICATE, IDENTITY, MISLABELLED
 from varifactory.exchange.counting import count_exchange
 from varifactory.exchange.figures import Control, ExchangeRate
-from varifactory.exchange.page import alarms
 from varifactory.exchange.simulation import Truth, Worth, effective, noisy, none, same
+from varifactory.report.exchange.page import alarms
 
 
 @cache

@@ -11,9 +11,9 @@ import pytest
 from varifactory.errors import ExchangeError
 from varifactory.exchange.counting import count_exchange
 from varifactory.exchange.figures import ExchangeRate, Fit, Rate
-from varifactory.exchange.page import render_exchange
 from varifactory.exchange.simulation import Truth, effective, exact, noisy, none, paper, same
 from varifactory.exchange.surface import REAL, Cell, Surface
+from varifactory.report.exchange.page import render_exchange
 
 RHO, KAPPA = 0.8, 4.0
 G, C2 = 0.004, 2.53

@@ -9,9 +9,9 @@ from tests.plain_stock import items
 from varifactory.errors import StudyError
 from varifactory.exchange.plan import ExchangePlan, surface
 from varifactory.exchange.planning import PlannedExchange, exchange_spec, plan_exchange
-from varifactory.keeping import keep_rows
 from varifactory.keys import spec_of
 from varifactory.recipe import Recipe
+from varifactory.shards.keeping import keep_rows
 from varifactory.stages import Made, Row
 from varifactory.store import Store
 

@@ -3,9 +3,9 @@ import itertools
 import pytest
 
 from tests.plain_stock import edit, foreign, items
-from varifactory.arms import source_key
 from varifactory.exchange import pools
 from varifactory.exchange.subsets import Subsets, stock_of
+from varifactory.training.arms import source_key
 
 ITEMS = items()
 SUBSETS = Subsets.of(stock_of(ITEMS, 12), (1, 2))

@@ -17,7 +17,6 @@ from PIL import Image
 
 from tests.drawn_items import Drawn
 from tests.varifactory.exports.conftest import published, split_items
-from varifactory.arms import mixture
 from varifactory.command import main
 from varifactory.commands.export import FORMS as OFFERED
 from varifactory.datasets import Dataset
@@ -28,6 +27,7 @@ from varifactory.exports.job import SHARD_BYTES
 from varifactory.exports.request import FORMS, Request
 from varifactory.images import encode_png
 from varifactory.store import BlobError, Store
+from varifactory.training.arms import mixture
 
 
 def tree(folder: Path) -> dict[str, str]:

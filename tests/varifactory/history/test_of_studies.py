@@ -10,9 +10,7 @@ from click.testing import CliRunner
 from tests.drawn_items import Drawn
 from tests.varifactory.history.changed_items import Row, drawn_rows, store_of
 from varifactory import records
-from varifactory.arms import mixture
 from varifactory.command import main
-from varifactory.grid import Factors, Stratum
 from varifactory.history.consequences import consequences
 from varifactory.history.ledger import Found, Ledger
 from varifactory.history.lineage import Teller
@@ -21,7 +19,9 @@ from varifactory.history.story import Story
 from varifactory.keys import spec_of
 from varifactory.recipe import Recipe
 from varifactory.store import Store, StudyCell, StudyManifest
-from varifactory.training import plan_cells
+from varifactory.training.arms import mixture
+from varifactory.training.grid import Factors, Stratum
+from varifactory.training.making import plan_cells
 
 SPEC = spec_of("training", {"trainee": {"name": "small-clip", "weights": "ab" * 32}})
 WHOLE = Stratum(trainee="clip-lora", augmentation="flip", attribute="all", schedule="mixed")

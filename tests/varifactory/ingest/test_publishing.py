@@ -11,13 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.foreign_images import CLASSES, SPLITS, foreign, foreign_table, picture, published, real
-from varifactory import keeping
 from varifactory.datasets import Dataset, open_dataset
 from varifactory.images import encode_png, pixel_hash
 from varifactory.ingest import reading
 from varifactory.ingest.asking import IngestError
 from varifactory.ingest.lineage import lineage_of
 from varifactory.ingest.publishing import Ingested
+from varifactory.shards import keeping
 from varifactory.store import Store, StoreError, StoreMissing
 
 Take = Callable[..., Ingested]

@@ -14,20 +14,20 @@ from click.testing import CliRunner, Result
 
 from tests.foreign_images import CLASSES, SPLITS, picture
 from varifactory import items, yields
-from varifactory.arms import held_out, mixture
-from varifactory.card import known_limits
+from varifactory.card.rendering import known_limits
 from varifactory.command import main
 from varifactory.datasets import open_dataset
 from varifactory.errors import TrainingError
 from varifactory.exports.copying import export_copy
 from varifactory.exports.request import FORMS, Request
-from varifactory.gallery import gallery_pages
+from varifactory.gallery.page import gallery_pages
 from varifactory.history.finding import find
 from varifactory.history.ledger import Ledger
 from varifactory.images import encode_png
 from varifactory.ingest.publishing import Ingested
 from varifactory.loading import read_blob
 from varifactory.store import Store
+from varifactory.training.arms import held_out, mixture
 
 Take = Callable[..., Ingested]
 TRAIN = SPLITS["train"] * len(CLASSES)

@@ -15,11 +15,11 @@ from varifactory.diagnosis.prune import prune
 from varifactory.embeddings import embed, embedding_spec, finish_embeddings, plan_embeddings
 from varifactory.ingest.asking import Asked
 from varifactory.ingest.publishing import ingest
-from varifactory.keeping import keep_rows
 from varifactory.keys import spec_of
 from varifactory.loading import images_of, items_table
 from varifactory.models import registry
 from varifactory.recipe import Diagnosis, Recipe
+from varifactory.shards.keeping import keep_rows
 from varifactory.store import Manifest, Store
 
 CLASSES = ("apple", "pear", "tomato")

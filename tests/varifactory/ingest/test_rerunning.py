@@ -8,7 +8,7 @@ import pytest
 from tests.foreign_images import published, real
 from varifactory.errors import FactoryError
 from varifactory.ingest.publishing import Ingested
-from varifactory.past_runs import find_run
+from varifactory.runs.past import find_run
 from varifactory.store import Store
 
 

@@ -11,7 +11,8 @@ from varifactory.judge import MeasuredJudge, Prototypes, load_references
 from varifactory.judge.measure_references import spoil
 from varifactory.judge.prototypes import form
 from varifactory.models import JudgeCase, Pixels
-from varifactory.verdicts import judge_edits, plan_verdicts
+from varifactory.verdicts.judging import judge_edits
+from varifactory.verdicts.planning import plan_verdicts
 from varifactory.world import Scene, load_world, render, sample_scene
 
 WORLD = load_world()

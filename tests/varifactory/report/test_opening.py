@@ -7,7 +7,6 @@ import pytest
 
 from tests.drawn_studies import PLAN, comparison, grid, quickstart
 from tests.simulated_study import simulated
-from varifactory.grid import Factors, Stratum
 from varifactory.report.opening import opening
 from varifactory.report.verdict import NOTHING, UNCOMPARED, headline, outcome
 from varifactory.statistics import IMAGES_ONLY
@@ -15,6 +14,7 @@ from varifactory.store import Store
 from varifactory.study.counting import count_predictions
 from varifactory.study.figures import Comparison, Missing, Study
 from varifactory.study.predictions import read_predictions
+from varifactory.training.grid import Factors, Stratum
 
 NBSP = "\N{NO-BREAK SPACE}"
 HELPS, MATTERS = ("real+mixed", "real"), ("real+feasible", "real+infeasible")

@@ -1,10 +1,10 @@
 import pytest
 
 from tests.drawn_studies import comparison
-from varifactory.arms import ARMS
-from varifactory.grid import Stratum
 from varifactory.report.wording import Numbers, Strata, arm_words, compared, date_words, p_words
 from varifactory.statistics import Interval
+from varifactory.training.arms import ARMS
+from varifactory.training.grid import Stratum
 
 NBSP = "\N{NO-BREAK SPACE}"
 

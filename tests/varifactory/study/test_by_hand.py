@@ -41,8 +41,8 @@ def test_the_snippet_counts_what_the_report_counts(
 
 
 def test_the_recipes_it_names_have_as_many_cells_as_it_says() -> None:
-    from varifactory.grid import factors, variants
     from varifactory.recipe import Recipe
+    from varifactory.training.grid import factors, variants
 
     told = dict(re.findall(r"^\| `(\w+)\.yaml` \|.*\| (\d+) \|$", DOCS.read_text(), re.MULTILINE))
     assert {"resolve", "sweep", "ablation", "grid"} <= set(told)

@@ -9,11 +9,11 @@ import pytest
 
 from tests.varifactory.study.made_edits import World, made_rows
 from varifactory import records
-from varifactory.grid import Stratum
 from varifactory.keys import item_key
 from varifactory.store import Manifest, ManifestPart, Store
 from varifactory.store.studies import StudyCell, StudyManifest
 from varifactory.study.checks import study_checks
+from varifactory.training.grid import Stratum
 
 SPEC = "e" * 12
 SPECS = {f"embeddings/{SPEC}": {"encoder": {"name": "made"}}}

@@ -7,15 +7,15 @@ import pytest
 
 from tests.varifactory.study.made_edits import SIDES, World, embedded_of, made_rows
 from varifactory import edits
-from varifactory.arms import mixture
 from varifactory.catalog import load_catalog
 from varifactory.compositor import Compositor
-from varifactory.grid import Stratum
 from varifactory.images import pixel_hash
 from varifactory.recipe import Recipe
 from varifactory.study.confounds import LARGEST, Sides, confounds_of
 from varifactory.study.figures import Confound
 from varifactory.study.measures import Measured, measured
+from varifactory.training.arms import mixture
+from varifactory.training.grid import Stratum
 
 STRATUM = Stratum(attribute="all")
 

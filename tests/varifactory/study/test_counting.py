@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from tests.simulated_study import PER_SOURCE, SETTLED, Noise, simulated
-from varifactory.grid import Factors
 from varifactory.statistics import (
     accuracy,
     false_discovery,
@@ -22,6 +21,7 @@ from varifactory.store.studies import StudyManifest
 from varifactory.study.counting import count_predictions, plan_of
 from varifactory.study.figures import Study
 from varifactory.study.predictions import Predictions, read_predictions
+from varifactory.training.grid import Factors
 
 ARMS = ["zero-shot", "real", "real+feasible", "real+infeasible", "real+mixed"]
 HIGH = {"zero-shot": 0.5, "real": 0.6, "real+mixed": 0.9}

@@ -8,7 +8,7 @@ import pytest
 
 from tests.drawn_items import Drawn, masked
 from varifactory import records
-from varifactory.kappa import kappas, packed
+from varifactory.statistics.kappa import kappas, packed
 from varifactory.store import Manifest, ManifestPart, Store, StoreError, dataset_hash
 from varifactory.study.datasets import (
     ANSWERS,

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from varifactory import records
-from varifactory.arms import mixture
 from varifactory.store import Manifest, ManifestPart, Store
 from varifactory.study.first_words import with_first_words
+from varifactory.training.arms import mixture
 
 RUN, EDITS, WORDS = "run-1", "1" * 64, "2" * 64
 SIDES = {"feasible": ("red", "gold"), "infeasible": ("blue", "pink")}

@@ -4,8 +4,8 @@ import numpy as np
 
 from tests.simulated_study import SETTLED, Noise
 from tests.varifactory.study.test_known_truth import POINT, different, studies, trained
-from varifactory.grid import Factors
 from varifactory.statistics.power import chance
+from varifactory.training.grid import Factors
 
 STUDIES = 40
 MOST = 4

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from tests.simulated_study import SETTLED, Accuracy, Noise, simulated
-from varifactory.grid import Factors
 from varifactory.statistics.power import chance
 from varifactory.store import Store
 from varifactory.study.counting import count_predictions
 from varifactory.study.figures import Study
 from varifactory.study.predictions import read_predictions
+from varifactory.training.grid import Factors
 
 STUDIES, PLANTED = 100, 60
 POINT = 0.01

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from tests.simulated_study import SETTLED, simulated
-from varifactory.grid import Factors, Stratum
 from varifactory.statistics import holm
 from varifactory.store import Store
 from varifactory.store.studies import StudyManifest
@@ -15,6 +14,7 @@ from varifactory.study.figures import Study
 from varifactory.study.planned import UNPAIRED, planned_places
 from varifactory.study.predictions import read_predictions
 from varifactory.study.questions import place_of
+from varifactory.training.grid import Factors, Stratum
 
 ARMS = ["real", "real+mixed", "real+feasible", "real+infeasible"]
 SETTINGS: dict[str, Any] = {"training": {"arms": ARMS, "seeds": [1, 2, 3]}}

@@ -7,7 +7,6 @@ import pytest
 
 from tests.simulated_study import cells_of, manifest_of
 from varifactory.errors import StudyError
-from varifactory.grid import Stratum
 from varifactory.recipe import Recipe
 from varifactory.store.studies import StudyCell
 from varifactory.study.counting import order_of
@@ -22,6 +21,7 @@ from varifactory.study.questions import (
     rectangle,
     shared,
 )
+from varifactory.training.grid import Stratum
 
 ALL = ["zero-shot", "real", "real-standard", "copy-real", "feasible", "infeasible", "mixed",
        "unfiltered", "unchanged", "real+feasible", "real+infeasible", "real+mixed",

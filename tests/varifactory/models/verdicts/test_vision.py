@@ -24,7 +24,7 @@ from varifactory.models.provider.budget import Budget
 from varifactory.models.verdicts.questions import NONE
 from varifactory.models.verdicts.vision import VisionJudge
 from varifactory.recipe import Price
-from varifactory.verdicts import judge_edits
+from varifactory.verdicts.judging import judge_edits
 
 # litellm's own models and its background work warn while they are built and torn down.
 pytestmark = [

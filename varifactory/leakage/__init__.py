@@ -1,0 +1,1 @@
+"""No test image among training or validation images: as a file, in pixels, turned or cut."""

@@ -1,0 +1,1 @@
+"""The page of a diagnosis, its tables, and the diagnosis counted anew for it."""

@@ -1,0 +1,151 @@
+"""A diagnosis counted anew from stored vectors, and its page: no model, no server."""
+
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from varifactory.diagnosis.counting import diagnose
+from varifactory.diagnosis.figures import Diagnosis
+from varifactory.diagnosis.plan import DiagnosisPlan, read_plan
+from varifactory.diagnosis.population import population, population_of_table
+from varifactory.history.versions import in_words, is_drawn, title
+from varifactory.loading import items_table, read_blob
+from varifactory.recipe.diagnosis import Diagnosis as Settings
+from varifactory.report.diagnosis.page import render_diagnosis
+from varifactory.report.diagnosis.tables import diagnosis_files
+from varifactory.report.writing import made_by, publish_files, write_files
+from varifactory.store import Manifest, Store
+from varifactory.study.origins import BUILT_IN
+
+PAGE = "diagnosis.html"
+GALLERY = "gallery/index.html"
+
+
+@dataclass(frozen=True, slots=True)
+class Recounted:
+    """What a diagnosis says, and what it was counted from."""
+
+    manifest: Manifest
+    plan: DiagnosisPlan
+    diagnosis: Diagnosis
+
+
+def recounted_diagnosis(
+    store: Store, name: str, version: str | int | None = None, plan: str = ""
+) -> Recounted:
+    """Count the newest diagnosis of a data set version from what the store holds.
+
+    ``plan`` is the beginning of the hash of another one's plan.
+
+    Raises:
+        PopulationError: it was never diagnosed, or its images cannot be diagnosed.
+        StoreError: something that it rests on is gone or damaged.
+    """
+    manifest = store.dataset(name, version)
+    kept = read_plan(store, manifest, plan)
+    found = diagnose(population(store, manifest, kept), kept.settings)
+    return Recounted(manifest, kept, replace(found, title=in_words(manifest)))
+
+
+def diagnose_vectors(path: str, settings: Settings) -> Diagnosis:
+    """A diagnosis of a user's own table of vectors.
+
+    Raises:
+        PopulationError: the table cannot be diagnosed; the message names the first fault.
+    """
+    return diagnose(population_of_table(path), settings)
+
+
+def publish_diagnosis(store: Store, found: Recounted) -> str:
+    """Write tables and page beside the data set version, where the plan lies; where the page is."""
+    manifest, folder = found.manifest, found.plan.folder
+    page = store.export_path(manifest.name, manifest.version, f"{folder}/{PAGE}")
+    gallery = _gallery(store, manifest)
+    near = posixpath.relpath(gallery, posixpath.dirname(page)) if gallery else ""
+    files = _files(store, found, near)
+    return publish_files(store, manifest.name, manifest.version, folder, files, PAGE)
+
+
+def write_diagnosis(store: Store, found: Recounted, folder: str) -> str:
+    """Write tables and page into a folder; where the page lies.
+
+    Raises:
+        FactoryError: the folder cannot be written.
+    """
+    gallery = _gallery(store, found.manifest)
+    far = gallery if "://" in gallery or not gallery else Path(gallery).resolve().as_uri()
+    return write_files(_files(store, found, far), PAGE, folder)
+
+
+def write_vectors_diagnosis(found: Diagnosis, folder: str) -> str:
+    """The same of a user's own vectors, whose images are named and not shown.
+
+    Raises:
+        FactoryError: the folder cannot be written.
+    """
+    files = diagnosis_files(found)
+    return write_files({**files, PAGE: render_diagnosis(found, files=files)}, PAGE, folder)
+
+
+def _files(store: Store, found: Recounted, gallery: str) -> dict[str, bytes]:
+    """Path -> file of the page and the tables beside it."""
+    manifest, plan = found.manifest, found.plan
+    files = diagnosis_files(found.diagnosis)
+    page = render_diagnosis(
+        found.diagnosis,
+        dataset=title(manifest),
+        store=store.backend.show(""),
+        machinery=is_drawn(manifest),
+        small_model=plan.encoder in BUILT_IN,
+        provenance=_provenance(store, manifest, plan),
+        gallery=gallery,
+        blobs=_blobs(items_table(store, manifest)),
+        read=partial(read_blob, store),
+        files=files,
+    )
+    return {**files, PAGE: page}
+
+
+def _blobs(items: pa.Table) -> dict[str, str]:
+    """Pixels -> PNG of all items that have a picture."""
+    there = items.filter(
+        pc.and_(pc.is_valid(items["pixel_sha256"]), pc.is_valid(items["image_blob"]))
+    )
+    return dict(
+        zip(there["pixel_sha256"].to_pylist(), there["image_blob"].to_pylist(), strict=True)
+    )
+
+
+def _gallery(store: Store, manifest: Manifest) -> str:
+    """Where the data set's gallery lies; empty where there is none."""
+    there = store.export_files(manifest.name, manifest.version, posixpath.dirname(GALLERY))
+    if posixpath.basename(GALLERY) not in there:
+        return ""
+    return store.export_path(manifest.name, manifest.version, GALLERY)
+
+
+def _provenance(
+    store: Store, manifest: Manifest, plan: DiagnosisPlan
+) -> Mapping[str, list[tuple[str, str]]]:
+    senses = ", ".join(name for name, given in plan.senses.items() if given)
+    target = f"{plan.target.name}@{plan.target.version}" if plan.target else ""
+    again = f"varifactory diagnose {store.backend.show('')} {title(manifest)} --plan {plan.hash12}"
+    return {
+        "Data set": [
+            *made_by(manifest),
+            *([("target", target)] if target else []),
+        ],
+        "Vectors": [
+            ("of pictures", f"stage embeddings, spec {plan.embeddings}"),
+            ("of texts", f"stage texts, spec {plan.texts}" if plan.texts else
+                         "none: the encoder takes no texts"),
+            ("a class name as text", plan.template),
+            ("senses given of", senses or "no class"),
+        ],
+        "Count it again": [("command", again)],
+    }  # fmt: skip

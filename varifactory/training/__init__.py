@@ -1,0 +1,1 @@
+"""Training: which images an arm holds, which cells a study needs, and how one is trained."""
