@@ -12,16 +12,10 @@ from varifactory.models import registry
 from varifactory.recipe import Recipe
 from varifactory.sources import few_shot, list_sources, read_sources, settle, source_fields
 from varifactory.stages import Row
-from varifactory.training.making import (
-    CellData,
-    Examples,
-    held_out,
-    mixture,
-    plan_cells,
-    source_key,
-    train_cell,
-    training_spec,
-)
+from varifactory.training.arms import held_out, mixture, source_key
+from varifactory.training.cells import CellData, Examples
+from varifactory.training.making import train_cell
+from varifactory.training.planning import plan_cells, training_spec
 
 SEEDS = (1, 2, 3, 4, 5)
 Pictures = dict[str, bytes]

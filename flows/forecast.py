@@ -16,8 +16,8 @@ from varifactory.runs.unmade import is_unmade
 from varifactory.stages import Row
 from varifactory.store import Store
 from varifactory.training.arms import ARMS
-from varifactory.training.grid import Factors, Variant, factors, variants
-from varifactory.training.making import plan_cells, plan_each, training_spec
+from varifactory.training.grid import Factors, Variant, factors, trained_alike, variants
+from varifactory.training.planning import plan_cells, plan_each, training_spec
 
 UNMADE = "its data set is not made yet"
 
@@ -125,8 +125,6 @@ def _ways(
     recipe: Recipe, cells: Sequence[Factors] | None
 ) -> Iterator[tuple[Recipe, Sequence[Factors] | None]]:
     """Cells of one spec together, with their recipe."""
-    from flows.studying import trained_alike  # it makes the data sets that a plan is asked for
-
     if cells is None:
         yield recipe, None
     else:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from itertools import groupby
 from typing import Any
 
 from flows.dataset import Dataset, make_dataset
@@ -19,11 +18,10 @@ from varifactory.errors import TrainingError
 from varifactory.keys import spec_of
 from varifactory.loading import items_of
 from varifactory.models import registry
-from varifactory.recipe import Recipe
 from varifactory.stages import Row
 from varifactory.store import StudyCell, StudyManifest, study_hash
-from varifactory.training.grid import Factors, Variant, factors, variants
-from varifactory.training.making import plan_each, training_spec
+from varifactory.training.grid import Factors, Variant, factors, trained_alike, variants
+from varifactory.training.planning import plan_each, training_spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,21 +162,6 @@ def _cells_of(run: FactoryRun, one: Studied, unplanned: list[Unplanned]) -> list
         row_of = {row["key"]: row for row in rows}
         found += [Cell(one, cell, spec, row_of[row["key"]]) for cell, row in planned.items()]
     return found
-
-
-def trained_alike(recipe: Recipe, cells: Sequence[Factors]) -> list[tuple[Recipe, list[Factors]]]:
-    """Cells of one spec together, each with the recipe of that trainee and augmentation."""
-
-    def way(cell: Factors) -> tuple[str, str]:
-        return cell.stratum.trainee, cell.stratum.augmentation or recipe.training.augmentation
-
-    return [
-        (
-            recipe.overlaid([f"training.trainee={trainee}", f"training.augmentation={augmented}"]),
-            list(group),
-        )
-        for (trainee, augmented), group in groupby(sorted(cells, key=way), way)
-    ]
 
 
 def publish_study(

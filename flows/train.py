@@ -21,7 +21,7 @@ from varifactory.loading import items_of
 from varifactory.models import registry
 from varifactory.stages import Row
 from varifactory.store import Manifest
-from varifactory.training.making import plan_cells, training_spec
+from varifactory.training.planning import plan_cells, training_spec
 
 
 @flow(name="train", flow_run_name="train-{recipe.name}", persist_result=False)

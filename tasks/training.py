@@ -17,8 +17,9 @@ from varifactory.shards.keeping import keep_rows
 from varifactory.shards.planning import ShardRef
 from varifactory.stages import Made, Row
 from varifactory.store import Store
+from varifactory.training.arms import held_out, mixture, source_key
 from varifactory.training.cells import CellData, CellSettings, Examples
-from varifactory.training.making import held_out, mixture, source_key, train_cell
+from varifactory.training.making import train_cell
 
 
 @task(**policy.stage("training", gpu=True))

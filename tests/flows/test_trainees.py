@@ -24,7 +24,7 @@ from varifactory.recipe import Recipe
 from varifactory.stages import Row
 from varifactory.store import Store
 from varifactory.training.grid import Factors, factors, variants
-from varifactory.training.making import plan_cells, training_spec
+from varifactory.training.planning import plan_cells, training_spec
 
 TRAINEES = ("clip-lora", "linear-probe", "classifier")
 Study = Callable[[], dict[str, list[Row]]]

@@ -16,7 +16,7 @@ from varifactory.stages import Row
 from varifactory.store import Manifest
 from varifactory.training.arms import ARMS, held_out, mixture
 from varifactory.training.cells import CellSettings
-from varifactory.training.making import plan_cells
+from varifactory.training.planning import plan_cells
 
 DRAWN = ("mixed", "unfiltered")
 """Kinds of edits of which the training seed draws some."""

@@ -6,7 +6,7 @@ arm ``real`` knows no attribute, and a generation seed only moves edits.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import groupby, product
 
 import yaml
 
@@ -159,7 +159,22 @@ def needed(cell: Factors) -> Factors:
     return Factors(stratum, cell.arm, generation, seed)
 
 
+def trained_alike(recipe: Recipe, cells: Sequence[Factors]) -> list[tuple[Recipe, list[Factors]]]:
+    """Cells of one spec together, each with the recipe of that trainee and augmentation."""
+
+    def way(cell: Factors) -> tuple[str, str]:
+        return cell.stratum.trainee, cell.stratum.augmentation or recipe.training.augmentation
+
+    return [
+        (
+            recipe.overlaid([f"training.trainee={trainee}", f"training.augmentation={augmented}"]),
+            list(group),
+        )
+        for (trainee, augmented), group in groupby(sorted(cells, key=way), way)
+    ]
+
+
 __all__ = [
     "BRIDGED", "EVERY", "MIXED", "PROBE", "ZERO_SHOT", "Factors", "Stratum", "Variant", "factors",
-    "needed", "possible", "variants",
+    "needed", "possible", "trained_alike", "variants",
 ]  # fmt: skip

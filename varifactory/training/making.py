@@ -12,25 +12,8 @@ import numpy as np
 from varifactory import keys
 from varifactory.models import Trainee
 from varifactory.stages import Made, Row
-from varifactory.training.arms import ARMS, Mixture, held_out, mixture, source_key
 from varifactory.training.cells import CellData, CellSettings, Examples, Progress
-from varifactory.training.planning import plan_cells, plan_each, training_spec
 from varifactory.training.schedules import Phase, batches, phases, with_next
-
-__all__ = [
-    "ARMS",
-    "CellData",
-    "CellSettings",
-    "Examples",
-    "Mixture",
-    "held_out",
-    "mixture",
-    "plan_cells",
-    "plan_each",
-    "source_key",
-    "train_cell",
-    "training_spec",
-]
 
 
 def train_cell(

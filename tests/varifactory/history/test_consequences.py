@@ -13,7 +13,7 @@ from varifactory.history.story import Story
 from varifactory.keys import spec_of
 from varifactory.recipe import Recipe
 from varifactory.store import Store
-from varifactory.training.making import plan_cells
+from varifactory.training.planning import plan_cells
 
 EDITS = "e" * 64
 FIELDS = {"trainee": {"name": "small-clip", "weights": "ab" * 32}}

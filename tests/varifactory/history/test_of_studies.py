@@ -21,7 +21,7 @@ from varifactory.recipe import Recipe
 from varifactory.store import Store, StudyCell, StudyManifest
 from varifactory.training.arms import mixture
 from varifactory.training.grid import Factors, Stratum
-from varifactory.training.making import plan_cells
+from varifactory.training.planning import plan_cells
 
 SPEC = spec_of("training", {"trainee": {"name": "small-clip", "weights": "ab" * 32}})
 WHOLE = Stratum(trainee="clip-lora", augmentation="flip", attribute="all", schedule="mixed")

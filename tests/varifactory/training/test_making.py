@@ -12,15 +12,10 @@ from varifactory.images import pixel_hash
 from varifactory.models.clip.lora import LoraClip
 from varifactory.recipe import ARMS as ARM_NAMES
 from varifactory.recipe import Recipe
-from varifactory.training.making import (
-    CellData,
-    Examples,
-    held_out,
-    mixture,
-    plan_cells,
-    train_cell,
-    training_spec,
-)
+from varifactory.training.arms import held_out, mixture
+from varifactory.training.cells import CellData, Examples
+from varifactory.training.making import train_cell
+from varifactory.training.planning import plan_cells, training_spec
 from varifactory.world import load_world, render, sample_scene
 
 CLASSES = ("taxi", "apple", "whale")

@@ -10,7 +10,7 @@ from varifactory.models.registry.clips import clip, training_clip
 from varifactory.models.registry.judges import judge
 from varifactory.models.registry.trainees import trainee
 from varifactory.recipe import Recipe
-from varifactory.training.making import training_spec
+from varifactory.training.planning import training_spec
 
 
 def recipe(run=None, **training) -> Recipe:
