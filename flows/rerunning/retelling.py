@@ -12,8 +12,8 @@ from varifactory.changes import Changes, changes
 from varifactory.loading import items_table
 from varifactory.markdown import plain
 from varifactory.markdown import row as table_row
+from varifactory.runs.hanging import source_keys
 from varifactory.runs.past import PastRun
-from varifactory.runs.selection import source_keys
 from varifactory.stages import Row
 from varifactory.store import Manifest
 

@@ -7,69 +7,34 @@ edit, where there is one, stands below them. Foreign images of a class hang toge
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from itertools import zip_longest
 from typing import Any
-from urllib.parse import urlencode
 
 import pyarrow as pa
 
-from varifactory.catalog.taxonomy import FEASIBILITIES, UNCHANGED
 from varifactory.errors import FactoryError
+from varifactory.gallery.cards import Card, pair_cards
+from varifactory.gallery.filters import (
+    FACETS,
+    OF_FOREIGN,
+    facet_places,
+    facet_value,
+    filter_index,
+    filtered_href,
+)
 from varifactory.gallery.pictures import Pictures, Read
 from varifactory.gallery.walls import Wall, foreign_yields, walls
 from varifactory.items import is_unchanged, surplus
 from varifactory.pages import render_page
 from varifactory.records import STATUSES
 from varifactory.stages import Row
-from varifactory.verdicts.wording import NO_CLASS, judges_said, status_word, verdict_sentences
+from varifactory.verdicts.wording import judges_said, status_word, verdict_sentences
 
-FACETS = ("class", "attribute", "feasibility", "status", "editor")
-OF_FOREIGN = ("class", "status", "editor")
-"""Facets of a gallery of foreign images alone, which change nothing."""
-COLUMNS = {"class": "label"}
 GLIMPSES = 12
 """Pairs shown large at the top of the first page."""
+
 SHOWN_UNUSED = 200
 """Sources without an edit that are shown; the others are counted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lane:
-    """One editor's answers to one pair of requests; None where none was asked for."""
-
-    editor: str
-    sides: tuple[Row | None, Row | None]
-    unchanged: Row | None = None
-    """The edit to what is there already."""
-
-    @property
-    def edits(self) -> list[Row]:
-        """Those that were asked for."""
-        return [row for row in (*self.sides, self.unchanged) if row is not None]
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """One source, attribute and index."""
-
-    anchor: str
-    label: str
-    attribute: str
-    index: int
-    source: Row
-    lanes: tuple[Lane, ...]
-
-    @property
-    def edits(self) -> list[Row]:
-        """The edits on the card."""
-        return [row for lane in self.lanes for row in lane.edits]
-
-    @property
-    def accepted(self) -> bool:
-        """Whether the first editor's feasible and infeasible edit were both accepted."""
-        return all(row is not None and row["status"] == "ok" for row in self.lanes[0].sides)
 
 
 def render_gallery(
@@ -106,10 +71,10 @@ def gallery_pages(
     asked = [row for row in edits if not is_unchanged(row)]
     sources = {row["source_key"]: row for row in rows if row["kind"] == "source"}
     hung = list(walls(rows))
-    cards: list[Card | Wall] = [*_cards(edits, sources), *hung]
+    cards: list[Card | Wall] = [*pair_cards(edits, sources), *hung]
     pages = list(_paged(cards, page_size)) or [[]]
     facets = FACETS if edits or not hung else OF_FOREIGN
-    index = _index([row for card in cards for row in card.edits], pages, facets)
+    index = filter_index([row for card in cards for row in card.edits], pages, facets)
     if hung:
         index["things"] = "images"
     pictures = Pictures(read, keep)
@@ -132,7 +97,7 @@ def gallery_pages(
                 edited=bool(edits),
                 asked=len(asked),
                 unchanged=len(edits) - len(asked),
-                href=partial(_href, index),
+                href=partial(filtered_href, index),
                 glimpses=[(card, index["files"][_page_of(card, pages)]) for card in glimpses],
                 cards=page,
                 unused=unused[:SHOWN_UNUSED],
@@ -140,7 +105,7 @@ def gallery_pages(
                 index={**index, "page": number},
                 number=number,
                 shown=sum(len(card.edits) for card in page),
-                facet_of=partial(_places, index),
+                facet_of=partial(facet_places, index),
                 picture=pictures,
                 status_word=status_word,
                 sentences=verdict_sentences,
@@ -153,36 +118,6 @@ def _figures(asked: Sequence[Row], hung: Sequence[Wall]) -> dict[str, Any]:
     """What the first page tells of all; classes are those of edits, if there are any."""
     counted = asked or [row for wall in hung for row in wall.edits]
     return {"yields": _yields(asked), "foreign": foreign_yields(hung), "classes": _classes(counted)}
-
-
-def _cards(edits: Sequence[Row], sources: Mapping[str, Row]) -> list[Card]:
-    """By class, source, attribute and index; editors with more edits first, as the main one is."""
-    weight = Counter(row["editor"] for row in edits)
-    groups: dict[tuple[str, str, str, int], list[Row]] = defaultdict(list)
-    for row in edits:
-        place = (str(row["label"]), str(row["source_key"]), str(row["attribute"]))
-        groups[(*place, row["index"] or 0)].append(row)
-    cards = []
-    for number, (spot, found) in enumerate(sorted(groups.items())):
-        label, source_key, attribute, index = spot
-        source = sources.get(source_key) or {**found[0], "image_blob": found[0]["source_blob"]}
-        masks = [row["mask_blob"] for row in [*found, source] if row["mask_blob"]]
-        source = {**source, "mask_blob": masks[0] if masks else None}
-        lanes = tuple(_lanes(found, weight))
-        cards.append(Card(f"pair-{number}", label, attribute, index, source, lanes))
-    return cards
-
-
-def _lanes(rows: Sequence[Row], weight: Mapping[str, int]) -> Iterator[Lane]:
-    editors = sorted({row["editor"] for row in rows}, key=lambda name: (-weight[name], str(name)))
-    for editor in editors:
-        sides = [
-            [row for row in rows if row["editor"] == editor and row["feasibility"] == side]
-            for side in (*FEASIBILITIES, UNCHANGED)
-        ]
-        for there in zip_longest(*sides):
-            feasible, infeasible, unchanged = there
-            yield Lane(str(editor), (feasible, infeasible), unchanged)
 
 
 def _paged(cards: Sequence[Card | Wall], page_size: int) -> Iterator[list[Card | Wall]]:
@@ -202,56 +137,6 @@ def _paged(cards: Sequence[Card | Wall], page_size: int) -> Iterator[list[Card |
 
 def _page_of(card: Card, pages: Sequence[Sequence[Card | Wall]]) -> int:
     return next(at for at, page in enumerate(pages) if any(card is other for other in page))
-
-
-def _value(row: Row, facet: str) -> str:
-    found = row[COLUMNS.get(facet, facet)]
-    if facet == "class":
-        return str(found or NO_CLASS)
-    return "none" if found is None else str(found)  # a foreign image changes no attribute
-
-
-def _places(index: Mapping[str, Any], row: Row) -> list[int]:
-    """Of a row's facets among the names of each."""
-    return [index["names"][facet].index(_value(row, facet)) for facet in index["facets"]]
-
-
-def _index(
-    edits: Sequence[Row], pages: Sequence[Sequence[Card | Wall]], facets: Sequence[str]
-) -> dict[str, Any]:
-    """What the filters need to know of every page: how many edits of which facets it holds."""
-    orders = {"feasibility": (*FEASIBILITIES, UNCHANGED), "status": STATUSES}
-    names = {}
-    for facet in facets:
-        there = sorted({_value(row, facet) for row in edits})
-        order = {name: at for at, name in enumerate(orders.get(facet, ()))}
-        names[facet] = sorted(there, key=lambda name: (order.get(name, len(order)), name))
-    at = {facet: {name: i for i, name in enumerate(found)} for facet, found in names.items()}
-    counted = [
-        Counter(
-            tuple(at[facet][_value(row, facet)] for facet in facets)
-            for card in page
-            for row in card.edits
-        )
-        for page in pages
-    ]
-    return {
-        "facets": list(facets),
-        "names": names,
-        "files": ["index.html", *(f"page-{number}.html" for number in range(2, len(pages) + 1))],
-        "counts": [[[*key, count] for key, count in sorted(page.items())] for page in counted],
-    }
-
-
-def _href(index: Mapping[str, Any], **wanted: str) -> str:
-    """Address of the first page that holds edits of these facets, with the filter set."""
-    facets, names = index["facets"], index["names"]
-    at = {facets.index(facet): names[facet].index(name) for facet, name in wanted.items()}
-    page = next(
-        number for number, rows in enumerate(index["counts"])
-        if any(all(row[i] == value for i, value in at.items()) for row in rows)
-    )  # fmt: skip
-    return f"{index['files'][page]}#{urlencode(wanted)}"
 
 
 def _glimpses(every: Sequence[Card | Wall]) -> list[Card]:
@@ -283,16 +168,20 @@ def _unused(sources: Mapping[str, Row], edits: Sequence[Row], foreign: bool) -> 
 
 def _classes(edits: Sequence[Row]) -> list[tuple[str, int, int]]:
     """Class name, edits accepted, edits asked for."""
-    asked = Counter(_value(row, "class") for row in edits)
-    accepted = Counter(_value(row, "class") for row in edits if row["status"] == "ok")
+    asked = Counter(facet_value(row, "class") for row in edits)
+    accepted = Counter(facet_value(row, "class") for row in edits if row["status"] == "ok")
     return [(name, accepted[name], count) for name, count in sorted(asked.items())]
 
 
 def _yields(edits: Sequence[Row]) -> list[dict[str, Any]]:
-    groups: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
-    beyond: Counter[tuple[str, str, str]] = Counter()
+    groups: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
+    beyond: Counter[tuple[str, ...]] = Counter()
     for row in edits:
-        place = (_value(row, "editor"), _value(row, "attribute"), _value(row, "feasibility"))
+        place = (
+            facet_value(row, "editor"),
+            facet_value(row, "attribute"),
+            facet_value(row, "feasibility"),
+        )
         groups[place][row["status"]] += 1
         beyond[place] += surplus(row)
     return [

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from varifactory import records
 from varifactory.errors import FactoryError
-from varifactory.keys import source_key
+from varifactory.runs.hanging import hanging_on, place_verdicts
 from varifactory.runs.past import PastRun
 from varifactory.runs.where import matching
 from varifactory.stages import Row
@@ -22,10 +22,13 @@ from varifactory.training.columns import with_factors
 STAGES = ("sources", "leakage", "prompts", "masks", "adapters", "edits", "verdicts", "training",
           "embeddings")  # fmt: skip
 """Stages whose rows can be made again; what the others hold follows from these."""
+
 SHORTEST_KEY = 8
 """Digits of an id that are enough where one alone begins so."""
+
 IDS = ("key", "edit_key", "source_key", "pixel_sha256")
 """Columns whose values name a row."""
+
 TOLD = ("key", "status", "reason", "error_type", "label", "attribute", "index", "editor",
         "source_key", "edit_key", "pixel_sha256", "uri", "arm", "seed")  # fmt: skip
 """What is read of a selected row."""
@@ -133,8 +136,8 @@ def select(store: Store, run: PastRun, asked: Asked) -> Selected:
     rows = {stage: tuple(each) for stage, each in found.items() if each}
     if not rows:
         raise NothingSelected(_nothing(run, asked, tables))
-    _placed(store, run, rows)
-    return Selected(rows, _downstream(store, run, rows), asked.force)
+    place_verdicts(store, run, rows)
+    return Selected(rows, hanging_on(store, run, rows), asked.force)
 
 
 def _stages(run: PastRun, asked: Asked) -> list[str]:
@@ -249,75 +252,3 @@ def _nothing(run: PastRun, asked: Asked, tables: Tables) -> str:
     good = "" if asked.force else "; force makes good ones again"
     where = f"stage {asked.stage}" if asked.stage else "its stages"
     return f"run {run.id}: nothing to rerun in {where}: rows {what}: {told}{good}"
-
-
-def _placed(store: Store, run: PastRun, rows: Mapping[str, tuple[Row, ...]]) -> None:
-    """Give verdicts the place of the edits whose pixels they judge."""
-    verdicts = rows.get("verdicts", ())
-    if not verdicts:
-        return
-    by_pixels: dict[str, Row] = {}
-    wanted = pa.array(sorted({row["pixel_sha256"] for row in verdicts}), pa.string())
-    for spec in run.specs.get("edits", ()):
-        table = standing(store, "edits", spec)
-        names = ["pixel_sha256", "source_key", "index", "editor"]
-        if not set(names) <= set(table.column_names):
-            continue
-        hit = table.filter(pc.is_in(table["pixel_sha256"], value_set=wanted)).select(names)
-        by_pixels |= {row["pixel_sha256"]: row for row in hit.to_pylist()}
-    for row in verdicts:
-        row |= by_pixels.get(row["pixel_sha256"], {})
-
-
-def _downstream(
-    store: Store, run: PastRun, rows: Mapping[str, tuple[Row, ...]]
-) -> dict[str, frozenset[str]]:
-    """Failed and skipped rows that hang on selected ones: they are tried again, too."""
-    hanging: dict[str, frozenset[str]] = {}
-    sources = source_keys(store, run.specs.get("sources", ()), rows)
-    masked = sources | {row["source_key"] for row in rows.get("masks", ())}
-    # On an edit that failed nothing hangs yet: a verdict is of pixels.
-    edited = {row["key"] for row in rows.get("edits", ()) if row["status"] in records.DONE}
-    for stage, column, parents in (
-        ("masks", "source_key", sources),
-        ("edits", "source_key", masked),
-        ("verdicts", "edit_key", edited),
-    ):
-        found = _failed_of(store, run, stage, column, parents) if parents else frozenset()
-        hanging[stage] = found
-        edited |= found if stage == "edits" else set()
-    return hanging
-
-
-def source_keys(
-    store: Store, specs: Iterable[str], rows: Mapping[str, tuple[Row, ...]]
-) -> set[str]:
-    """Keys that later stages know selected sources by, as they were read last.
-
-    A file that was mended is another row of the table, found by its place.
-    """
-    places = {row["uri"] for row in rows.get("sources", ())}
-    if not places:
-        return set()
-    found = {str(row["key"]) for row in rows["sources"]}
-    for spec in specs:
-        table = standing(store, "sources", spec)
-        here = table.filter(pc.is_in(table["uri"], value_set=pa.array(sorted(places), pa.string())))
-        read = here.filter(pc.is_valid(here["bytes_sha256"]))
-        found |= {
-            source_key(spec, row) for row in read.select(["bytes_sha256", "label"]).to_pylist()
-        }
-    return found
-
-
-def _failed_of(
-    store: Store, run: PastRun, stage: str, column: str, parents: Collection[str]
-) -> frozenset[str]:
-    keys: set[str] = set()
-    for spec in run.specs.get(stage, ()):
-        table = standing(store, stage, spec)
-        if column in table.column_names:
-            bad = pc.is_in(table["status"], value_set=pa.array(["failed", "skipped"]))
-            mine = pc.is_in(table[column], value_set=pa.array(sorted(parents), pa.string()))
-            keys |= set(table.filter(pc.and_(bad, mine))["key"].to_pylist())
-    return frozenset(keys)
