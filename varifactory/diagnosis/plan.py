@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from string import Formatter
 
 import yaml
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
@@ -57,8 +58,14 @@ class DiagnosisPlan(BaseModel):
 
     @property
     def hash12(self) -> str:
-        """Twelve digits of all but ``made_at``: the folder's name."""
-        told = self.model_dump(mode="json", exclude={"made_at"})
+        """Twelve digits of all but ``made_at``: the folder's name.
+
+        Nor of how the settings spell the version and the target, which both stand here themselves:
+        ``pets`` and ``pets@3`` may be one diagnosis.
+        """
+        told = self.model_dump(
+            mode="json", exclude={"made_at": True, "settings": {"dataset", "target"}}
+        )
         return digest(told)[:12]
 
     @property
@@ -128,12 +135,13 @@ def plan_diagnosis(
 
 
 def check_template(template: str) -> None:
-    """Raise ``PopulationError`` for a template that no class name goes into."""
+    """Raise ``PopulationError`` for a template that no class name goes into, or more than it."""
     try:
-        fits = template.format(class_name="\0") != template.format(class_name="")
-    except (KeyError, IndexError, ValueError):
-        fits = False
-    if not fits:
+        asked = [rest for _, *rest in Formatter().parse(template) if rest[0] is not None]
+    except ValueError:
+        asked = []
+    # Not an attribute of the name, nor a form of it: these format to anything, or not at all.
+    if not asked or any(rest != ["class_name", "", None] for rest in asked):
         raise PopulationError(
             f"training.template {template!r} cannot be used: it must hold {{class_name}} and no "
             "other braces, such as 'a photo of a {class_name}'"
@@ -194,12 +202,18 @@ def _read(store: Store, manifest: Manifest, path: str) -> DiagnosisPlan:
     return plan
 
 
-def read_senses(path: str, class_names: Sequence[str], template: str) -> Senses:
+def read_senses(path: str, class_names: Sequence[str] | None, template: str) -> Senses:
     """Other senses of class names, from a YAML file: lists of words, or word -> whole text.
 
         crane: [wading bird, {lifting machine: a photo of a tower crane}]
 
-    A word alone is put into the template as a class name is. Empty ``path``: none.
+    All that is written there is text: ``3`` and ``yes`` may be class names, ``747`` a sense. A word
+    alone is put into the template as a class name is. Empty ``path``: none.
+
+    Args:
+        path: of the file.
+        class_names: that may be named; None where they are not known yet.
+        template: of class names.
 
     Raises:
         PopulationError: the file cannot be read, is of another form, or names no class of these.
@@ -207,7 +221,8 @@ def read_senses(path: str, class_names: Sequence[str], template: str) -> Senses:
     if not path:
         return {}
     try:
-        data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        # BaseLoader makes text of every scalar, and objects of nothing.
+        data = yaml.load(Path(path).read_text(encoding="utf-8"), yaml.BaseLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise PopulationError(
             f"diagnosis.senses {path!r} cannot be read as YAML: {error}"
@@ -217,11 +232,12 @@ def read_senses(path: str, class_names: Sequence[str], template: str) -> Senses:
             f"diagnosis.senses {path!r} holds {type(data).__name__}: give class name -> list of "
             "other senses, such as `crane: [wading bird, lifting machine]`"
         )
-    if unknown := sorted(str(name) for name in data if name not in class_names):
+    known = data if class_names is None else class_names
+    if unknown := sorted(name for name in data if name not in known):
         raise PopulationError(
             f"diagnosis.senses {path!r} names {listed(map(shown, unknown))}, which "
             f"{'is no class' if len(unknown) == 1 else 'are no classes'} of the data set: it has "
-            f"{listed(map(shown, class_names))}"
+            f"{listed(map(shown, known))}"
         )
     return {name: _texts(path, name, told, template) for name, told in data.items()}
 

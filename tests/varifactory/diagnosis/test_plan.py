@@ -103,9 +103,25 @@ def test_what_settings_name_is_written_out(store, manifest, tmp_path) -> None:
         planned(store, manifest, settings={"target": "nowhere"})
 
 
-@pytest.mark.parametrize(
-    "template", ["a photo", "a {class_name} of {who}", "a {} {class_name}", "{"]
-)
+def test_how_the_version_and_the_target_were_spelled_makes_no_other_diagnosis(
+    store, manifest
+) -> None:
+    stored(store, real(range(300, 340)), "target")
+    spelled = [{"dataset": name, "target": target} for name, target in (
+        ("", "target"), ("digits", "target@1"), ("digits@1", "target@1"),
+    )]  # fmt: skip
+    plans = [planned(store, manifest, settings=one) for one in spelled]
+    assert len({plan.hash12 for plan in plans}) == 1
+    for plan in plans:
+        keep_plan(store, plan)
+    assert plans_of(store, manifest) == [plans[-1]]
+    assert planned(store, manifest).hash12 != plans[0].hash12
+
+
+@pytest.mark.parametrize("template", [
+    "a photo", "a {class_name} of {who}", "a {} {class_name}", "{", "a {class_name.x}",
+    "a {class_name[x]}", "a {class_name.upper}", "a {class_name!r}", "a {class_name:d}",
+])  # fmt: skip
 def test_a_template_without_its_one_place_is_refused(store, manifest, template) -> None:
     with pytest.raises(PopulationError, match=r"training.template .*must hold \{class_name\}"):
         planned(store, manifest, template=template)
@@ -121,14 +137,37 @@ def test_senses_are_words_or_whole_texts(tmp_path) -> None:
     assert read_senses("", NAMES, TEMPLATE) == {}
 
 
+def test_what_yaml_takes_for_numbers_and_truths_are_words(tmp_path) -> None:
+    path = tmp_path / "senses.yaml"
+    path.write_text("3: [three]\nyes: [on, 747]\n2020-01-01: [{null: 1.0}]\n")
+    assert read_senses(str(path), ("3", "yes", "2020-01-01"), TEMPLATE) == {
+        "3": {"three": "a photo of a three"},
+        "yes": {"on": "a photo of a on", "747": "a photo of a 747"},
+        "2020-01-01": {"null": "1.0"},
+    }
+    with pytest.raises(PopulationError, match=r"names '2020-01-01', '3', which are no classes"):
+        read_senses(str(path), ("yes", "no"), TEMPLATE)
+
+
+def test_a_file_is_looked_at_before_the_classes_are_known(tmp_path) -> None:
+    path = tmp_path / "senses.yaml"
+    path.write_text("eleven: [x]\n")
+    assert list(read_senses(str(path), None, TEMPLATE)) == ["eleven"]
+    path.write_text("eleven: ['']\n")
+    with pytest.raises(PopulationError, match=r"a sense of 'eleven' is ''"):
+        read_senses(str(path), None, TEMPLATE)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("- one", "holds list: give class name"),
         ("", "holds NoneType"),
         ("eleven: [x]", r"names 'eleven', which is no class of the data set: it has 'zero'"),
-        ("one: [3]", r"a sense of 'one' is 3: None; give words"),
-        ("one: [{i: 4}]", r"a sense of 'one' is 'i': 4"),
+        ("one: [[a]]", r"a sense of 'one' is \['a'\]: None; give words"),
+        ("one: [{i: [4]}]", r"a sense of 'one' is 'i': \['4'\]"),
+        ("one: [{i: }]", r"a sense of 'one' is 'i': ''"),
+        ("one:", r"a sense of 'one' is '': None; give words"),
         ("one: ['']", r"a sense of 'one' is ''"),
         ("one: [: :", "cannot be read as YAML"),
     ],
