@@ -15,7 +15,7 @@ from prefect.runtime import flow_run
 from pydantic import Field
 
 from flows.parameters import StoreUrl, store_url
-from flows.run import actor
+from varifactory.actor import actor
 from varifactory.answering import DEFAULT_STORE
 from varifactory.store import Store
 

@@ -8,8 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flows.editing import Judged
-from flows.run import FactoryRun, actor
+from flows.run import FactoryRun
 from varifactory import items, records
+from varifactory.actor import actor
 from varifactory.errors import FactoryError
 from varifactory.keys import spec_of
 from varifactory.loading import lack

@@ -1,9 +1,7 @@
 """One run of a flow: its recipe, its store, and how a stage is planned, worked off and counted."""
 
-import getpass
 import json
 import logging
-import os
 import time
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -26,6 +24,7 @@ from flows.runners import Crew
 from flows.stage_work import StageWork
 from flows.tally import Tally, worst
 from varifactory import records
+from varifactory.actor import actor
 from varifactory.errors import FactoryError
 from varifactory.items import Outcome
 from varifactory.keys import spec_of
@@ -273,14 +272,6 @@ class FactoryRun(Tally):
     def seconds(self) -> float:
         """Wall time of the run so far, s."""
         return time.perf_counter() - self.began
-
-
-def actor() -> str:
-    """Who runs: ``VARIFACTORY_ACTOR``, else the login name."""
-    try:
-        return os.environ.get("VARIFACTORY_ACTOR") or getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
 
 
 def _recorded(store: Store, told: Mapping[str, Any], beside: str) -> str:

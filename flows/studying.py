@@ -8,11 +8,12 @@ from typing import Any
 from flows.dataset import Dataset, make_dataset
 from flows.embedding import embed_items
 from flows.leaks import refuse_leaks
-from flows.run import FactoryRun, actor
+from flows.run import FactoryRun
 from flows.showing import show_dataset, show_study
 from flows.summary import summary
 from flows.tally import StageFailed
 from tasks.training import training_shard
+from varifactory.actor import actor
 from varifactory.card.writing import as_yaml
 from varifactory.errors import TrainingError
 from varifactory.keys import spec_of

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from prefect.tasks import Task
 
-from flows.run import FactoryRun, actor
+from flows.run import FactoryRun
+from varifactory.actor import actor
 from varifactory.errors import FactoryError
 from varifactory.recipe import Run
 from varifactory.runs.forcing import force

@@ -1,9 +1,8 @@
 """``varifactory decide``: a person's word about single edits."""
 
-import getpass
-
 import click
 
+from varifactory.actor import actor
 from varifactory.answering import Answer, Say, answering
 
 
@@ -11,7 +10,7 @@ from varifactory.answering import Answer, Say, answering
 @click.argument("decision", type=click.Choice(["accept", "reject"]))
 @click.argument("dataset", metavar="NAME[@VERSION]")
 @click.argument("keys", nargs=-1, required=True, metavar="KEY...")
-@click.option("--who", default=getpass.getuser, envvar="VARIFACTORY_ACTOR", show_envvar=True,
+@click.option("--who", default=actor, envvar="VARIFACTORY_ACTOR", show_envvar=True,
               help="Your name: kept with the decision.  [default: login name]")  # fmt: skip
 @click.option("--note", default="", help="Why: kept with the decision.")
 def decide(

@@ -1,11 +1,11 @@
 """``varifactory gc``: what nothing needs any more."""
 
-import getpass
 from collections.abc import Iterator
 from typing import Any
 
 import click
 
+from varifactory.actor import actor
 from varifactory.answering import Answer, Say, answering
 
 DAY = 24 * 3600.0
@@ -28,7 +28,7 @@ AT_ONCE = 6
 @click.option("--drop-study", multiple=True, metavar="NAME@VERSION",
               help="Retire a study's version and its report first: then the data sets it rests "
               "on can be dropped.")  # fmt: skip
-@click.option("--who", default=getpass.getuser, envvar="VARIFACTORY_ACTOR", show_envvar=True,
+@click.option("--who", default=actor, envvar="VARIFACTORY_ACTOR", show_envvar=True,
               help="Your name: kept with the marks.  [default: login name]")  # fmt: skip
 @click.option("--note", default="", help="Why a version or study is dropped.")
 def gc(

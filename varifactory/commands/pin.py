@@ -1,10 +1,10 @@
 """``varifactory pin``: what garbage collection keeps because a person said so."""
 
-import getpass
 from typing import Any
 
 import click
 
+from varifactory.actor import actor
 from varifactory.answering import Answer, Say, answering
 from varifactory.commands.gc import exact_version
 
@@ -21,7 +21,7 @@ from varifactory.commands.gc import exact_version
               help="A run: all specs it worked with.")  # fmt: skip
 @click.option("--note", default="", help="Why: kept with the pin.")
 @click.option("--out", is_flag=True, help="Take the pin NAME out; this needs the right to delete.")
-@click.option("--who", default=getpass.getuser, envvar="VARIFACTORY_ACTOR", show_envvar=True,
+@click.option("--who", default=actor, envvar="VARIFACTORY_ACTOR", show_envvar=True,
               help="Your name: kept with the pin.  [default: login name]")  # fmt: skip
 def pin(
     store: str,

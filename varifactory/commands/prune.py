@@ -1,10 +1,10 @@
 """``varifactory prune``: a version without the synthetic images that lie far from the real ones."""
 
-import getpass
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from varifactory.actor import actor
 from varifactory.answering import Answer, Say, answering, asked
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ MOST_CLASSES = 8
               help="Data set that the pruned version is of; it may be the same.")  # fmt: skip
 @click.option("--plan", default="", metavar="HASH",
               help="Which diagnosis, by how its folder begins; else the newest.")  # fmt: skip
-@click.option("--who", default=getpass.getuser, envvar="VARIFACTORY_ACTOR", show_envvar=True,
+@click.option("--who", default=actor, envvar="VARIFACTORY_ACTOR", show_envvar=True,
               help="Your name: kept with the version.  [default: login name]")  # fmt: skip
 def prune(
     store: str, say: Say, dataset: tuple[str, ...], keep: float | None, realism: float | None,

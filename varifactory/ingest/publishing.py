@@ -1,13 +1,12 @@
 """One ingest from place to data set version, and the record that it leaves like any other run."""
 
 import json
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from getpass import getuser
 
 from varifactory import records
+from varifactory.actor import actor as login
 from varifactory.deriving import Derived, counted, end_with, keep_specs, publish_items, recorded
 from varifactory.history.commands import INGEST as FLOW
 from varifactory.ingest.asking import KIND, Asked, Beside, IngestError, look, whole
@@ -50,7 +49,7 @@ def ingest(store: Store, asked: Asked, actor: str = "", progress: Progress = unh
         StoreError: the store cannot be used, or there is no such data set.
     """
     store.prepare()
-    beside, who = look(store, asked), actor or _actor()
+    beside, who = look(store, asked), actor or login()
     record = {
         "actor": who,
         "recipe": beside.manifest.recipe | {"name": asked.name},
@@ -138,10 +137,3 @@ def _gaps(classes: Counter[str], beside: Beside) -> list[str]:
         return []
     named = ", ".join(without[:10]) + (", ..." if len(without) > 10 else "")
     return [f"{len(without)} classes of {beside.title} have no usable foreign image: {named}"]
-
-
-def _actor() -> str:
-    try:
-        return os.environ.get("VARIFACTORY_ACTOR") or getuser()
-    except (KeyError, OSError):
-        return "unknown"
