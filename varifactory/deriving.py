@@ -93,7 +93,7 @@ def recorded(
     ended: dict[str, Any] = {"error": "", "dataset": None}
     try:
         yield run, ended
-    except FactoryError as error:
+    except BaseException as error:
         ended["error"] = f"{type(error).__name__}: {error}"
         raise
     finally:

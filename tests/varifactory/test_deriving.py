@@ -2,7 +2,7 @@ import pytest
 
 from tests.stored_digits import real, shifted, stored
 from varifactory.datasets import open_dataset
-from varifactory.deriving import derive
+from varifactory.deriving import derive, recorded
 from varifactory.loading import items_table
 from varifactory.store import Store, StoreError
 
@@ -39,3 +39,12 @@ def test_a_run_that_fails_says_so_in_its_record(store) -> None:
     (run,) = [one for one in store.runs() if one.startswith("prune-")]
     assert "comes twice" in store.ended(run)["error"]
     assert [name for name, _ in store.datasets()] == ["digits"]
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("a shape of (3,)"), MemoryError(), KeyboardInterrupt(), StoreError("gone")]
+)
+def test_whatever_ends_a_run_is_in_its_record(store, error: BaseException) -> None:
+    with pytest.raises(type(error)), recorded(store, "prune", {"actor": "ann"}) as (run, _):
+        raise error
+    assert store.ended(run)["error"] == f"{type(error).__name__}: {error}"
