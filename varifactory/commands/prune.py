@@ -54,7 +54,7 @@ def prune(
         "dataset": held.name, "version": held.version, "dataset_hash": held.dataset_hash,
         "of": f"{manifest.name}@{manifest.version}", "diagnosis": found.plan.hash12,
         "adopted": found.derived.adopted, "kept": found.kept, "left_out": found.left_out,
-        "parted": found.parted,
+        "parted": found.parted, "notes": list(found.notes),
         "overlap": {"before": _told(found.before), "after": _told(found.after)},
     }, 0  # fmt: skip
 
@@ -72,8 +72,7 @@ def _lines(found: "Pruned") -> list[str]:
         if found.left_out[label]:
             total = found.kept[label] + found.left_out[label]
             lines.append(f"  {label}: {found.left_out[label]:,} of {total:,} left out")
-    if found.derived.notice:
-        lines.append(f"note: {found.derived.notice}")
+    lines += [f"note: {one}" for one in (*found.notes, found.derived.notice) if one]
     if bare := [label for label, count in found.kept.items() if not count]:
         lines.append(f"note: no synthetic image stays of {', '.join(bare)}")
     if found.parted:

@@ -73,6 +73,42 @@ def _check_labels(name: str, real: Sequence[str], synthetic: Sequence[str]) -> N
             )
 
 
+def target_labels(
+    name: str, labels: Sequence[str], synthetic: Sequence[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The labels by which a target is compared, and notes on them.
+
+    None at all where an image has none: a target is compared class by class, or as a whole.
+
+    Args:
+        name: of the target, for the messages.
+        labels: of each image of the target; any may be empty.
+        synthetic: of each synthetic image.
+
+    Raises:
+        PopulationError: every image has one, and none is a synthetic image's. Nothing would be near
+            anything, and pruning would drop whole classes.
+    """
+    if bare := sum(not label for label in labels):
+        some = f"{bare} of {len(labels)} images of {name} have no label: it is compared as a whole"
+        return ("",) * len(labels), () if bare == len(labels) else (some,)
+    there, made = sorted(set(labels)), sorted(set(synthetic))
+    if not set(there) & set(made):
+        raise PopulationError(
+            f"{name} and the synthetic images share no class: it has {listed(map(shown, there))}, "
+            f"they {listed(map(shown, made))}; give both the same names, letter by letter (a "
+            "target among vectors of your own may have no classes: it is compared as a whole)"
+        )
+    notes = []
+    if lone := sorted(set(made) - set(there)):
+        notes.append(f"{name} has no image of {listed(map(shown, lone))}: none of what was made of "
+                     "it lies near, and pruning leaves it out first")  # fmt: skip
+    if bare_of := sorted(set(there) - set(made)):
+        notes.append(f"no synthetic image of {listed(map(shown, bare_of))}, which {name} has: "
+                     "they stay uncovered")  # fmt: skip
+    return tuple(labels), tuple(notes)
+
+
 def of_length_one(name: str, images: Sequence[str], vectors: Vectors) -> Vectors:
     """The vectors (n, width), each divided by its length; one of length 1 stays as it is.
 

@@ -16,6 +16,7 @@ from varifactory.diagnosis.checking import (
     listed,
     of_length_one,
     shown,
+    target_labels,
 )
 from varifactory.diagnosis.plan import DiagnosisPlan
 from varifactory.diagnosis.user_vectors import UserVectors, read_user_vectors
@@ -76,8 +77,8 @@ class Population:
     """Class name -> other sense -> (width,)."""
     logit_scale: float = 100.0
     target: Images | None = None
-    """Images of another domain that synthetic ones should overlap with, labels may be empty; None:
-    the reference."""
+    """Images of another domain that synthetic ones should overlap with, all with labels of which
+    synthetic ones have some, or none with any; None: the reference."""
     notes: tuple[str, ...] = ()
     """What a reader must know of how the images were taken."""
 
@@ -146,6 +147,7 @@ def population(store: Store, manifest: Manifest, plan: DiagnosisPlan) -> Populat
     embedded = read_embeddings(store, plan.embeddings, hashes)
     real, synthetic = (_images(name, rows, embedded) for rows in (found.real, found.synthetic))
     place = {row["source_key"]: at for at, row in enumerate(found.real)}
+    target, notes = _target(store, plan, labels[1])
     known = Population(
         name=name,
         encoder=plan.encoder,
@@ -156,8 +158,8 @@ def population(store: Store, manifest: Manifest, plan: DiagnosisPlan) -> Populat
         own=np.array([place.get(row["source_key"], -1) for row in found.synthetic], np.int64),
         prompts=found.prompts if any(found.prompts) else (),
         logit_scale=plan.logit_scale,
-        target=_target(store, plan),
-        notes=_unmade(labels[0], labels[1]),
+        target=target,
+        notes=(*_unmade(*labels), *notes),
     )
     return _with_texts(store, plan, found, known) if plan.texts else known
 
@@ -179,9 +181,11 @@ def _with_texts(store: Store, plan: DiagnosisPlan, found: Chosen, known: Populat
     )
 
 
-def _target(store: Store, plan: DiagnosisPlan) -> Images | None:
+def _target(
+    store: Store, plan: DiagnosisPlan, synthetic: Sequence[str]
+) -> tuple[Images | None, tuple[str, ...]]:
     if plan.target is None:
-        return None
+        return None, ()
     manifest = store.dataset(plan.target.name, plan.target.version)
     rows = chosen(items_table(store, manifest), ("train",)).real
     name = f"the target {manifest.name}@{manifest.version}"
@@ -189,8 +193,10 @@ def _target(store: Store, plan: DiagnosisPlan) -> Images | None:
         raise PopulationError(
             f"{name} has no real training image: give another data set as diagnosis.target"
         )
+    labels, notes = target_labels(name, [str(row["label"] or "") for row in rows], synthetic)
     hashes = [str(row["pixel_sha256"]) for row in rows]
-    return _images(name, rows, read_embeddings(store, plan.embeddings, hashes))
+    images = _images(name, rows, read_embeddings(store, plan.embeddings, hashes))
+    return replace(images, labels=labels), notes
 
 
 def _images(name: str, rows: Sequence[Row], embedded: Embedded) -> Images:
@@ -227,6 +233,7 @@ def population_of_table(given: str | Path | pa.Table) -> Population:
     place = {rows.images[at]: number for number, at in enumerate(real)}
     own = [place.get(name, -1) for name in made_from] or [-1] * len(synthetic)
     prompts = texts.get("prompt", ())
+    aim, notes = _target_of(rows, target, labels[1])
     return Population(
         name=rows.name,
         encoder=rows.encoder,
@@ -236,9 +243,19 @@ def population_of_table(given: str | Path | pa.Table) -> Population:
         attributes=texts.get("attribute") or ("",) * len(synthetic),
         own=np.array(own, np.int64),
         prompts=prompts if any(prompts) else (),
-        target=_taken(rows, target) if len(target) else None,
-        notes=(*_unmade(*labels), *_unknown(made_from, place)),
+        target=aim,
+        notes=(*_unmade(*labels), *notes, *_unknown(made_from, place)),
     )
+
+
+def _target_of(
+    rows: UserVectors, places: NDArray[np.intp], synthetic: Sequence[str]
+) -> tuple[Images | None, tuple[str, ...]]:
+    if not len(places):
+        return None, ()
+    given = [rows.labels[at] for at in places]
+    labels, notes = target_labels(f"the target in {rows.name}", given, synthetic)
+    return replace(_taken(rows, places), labels=labels), notes
 
 
 def _taken(rows: UserVectors, places: NDArray[np.intp]) -> Images:

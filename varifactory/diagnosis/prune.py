@@ -73,6 +73,8 @@ class Pruned:
     """Class -> those that do not."""
     parted: int
     """Edits that stay without their feasible or infeasible partner."""
+    notes: tuple[str, ...] = ()
+    """On the images that were compared, such as classes that the target has none of."""
 
 
 def prune(
@@ -116,6 +118,7 @@ def prune(
     return Pruned(
         derived, known, before, after, {label: counts[label, False] for label in classes},
         {label: counts[label, True] for label in classes}, len(parted(items.to_pylist(), gone)),
+        found.notes,
     )  # fmt: skip
 
 

@@ -59,6 +59,19 @@ def test_reproduce_says_how_it_is_pruned_again(store: Store) -> None:
     assert "there already: pruned@1" in again.output
 
 
+def test_classes_that_the_target_has_none_of_are_told(store: Store) -> None:
+    target = [one for one in real(range(600, 800)) if one.label != "one"]
+    held = stored(store, target, "target")
+    told = {"name": "target", "version": held.version}
+    keep_plan(store, plan_of(store.dataset("digits"), target=told))
+    done = typed(store, "digits", "--keep", "0.5", "--as", "pruned")
+    assert "note: the target target@1 has no image of 'one': none of what" in done.output
+    again = typed(store, "digits", "--keep", "0.5", "--as", "pruned", "--json")
+    assert [note[:38] for note in json.loads(again.stdout)["notes"]] == [
+        "the target target@1 has no image of 'o"
+    ]
+
+
 def test_wrong_use_says_why(store) -> None:
     for words, said in (
         (("digits", "--as", "pruned"), "varifactory prune: give either --keep"),

@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from tests.stored_digits import (
@@ -14,8 +15,15 @@ from tests.stored_digits import (
     stored,
     text_vector,
 )
-from varifactory.diagnosis.population import PopulationError, population
+from varifactory.diagnosis.overlap import curve
+from varifactory.diagnosis.population import (
+    Population,
+    PopulationError,
+    population,
+    population_of_table,
+)
 from varifactory.embeddings import NotEmbedded
+from varifactory.recipe.diagnosis import Diagnosis
 from varifactory.store import Store
 
 REAL = real(range(60)) + real(range(60, 80), "validation") + real(range(80, 100), "test")
@@ -106,6 +114,60 @@ def test_a_target_is_another_version_s_real_training_images(store) -> None:
     only = stored(store, real(range(340, 350), "test"), "empty")
     with pytest.raises(PopulationError, match="empty@1 has no real training image"):
         population(store, manifest, plan_of(manifest, target={"name": only.name, "version": 1}))
+
+
+def towards(store: Store, *renamed: tuple[str, str]) -> Population:
+    """Fresh digits towards others whose classes have other names."""
+    names = dict(renamed)
+    target = [replace(one, label=names.get(one.label, one.label)) for one in real(range(300, 400))]
+    other = stored(store, target, "target")
+    manifest = stored(store, [*REAL, *shifted(range(200, 260), seed=1)])
+    told = {"name": "target", "version": other.version}
+    return population(store, manifest, plan_of(manifest, target=told))
+
+
+def test_a_target_of_other_class_names_is_refused(store) -> None:
+    with pytest.raises(
+        PopulationError,
+        match=r"target@1 and the synthetic images share no class: it has 'Number eight', .* they "
+        r"'eight', .* same names, letter by letter",
+    ):
+        towards(store, *((name, f"Number {name}") for name in NAMES))
+
+
+def test_classes_that_only_the_target_or_the_set_has_are_told(store) -> None:
+    assert towards(store).notes == ()
+    assert towards(store, ("one", "ONE"), ("two", "TWO")).notes == (
+        "the target target@2 has no image of 'one', 'two': none of what was made of it lies near, "
+        "and pruning leaves it out first",
+        "no synthetic image of 'ONE', 'TWO', which the target target@2 has: they stay uncovered",
+    )
+
+
+def table_towards(labels: list[str]) -> pa.Table:
+    """Vectors of 60 real digits, 60 fresh ones and a target with these labels."""
+    sides = ["real"] * 60 + ["synthetic"] * 60 + ["target"] * len(labels)
+    count = len(sides)
+    return pa.table({
+        "image": [str(at) for at in range(count)], "source": sides, "encoder": ["x"] * count,
+        "class": [*digits().labels[:120], *labels], "vector": list(digits().vectors[:count]),
+    })  # fmt: skip
+
+
+def test_a_target_that_lacks_one_label_is_compared_as_one_that_has_none() -> None:
+    own = list(digits().labels[120:220])
+    some, none, every = (population_of_table(table_towards(labels))
+                         for labels in (["", *own[1:]], [""] * 100, own))  # fmt: skip
+    assert some.notes == (
+        "1 of 100 images of the target in the table have no label: it is compared as a whole",
+    )
+    assert none.notes == every.notes == ()
+    assert set(some.target.labels) == {""}
+    settings = Diagnosis(keep=(1.0, 0.5))
+    found, whole, by_class = (curve(each, settings) for each in (some, none, every))
+    assert found == whole != by_class
+    with pytest.raises(PopulationError, match=r"the target in the table and the .* share no class"):
+        population_of_table(table_towards([one.upper() for one in own]))
 
 
 @pytest.mark.parametrize(

@@ -171,6 +171,29 @@ def test_what_cannot_be_asked_is_refused(store, half) -> None:
     assert [name for name, _ in store.datasets()] == ["digits"]
 
 
+def towards(store: Store, half: Manifest, upper: set[str]) -> str:
+    """The plan of a diagnosis of ``half`` towards a target, some of its classes in capitals."""
+    target = [replace(one, label=one.label.upper() if one.label in upper else one.label)
+              for one in real(ORDER[600:800])]  # fmt: skip
+    held = stored(store, target, "target")
+    plan = plan_of(half, target={"name": "target", "version": held.version})
+    keep_plan(store, plan)
+    return plan.hash12
+
+
+def test_no_class_is_left_out_because_the_target_spells_it_otherwise(store, half) -> None:
+    plan = towards(store, half, set(digits().labels))
+    with pytest.raises(PopulationError, match="share no class: it has 'EIGHT', 'FIVE'"):
+        prune(store, half, Asked(keep=0.5), "pruned", actor="ann", plan=plan)
+    assert [name for name, _ in store.datasets()] == ["digits", "target"]
+    plan = towards(store, half, {"zero"})
+    found = prune(store, half, Asked(keep=0.5), "pruned", actor="ann", plan=plan)
+    assert "the target target@2 has no image of 'zero'" in found.notes[0]
+    assert not found.kept["zero"]
+    assert prune(store, half, Asked(keep=0.5), "other", actor="ann", plan=towards(
+        store, half, set())).notes == ()  # fmt: skip
+
+
 def test_a_version_without_a_diagnosis_says_what_to_run(store) -> None:
     manifest = stored(store, [*REAL, *GOOD])
     with pytest.raises(
