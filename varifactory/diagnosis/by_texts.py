@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from varifactory.diagnosis.chance import share_of
 from varifactory.diagnosis.examining import Examined
-from varifactory.diagnosis.measuring import Numbers, Places, mean, several, share, too_few
+from varifactory.diagnosis.measuring import mean, several, share, too_few
 from varifactory.embeddings import Vectors
 from varifactory.metrics import Measure, area, clip_scores, posterior
+from varifactory.metrics.vectors import Numbers, Places
 from varifactory.statistics import Interval
 
 LOW = 0.1
@@ -35,9 +36,9 @@ def measures(one: Examined) -> list[Measure]:
     chance = 1 / len(texts)
     scores, beside = _scores(one, texts)
     return [
-        mean("posterior", one, lambda: (made, real)),
+        mean("posterior", one, made, real),
         share("above_chance", one, made > chance, real > chance),
-        mean("clip_score", one, lambda: (scores, beside)),
+        mean("clip_score", one, scores, beside),
         _lowest(one, scores, beside),
         _order(one, scores, beside),
     ]
@@ -57,7 +58,7 @@ def _scores(one: Examined, texts: Vectors) -> tuple[Numbers, Numbers]:
 
 def _lowest(one: Examined, made: Numbers, real: Numbers) -> Measure:
     if len(made) < one.asked.settings.least:
-        return too_few("clip_low", one)
+        return too_few("clip_low", one, alone=True)
     beside = _quantile(real, LOW) if len(real) else None
     interval = lowest(made, one.kin, one.asked.confidence)
     return Measure("clip_low", interval, len(made), len(real), beside)

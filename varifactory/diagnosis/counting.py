@@ -46,7 +46,7 @@ def diagnose(population: Population, settings: Settings, confidence: float = 0.9
         curve=curve(population, settings, confidence),
         realism=_realism(population),
         senses=collisions(population),
-        notes=population.notes + notes(settings, [one for one, _ in known.groups], known.depths),
+        notes=population.notes + notes([one for one, _ in known.groups], known.depths),
         settings={name: str(value) for name, value in settings.model_dump(mode="json").items()},
     )
 

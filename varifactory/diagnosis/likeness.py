@@ -4,15 +4,20 @@ import numpy as np
 
 from varifactory.diagnosis.nearness import Scores, by_class, placed, to_kth
 from varifactory.diagnosis.population import Images, Population
-from varifactory.metrics import domain_auc, radii, realism
+from varifactory.metrics import (
+    FOLDS,
+    REALISM_NEIGHBOURS,
+    Domain,
+    TooFew,
+    domain_auc,
+    radii,
+    realism,
+)
 
-REALISM_NEIGHBOURS = 3
-"""k of realism scores, as published (Kynkäänniemi et al., 2019)."""
 DENSITY_NEIGHBOURS = 10
 """k of densities: 5 and 20 part a shifted half from the other as well."""
 NOTHING = 1e-3
 """Least distance: what float32 leaves between equal vectors of length 1."""
-FOLDS = 5
 
 
 def realism_of(population: Population, target: Images | None = None) -> Scores:
@@ -47,15 +52,25 @@ def likeness(population: Population, real: Scores, seed: int = 1) -> Scores:
         real: realism of each towards the same target; 0 where there is none.
         seed: of the judge's folds.
     """
-    target = population.target
     scores: Scores = real * _density(population)
-    of, made = (target or population.real).vectors, population.synthetic.vectors
-    if min(len(of), len(made)) < 2 * FOLDS:
+    judged = _judged(population, seed)
+    if judged is None:
         return scores
-    judged = domain_auc(of, made, seed, FOLDS, None if target else population.own)
     doubt = np.exp(-np.logaddexp(0, judged.synthetic))
     found: Scores = scores * doubt ** max(0.0, 2 * judged.auc - 1)
     return found
+
+
+def _judged(population: Population, seed: int) -> Domain | None:
+    """None of too few images or sources for a judge."""
+    target, own = population.target, population.own
+    of, made = (target or population.real).vectors, population.synthetic.vectors
+    if min(len(of), len(made)) < 2 * FOLDS:
+        return None
+    try:
+        return domain_auc(of, made, seed, own=None if target else own, sources=own)
+    except TooFew:
+        return None
 
 
 def _density(population: Population) -> Scores:

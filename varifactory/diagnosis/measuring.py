@@ -3,17 +3,15 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from varifactory.diagnosis.chance import share_of
 from varifactory.diagnosis.examining import Asked, Examined, Flags
 from varifactory.embeddings import Vectors
 from varifactory.metrics import Measure, manifold, measured_together
+from varifactory.metrics.vectors import Numbers, Places
 from varifactory.statistics import proportion
 
-Places = NDArray[np.int64]
-Numbers = NDArray[np.float64]
 Metrics = Callable[[NDArray[Any], NDArray[Any], Places], Sequence[float]]
 """Real vectors, synthetic ones and the place of their sources, or -1 -> numbers."""
 NEIGHBOURS = ("precision", "recall", "density", "coverage")
@@ -23,9 +21,9 @@ SHARES = ("precision", "recall", "coverage", "posterior", "entropy", "clip_auc")
 
 def share(name: str, one: Examined, made: Flags, real: Flags | None = None) -> Measure:
     """A share of the synthetic images, beside that of the class's real ones."""
-    side, least = one.side, one.asked.settings.least
-    if len(side.at) < least:
-        return too_few(name, one)
+    side = one.side
+    if len(side.at) < one.asked.settings.least:
+        return too_few(name, one, alone=True)
     beside = float(real.mean()) if real is not None and len(real) else None
     interval = share_of(made, one.kin, one.asked.confidence)
     return Measure(name, interval, len(side.at), len(side.real_at), beside)
@@ -45,9 +43,8 @@ def shown_share(name: str, one: Examined, given: Places, beside: Places) -> Meas
     return Measure(name, interval, len(side.at), len(side.real_at), reference)
 
 
-def mean(name: str, one: Examined, numbers: Callable[[], tuple[Numbers, Numbers]]) -> Measure:
+def mean(name: str, one: Examined, made: Numbers, real: Numbers) -> Measure:
     """The mean of a number an image has, beside that of real images."""
-    made, real = numbers()
     return by_image(name, one, made, real, lambda some: float(some.mean()))
 
 
@@ -63,7 +60,8 @@ def by_image(
     def found(_: NDArray[Any], some: NDArray[Any], __: Places) -> tuple[float]:
         return (number(some[:, 0]),)
 
-    return several((name,), found, one.asked, made[:, None], real[:, None], alone=True)[0]
+    both = made[:, None], real[:, None]
+    return several((name,), found, one.asked, *both, one.side.own, alone=True)[0]
 
 
 def alone(
@@ -74,7 +72,8 @@ def alone(
     def found(_: Vectors, some: Vectors, __: Places) -> Sequence[float]:
         return numbers(some)
 
-    return several(names, found, one.asked, one.side.made, one.side.real, alone=True)
+    side = one.side
+    return several(names, found, one.asked, side.made, side.real, side.own, alone=True)
 
 
 def of_manifold(one: Examined) -> tuple[Measure, ...]:
@@ -100,12 +99,16 @@ def several(
     asked: Asked,
     made: NDArray[Any],
     real: NDArray[Any],
-    own: Places | None = None,
+    own: Places,
     *,
     alone: bool = False,
     most: int = 1_000_000,
 ) -> tuple[Measure, ...]:
-    """Measures of one computation, as the settings have them; at most so many resamples."""
+    """Measures of one computation, as the settings have them; at most so many resamples.
+
+    Args:
+        own: place in ``real`` of each synthetic image's source, or -1; intervals are of whole ones.
+    """
     settings = asked.settings
     return measured_together(
         names, metrics, made, real, own=own, alone=alone, shares=SHARES, least=settings.least,
@@ -113,9 +116,13 @@ def several(
     )  # fmt: skip
 
 
-def too_few(name: str, one: Examined) -> Measure:
-    """What stands in the place of a measure of too few images."""
+def too_few(name: str, one: Examined, *, alone: bool = False) -> Measure:
+    """What stands in the place of a measure of too few images.
+
+    Args:
+        alone: of one that needs synthetic images only.
+    """
     side, least = one.side, one.asked.settings.least
-    count = min(len(side.at), len(side.real_at))
+    count, least = (len(side.at), least) if alone else (side.fewest, one.needed)
     why = f"n too small: {count} images, at least {least}"
     return Measure(name, None, len(side.at), len(side.real_at), None, why)

@@ -4,31 +4,30 @@ Drawing images anew would train the judge anew in each draw, which takes minutes
 scores tell how far another draw of images would move the area under the curve.
 """
 
-from math import sqrt
-from statistics import NormalDist
-
 import numpy as np
 
 from varifactory.diagnosis.examining import Asked
-from varifactory.diagnosis.sides import Numbers, Places
 from varifactory.embeddings import Vectors
 from varifactory.keys import seed_from
-from varifactory.metrics import Domain, Measure, domain_auc
+from varifactory.metrics import FOLDS, Domain, Measure, TooFew, domain_auc
+from varifactory.metrics.interval import BOTH, SOURCES
+from varifactory.metrics.vectors import Numbers, Places, by_source
 from varifactory.statistics import Interval
+from varifactory.statistics.intervals import wilson
 
-FOLDS = 5
 MOST = 1000
 """Images a side: the judge's time grows with their number, its interval shrinks little."""
 SPLITS = 3
 """Halvings of the real images that the reference is the mean of."""
+WORTH = 3
+"""Independent answers that an area is worth at most, to an image of the smaller side: at 0.5,
+against ever more images on the other."""
 
 
 def told_apart(name: str, asked: Asked, made: Vectors, real: Vectors, own: Places) -> Measure:
-    """Held-out AUC at equal numbers; DeLong's interval (DeLong et al., 1988), and half of the real
-    images against the other half beside it.
+    """Held-out AUC at equal numbers, with half of the real images against the other half beside it.
 
-    The interval knows of other images, not of a judge that learned from others; images of one
-    source are taken as independent, so that it is somewhat narrow for edits.
+    The interval knows of other images, by whole sources, not of a judge that learned from others.
     """
     size, least = min(len(made), len(real), MOST), max(asked.settings.least, FOLDS)
     if size < least:
@@ -39,31 +38,64 @@ def told_apart(name: str, asked: Asked, made: Vectors, real: Vectors, own: Place
     ours, theirs = (np.sort(dice.permutation(len(side))[:size]) for side in (real, made))
     place = np.full(len(real), -1, np.int64)
     place[ours] = np.arange(size)
-    known = own[theirs]
-    found = domain_auc(real[ours], made[theirs], seed, FOLDS, np.where(known < 0, -1, place[known]))
-    return Measure(name, _interval(found, asked.confidence), size, size, _usual(real, size, seed))
+    sources = own[theirs]
+    places = np.where(sources < 0, -1, place[sources])
+    try:
+        found = domain_auc(real[ours], made[theirs], seed, FOLDS, places, sources)
+    except TooFew as why:
+        return Measure(name, None, len(made), len(real), None, str(why))
+    covers = f"{SOURCES}, and real images" if (sources >= 0).any() else BOTH
+    interval = _interval(found, sources, asked.confidence, covers)
+    return Measure(name, interval, size, size, _usual(real, size, seed))
 
 
 def parted(name: str, asked: Asked, texts: Vectors) -> Measure:
     """How well a plane parts the synthetic images from the texts, held-out, and the real ones
     beside it; 1 is a gap between the modalities."""
-    made, real = (one.vectors[:MOST] for one in (asked.population.synthetic, asked.population.real))
-    fewest = min(len(texts), len(made), len(real))
+    population, seed = asked.population, asked.settings.seed
+    dice = np.random.default_rng(seed_from("parted", seed))
+    at, real_at = (
+        np.sort(dice.permutation(len(side))[:MOST])
+        for side in (population.synthetic, population.real)
+    )
+    made, real = population.synthetic.vectors[at], population.real.vectors[real_at]
+    fewest, sources = min(len(texts), len(made), len(real)), population.own[at]
     if fewest < FOLDS:
         why = f"n too small: {fewest} texts or images, at least {FOLDS}"
         return Measure(name, None, len(made), len(real), None, why)
-    seed = asked.settings.seed
-    found, usual = (domain_auc(texts, images, seed, FOLDS) for images in (made, real))
-    return Measure(name, _interval(found, asked.confidence), len(made), len(real), usual.auc)
+    try:
+        found = domain_auc(texts, made, seed, sources=sources)
+    except TooFew as why:
+        return Measure(name, None, len(made), len(real), None, str(why))
+    covers = f"{SOURCES if (sources >= 0).any() else 'synthetic images'}, and texts"
+    interval = _interval(found, sources, asked.confidence, covers)
+    usual = domain_auc(texts, real, seed).auc
+    return Measure(name, interval, len(made), len(real), usual)
 
 
-def _interval(found: Domain, confidence: float) -> Interval:
-    above = _placements(found.synthetic, found.real)
-    below = _placements(found.real, found.synthetic)
-    error = sqrt(above.var(ddof=1) / len(above) + below.var(ddof=1) / len(below))
-    half = NormalDist().inv_cdf((1 + confidence) / 2) * error
-    low, high = max(0.0, found.auc - half), min(1.0, found.auc + half)
-    return Interval(found.auc, low, high, confidence, "synthetic and real images")
+def _interval(found: Domain, sources: Places, confidence: float, covers: str) -> Interval:
+    """Wilson's, of as many independent answers as would have the variance of the area.
+
+    That variance is DeLong's (DeLong et al., 1988), summed by whole sources as of clustered data
+    (Obuchowski, 1997). The symmetric interval of its normal error is a point where the sides are
+    wholly parted, and held the truth in 17 to 82 % at an area of 0.999; this one in 94 to 100 % at
+    areas of 0.5 to 0.999, of 20 to 300 images a side, one or four of a source. Wholly parted sides
+    are worth as many answers as the smaller one has images.
+    """
+    each, source = np.unique(by_source(sources), return_inverse=True)
+    above = _variance(_placements(found.synthetic, found.real), source)
+    below = _variance(_placements(found.real, found.synthetic), np.arange(len(found.real)))
+    units, area = min(len(each), len(found.real)), found.auc
+    worth = area * (1 - area) / (above + below) if above + below and 0 < area < 1 else units
+    low, high = wilson(area, min(worth, WORTH * units), confidence, units - 1)
+    return Interval(area, low, high, confidence, covers)
+
+
+def _variance(placements: Numbers, source: Places) -> float:
+    """Of the mean, from what varies between sources."""
+    sums = np.bincount(source, weights=placements - placements.mean())
+    count = len(sums)
+    return float(np.square(sums).sum() * count / (count - 1)) / len(placements) ** 2
 
 
 def _placements(scores: Numbers, others: Numbers) -> Numbers:
@@ -78,9 +110,9 @@ def _usual(real: Vectors, size: int, seed: int) -> float | None:
     half = min(len(real) // 2, size)
     if half < FOLDS:
         return None
-    none, found = np.full(half, -1, np.int64), []
+    found = []
     for split in range(SPLITS):
         order = np.random.default_rng(seed_from("halves", seed, split)).permutation(len(real))
         sides = real[order[:half]], real[order[half : 2 * half]]
-        found.append(domain_auc(*sides, seed, FOLDS, none).auc)
+        found.append(domain_auc(*sides, seed).auc)
     return float(np.mean(found))

@@ -7,7 +7,7 @@ import numpy as np
 
 from varifactory.diagnosis.depth import LOW, Depth
 from varifactory.diagnosis.examining import Asked, Examined
-from varifactory.diagnosis.measuring import NEIGHBOURS, Places, neighbours, several
+from varifactory.diagnosis.measuring import NEIGHBOURS, neighbours, several
 from varifactory.diagnosis.population import Population
 from varifactory.diagnosis.telling import parted, told_apart
 from varifactory.embeddings import Vectors
@@ -15,12 +15,13 @@ from varifactory.metrics import (
     Measure,
     centroid_shift,
     cmmd,
+    cone,
     fid,
     isotropy,
     kid,
-    pairwise_distance,
+    modality_gap,
 )
-from varifactory.recipe.diagnosis import Diagnosis as Settings
+from varifactory.metrics.vectors import Places
 from varifactory.report.wording import percent
 from varifactory.statistics import Interval
 
@@ -51,10 +52,11 @@ def geometry_measures(asked: Asked) -> tuple[Measure, ...]:
     The texts are those of the class names; without them only what images alone tell.
     """
     population = asked.population
-    both, texts = (population.synthetic.vectors, population.real.vectors), population.class_vectors
+    both = (population.synthetic.vectors, population.real.vectors, population.own)
+    texts = population.class_vectors
 
     def images(_: Vectors, some: Vectors, __: Places) -> tuple[float, float]:
-        return 1 - pairwise_distance(some), isotropy(some)
+        return cone(some), isotropy(some)
 
     def shift(real: Vectors, made: Vectors, _: Places) -> tuple[float]:
         return (1 - centroid_shift(real, made),)
@@ -65,12 +67,12 @@ def geometry_measures(asked: Asked) -> tuple[Measure, ...]:
     )
     if texts is None or len(texts) < 2:
         return found
-    middle, cone = texts.mean(axis=0, dtype=np.float64), 1 - pairwise_distance(texts)
 
     def gap(_: Vectors, some: Vectors, __: Places) -> tuple[float]:
-        return (float(np.linalg.norm(some.mean(axis=0, dtype=np.float64) - middle)),)
+        return (float(np.linalg.norm(modality_gap(some, texts))),)
 
-    of_texts = Interval(cone, cone, cone, asked.confidence, "nothing: the texts are these")
+    known = cone(texts)
+    of_texts = Interval(known, known, known, asked.confidence, "nothing: the texts are these")
     return (
         *several(("gap",), gap, asked, *both, alone=True, most=DRAWS),
         Measure("text_cone", of_texts, len(texts), len(both[1])),
@@ -79,17 +81,15 @@ def geometry_measures(asked: Asked) -> tuple[Measure, ...]:
     )
 
 
-def notes(
-    settings: Settings, examined: Sequence[Examined], depths: Mapping[int, Depth | None]
-) -> tuple[str, ...]:
+def notes(examined: Sequence[Examined], depths: Mapping[int, Depth | None]) -> tuple[str, ...]:
     """What a reader must know to read the rest."""
     return tuple(filter(None, [
-        _few(settings, examined), _spreadless(examined),
+        _few(examined), _spreadless(examined),
         _no_texts(examined[0].asked.population), _all_apart(depths),
     ]))  # fmt: skip
 
 
-def _few(settings: Settings, examined: Sequence[Examined]) -> str:
+def _few(examined: Sequence[Examined]) -> str:
     few = [one for one in examined if not one.enough and len(one.side.at)]
     if not few:
         return ""
@@ -100,7 +100,7 @@ def _few(settings: Settings, examined: Sequence[Examined]) -> str:
     )
     more = f", and {len(few) - NAMED} more" if len(few) > NAMED else ""
     return (
-        f"{len(few)} of {len(examined)} groups have fewer than {settings.least} synthetic or real "
+        f"{len(few)} of {len(examined)} groups have fewer than {few[0].needed} synthetic or real "
         f"images, so that less is said of them and no flag is raised: {named}{more}."
     )
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from varifactory.keys import seed_from
-from varifactory.metrics.vectors import Numbers, Places, TooFew, Vectors, shared_width
+from varifactory.metrics.vectors import Numbers, Places, TooFew, Vectors, by_source, shared_width
 from varifactory.shards.prefetch import in_order
 
+FOLDS = 5
 MOST = 5_000
 """Images a side that a fold's judge learns from: twenty a weight of a usual encoder of 512."""
 
@@ -26,12 +27,22 @@ class Domain:
 
 
 def domain_auc(
-    real: Vectors, synthetic: Vectors, seed: int = 0, folds: int = 5, own: Places | None = None
+    real: Vectors,
+    synthetic: Vectors,
+    seed: int = 0,
+    folds: int = FOLDS,
+    own: Places | None = None,
+    sources: Places | None = None,
 ) -> Domain:
     """Held-out area under the curve of a logistic regression of synthetic against real.
 
     Scores of all folds together make one curve. A synthetic image is in the fold of the real one
-    it was made from (``own``: place in ``real``, or -1), else the judge knows it by its source.
+    it was made from and of all that was made from it, else the judge knows it by these.
+
+    Args:
+        own: place in ``real`` of the image each synthetic one was made from, or -1.
+        sources: a number each, the same for images made from one, be it in ``real`` or not; -1 of
+            none. Left out: ``own``.
 
     Raises:
         TooFew: fewer images than folds on a side, or synthetic ones of a single fold's sources.
@@ -39,7 +50,8 @@ def domain_auc(
     """
     shared_width(real, synthetic)
     dice = np.random.default_rng(seed_from("domain", seed))
-    ours, theirs = _folds(len(real), len(synthetic), folds, own, dice)
+    own = np.full(len(synthetic), -1) if own is None else own
+    ours, theirs = _folds(len(real), own, own if sources is None else sources, folds, dice)
     # Shuffled, since tables come in order of their classes and only some rows teach.
     order, others = dice.permutation(len(real)), dice.permutation(len(synthetic))
 
@@ -64,17 +76,18 @@ def area(low: Numbers, high: Numbers) -> float:
 
 
 def _folds(
-    ours: int, theirs: int, folds: int, own: Places | None, dice: np.random.Generator
+    ours: int, own: Places, sources: Places, folds: int, dice: np.random.Generator
 ) -> tuple[Places, Places]:
     """The fold of each real and of each synthetic image."""
+    theirs = len(own)
     if not 2 <= folds <= min(ours, theirs):
         raise TooFew(
             f"{folds} folds of {ours} and {theirs} images: give 2 or more, and at least as many "
             "images on each side"
         )
-    real, synthetic = dice.permutation(ours) % folds, dice.permutation(theirs) % folds
-    if own is not None:
-        synthetic = np.where(own >= 0, real[own], synthetic)
+    each, source = np.unique(by_source(sources), return_inverse=True)
+    real, dealt = dice.permutation(ours) % folds, dice.permutation(len(each)) % folds
+    synthetic = np.where(own >= 0, real[own], dealt[source])
     if len(np.unique(synthetic)) < 2:
         raise TooFew(
             f"all {theirs} synthetic images are of sources in one of {folds} folds: give images of "

@@ -1,53 +1,25 @@
 """How images and texts lie in the space of an encoder of both (Liang et al., 2022)."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from varifactory.metrics.domain import domain_auc
 from varifactory.metrics.spread import pairwise_distance
-from varifactory.metrics.vectors import Numbers, Vectors, pairs_of, shared_width
+from varifactory.metrics.vectors import Numbers, Vectors, shared_width
 
 
-@dataclass(frozen=True, slots=True)
-class Geometry:
-    """Of one set of images and the texts they belong to."""
-
-    gap: Numbers
+def modality_gap(images: Vectors, texts: Vectors) -> Numbers:
     """(width,) mean image vector less the mean text vector."""
-    gap_length: float
-    image_cone: float
-    """Mean cosine of pairs of images: 0 all around, 1 one direction."""
-    text_cone: float
-    isotropy: float
-    """Participation ratio of the images' covariance over the width: 1 where all directions vary
-    alike."""
-    separability: float
-    """Held-out area under the curve of images against texts; 1: a plane parts them."""
+    shared_width(images, texts)
+    gap: Numbers = images.mean(axis=0, dtype=np.float64) - texts.mean(axis=0, dtype=np.float64)
+    return gap
 
 
-def geometry(images: Vectors, texts: Vectors, seed: int = 0) -> Geometry:
-    """Modality gap, cones, isotropy and separability.
-
-    Args:
-        images: (n, width), n at least 2.
-        texts: (m, width), m at least 2.
+def cone(vectors: Vectors) -> float:
+    """Mean cosine of all pairs: 0 all around, 1 one direction.
 
     Raises:
-        TooFew: fewer than 2 rows of either.
-        ValueError: widths that differ.
+        TooFew: fewer than 2 rows.
     """
-    pairs_of(images, texts)
-    gap = images.mean(axis=0, dtype=np.float64) - texts.mean(axis=0, dtype=np.float64)
-    folds = min(5, len(images), len(texts))
-    return Geometry(
-        gap,
-        float(np.linalg.norm(gap)),
-        1 - pairwise_distance(images),
-        1 - pairwise_distance(texts),
-        isotropy(images),
-        domain_auc(images, texts, seed, folds).auc,
-    )
+    return 1 - pairwise_distance(vectors)
 
 
 def isotropy(vectors: Vectors) -> float:

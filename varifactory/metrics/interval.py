@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from varifactory.keys import seed_from
 from varifactory.metrics.measure import Measure
-from varifactory.metrics.vectors import Numbers, Places, TooFew, Vectors
+from varifactory.metrics.vectors import Numbers, Places, TooFew, Vectors, by_source
 from varifactory.statistics import Interval
 from varifactory.statistics.intervals import by_t, wilson
 
@@ -31,31 +31,8 @@ BOTH = "synthetic and real images"
 SYNTHETIC = "synthetic images"
 SOURCES = "whole sources of synthetic images"
 
-Metric = Callable[[Vectors, Vectors, Places], float]
-"""Real vectors, synthetic vectors, and each synthetic one's source among these real ones or -1."""
 Metrics = Callable[[Vectors, Vectors, Places], Sequence[float]]
-
-
-def measured(
-    name: str,
-    metric: Metric,
-    synthetic: Vectors,
-    real: Vectors,
-    *,
-    own: Places | None = None,
-    alone: bool = False,
-    share: bool = False,
-    least: int = 20,
-    confidence: float = 0.95,
-    resamples: int = 200,
-    seed: int = 0,
-) -> Measure:
-    """One metric, ``share`` if it is a share of images; ``measured_together`` tells how."""
-    return measured_together(
-        (name,), lambda *sides: (metric(*sides),), synthetic, real, own=own, alone=alone,
-        shares=(name,) if share else (), least=least, confidence=confidence, resamples=resamples,
-        seed=seed,
-    )[0]  # fmt: skip
+"""Real vectors, synthetic vectors, and each synthetic one's source among these real ones or -1."""
 
 
 def measured_together(
@@ -205,8 +182,7 @@ class _Sides:
         """A number an image, the same for images of one source."""
         if self.own is None:
             return np.arange(len(theirs))
-        apart = np.where(self.own >= 0, self.own, len(self.real) + np.arange(len(self.own)))
-        return np.unique(apart[theirs], return_inverse=True)[1].astype(np.int64)
+        return np.unique(by_source(self.own)[theirs], return_inverse=True)[1].astype(np.int64)
 
     @property
     def units(self) -> int:

@@ -21,10 +21,3 @@ class Measure:
     same number: what a set without faults would have. None where there are too few to split."""
     why: str = ""
     """``n too small: 12 images, at least 20``; empty where it was measured."""
-
-    @property
-    def ratio(self) -> float | None:
-        """Value over reference."""
-        if self.value is None or not self.reference:
-            return None
-        return self.value.estimate / self.reference

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from varifactory.metrics.tiles import SAME, blocks, over, reach, table
 from varifactory.metrics.vectors import Flags, Numbers, Places, Vectors, shared_width
 
+REALISM_NEIGHBOURS = 3
+"""k of realism, as published (Kynkäänniemi et al., 2019)."""
 LARGEST = 0.9
 """Quantile of the radii that realism cuts them to."""
 
@@ -76,7 +78,12 @@ def manifold(real: Vectors, synthetic: Vectors, k: int = 5, own: Places | None =
     return Manifold(count > 0, count / k, recalled, covered)
 
 
-def realism(real: Vectors, synthetic: Vectors, k: int = 3, own: Places | None = None) -> Numbers:
+def realism(
+    real: Vectors,
+    synthetic: Vectors,
+    k: int = REALISM_NEIGHBOURS,
+    own: Places | None = None,
+) -> Numbers:
     """(m,) how far inside the real manifold each synthetic image lies; at least 1 is inside.
 
     The largest ratio of a real image's radius to its distance (Kynkäänniemi et al., 2019, equation

@@ -32,6 +32,11 @@ def shared_width(*tables: Vectors) -> int:
     return int(shapes[0][1])
 
 
+def by_source(own: Places) -> Places:
+    """(n,) numbers that only images of one source share; one of none (-1) has its own."""
+    return np.where(own >= 0, own, own.max(initial=-1) + 1 + np.arange(len(own)))
+
+
 def pairs_of(*tables: Vectors) -> None:
     """Refuse a table of a single row, which has no spread.
 
