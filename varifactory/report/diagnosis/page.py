@@ -34,6 +34,7 @@ def render_diagnosis(
     *,
     dataset: str = "",
     store: str = "",
+    plan: str = "",
     machinery: bool = False,
     small_model: bool = False,
     provenance: Mapping[str, Sequence[tuple[str, str]]] | None = None,
@@ -48,6 +49,7 @@ def render_diagnosis(
         found: what was counted.
         dataset: ``pets@3``, as commands name it; empty of vectors of a user's own.
         store: where that lies, as commands are given it.
+        plan: hash of the diagnosis's plan: commands on its page mean it, and not the newest one.
         machinery: the images are the built-in world's: the page then says that it checks the
             machinery, and nothing more.
         small_model: the encoder is one of the small built-in ones.
@@ -62,7 +64,7 @@ def render_diagnosis(
     return render_page(
         "diagnosis.html.j2",
         title=found.title,
-        dataset=" ".join(shlex.quote(one) for one in (store, dataset) if one),
+        prune=_prune(store, dataset, plan) if dataset else "",
         machinery=MACHINERY if machinery else "",
         small_model=small_model,
         opening=opening(found),
@@ -85,6 +87,12 @@ def render_diagnosis(
         **_pictured(found, cards, blobs or {}, read),
         **_words(found),
     )
+
+
+def _prune(store: str, dataset: str, plan: str) -> str:
+    """The command without what it leaves out, as a shell takes it."""
+    named = [one for one in (store, dataset) if one]
+    return shlex.join(["varifactory", "prune", *named, *(["--plan", plan] if plan else [])])
 
 
 def _words(found: Diagnosis) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A diagnosis counted anew from stored vectors, and its page: no model, no server."""
 
 import posixpath
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -100,6 +101,7 @@ def _files(store: Store, found: Recounted, gallery: str) -> dict[str, bytes]:
         found.diagnosis,
         dataset=title(manifest),
         store=store.backend.show(""),
+        plan=plan.hash12,
         machinery=is_drawn(manifest),
         small_model=plan.encoder in BUILT_IN,
         provenance=_provenance(store, manifest, plan),
@@ -134,7 +136,8 @@ def _provenance(
 ) -> Mapping[str, list[tuple[str, str]]]:
     senses = ", ".join(name for name, given in plan.senses.items() if given)
     target = f"{plan.target.name}@{plan.target.version}" if plan.target else ""
-    again = f"varifactory diagnose {store.backend.show('')} {title(manifest)} --plan {plan.hash12}"
+    again = shlex.join(["varifactory", "diagnose", store.backend.show(""), title(manifest),
+                        "--plan", plan.hash12])  # fmt: skip
     return {
         "Data set": [
             *made_by(manifest),

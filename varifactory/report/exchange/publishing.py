@@ -1,6 +1,7 @@
 """An exchange rate counted anew from stored answers, and its page: no training, no model."""
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -103,8 +104,7 @@ def counted(store: Store, manifest: Manifest, plan: ExchangePlan) -> ExchangeRat
 def publish_exchange(
     store: Store, manifest: Manifest, plan: ExchangePlan, found: ExchangeRate
 ) -> str:
-    """Write plan, tables and page beside the data set version; where the page lies."""
-    keep_plan(store, manifest, plan)
+    """Write tables and page beside the data set version, where the plan lies; where the page is."""
     files = _files(store, Recounted(manifest, plan, found))
     return publish_files(store, manifest.name, manifest.version, plan.folder, files, PAGE)
 
@@ -136,9 +136,8 @@ def _files(store: Store, found: Recounted) -> dict[str, bytes]:
 def _provenance(
     store: Store, manifest: Manifest, plan: ExchangePlan
 ) -> Mapping[str, list[tuple[str, str]]]:
-    again = (
-        f"varifactory exchange-rate {store.backend.show('')} {title(manifest)} --plan {plan.hash12}"
-    )
+    again = shlex.join(["varifactory", "exchange-rate", store.backend.show(""), title(manifest),
+                        "--plan", plan.hash12])  # fmt: skip
     lineage = [(pool_name(pool), _brief(told)) for pool, told in sorted(plan.lineage.items())]
     return {
         "Data set": made_by(manifest),

@@ -146,6 +146,12 @@ def test_commands_name_the_store(drawn, found) -> None:
     assert "varifactory prune '/my stores/a' toys@3 --realism 1 --as NAME" in page
 
 
+def test_commands_name_the_diagnosis_that_the_page_is_of(drawn, found) -> None:
+    page = unescape(render(drawn, found, plan="3f9c1a7b2d4e"))
+    assert "varifactory prune toys@3 --plan 3f9c1a7b2d4e --keep 0.7 --as NAME" in page
+    assert "varifactory prune toys@3 --plan 3f9c1a7b2d4e --realism 1 --as NAME" in page
+
+
 def test_a_user_s_own_images_are_named_where_they_cannot_be_shown(found) -> None:
     flag = replace(found.flags[0], images=(Seen("shots/crane 7.png", "", "taken for owl"),))
     text = render_diagnosis(replace(found, flags=(flag,))).decode()

@@ -1,10 +1,18 @@
+import json
+import re
+import shlex
+from datetime import timedelta
+from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
 from tests.stored_digits import Given, digits, keep_texts, plan_of, real, shifted, stored
+from varifactory.command import main
 from varifactory.diagnosis.plan import DiagnosisPlan, keep_plan
 from varifactory.diagnosis.population import PopulationError
 from varifactory.errors import FactoryError
@@ -79,6 +87,33 @@ def test_into_a_folder_the_page_leads_to_the_gallery_in_the_store(place, tmp_pat
     (tmp_path / "file").write_text("")
     with pytest.raises(FactoryError, match=r"--to .*file.* give a folder that can be written"):
         write_diagnosis(store, found, str(tmp_path / "file"))
+
+
+def test_commands_on_a_page_mean_its_own_diagnosis_in_any_store(tmp_path: Path) -> None:
+    """Of two plans the newer one would prune otherwise; a store's path may hold a space."""
+    store = Store(str(tmp_path / "my store"))
+    store.prepare()
+    manifest = stored(store, images())
+    newer = plan_of(manifest, settings={**FEW, "neighbours": 7})
+    older = plan_of(manifest, settings=FEW, made_at=newer.made_at - timedelta(days=1))
+    for plan in (older, newer):
+        keep_plan(store, plan)
+    for plan in (older, newer):
+        where = publish_diagnosis(store, recounted_diagnosis(store, "digits", plan=plan.hash12))
+        page = unescape(Path(where).read_text())
+        (prune,) = re.findall("varifactory prune [^<]+", page)
+        (again,) = re.findall("varifactory diagnose [^<]+", page)
+        done = typed(prune.replace("NAME", f"few-{plan.hash12}"))
+        assert done["diagnosis"] == plan.hash12
+        assert typed(again)["page"] == where
+
+
+def typed(command: str) -> dict[str, Any]:
+    """What a command says as it stands on a page."""
+    done = CliRunner().invoke(main, [*shlex.split(command)[1:], "--json"])
+    assert done.exit_code == 0, done.output
+    said: dict[str, Any] = json.loads(done.stdout)
+    return said
 
 
 def test_what_was_never_diagnosed_says_what_to_do(place) -> None:
