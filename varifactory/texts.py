@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from varifactory.embeddings import NotEmbedded, Vectors, with_vector
@@ -59,14 +60,18 @@ def texts_of(store: Store, spec: str, texts: Sequence[str]) -> Vectors:
     keys = {item_key(spec, text=text) for text in texts}
     table = store.rows("texts", spec, columns=["status", "text", "vector"], keys=keys)
     table = table.filter(pc.equal(table["status"], "ok"))
-    held = dict(zip(table["text"].to_pylist(), table["vector"].to_pylist(), strict=True))
-    if missing := [text for text in dict.fromkeys(texts) if text not in held]:
+    known = table["text"].cast(pa.string()).combine_chunks()  # of nothing it is of no type
+    found = pc.index_in(pa.array(texts, pa.string()), value_set=known)
+    at = pc.fill_null(found, -1).to_numpy(zero_copy_only=False)
+    if missing := list(dict.fromkeys(texts[place] for place in np.flatnonzero(at < 0))):
         raise NotEmbedded(
             f"{len(missing)} of {len(set(texts))} texts have no vector, the first is "
             f"{_shown(missing[0])}: run the diagnosis again, which encodes what is missing; if it "
             "was encoded and failed, its row says why"
         )
-    return np.array([held[text] for text in texts], np.float32)
+    flat = pc.list_flatten(table["vector"]).combine_chunks().to_numpy(zero_copy_only=False)
+    vectors: Vectors = flat.reshape(len(table), -1).astype(np.float32, copy=False)[at]
+    return vectors
 
 
 def _shown(text: str) -> str:

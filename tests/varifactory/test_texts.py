@@ -1,8 +1,11 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
+from varifactory import records
 from varifactory.embeddings import NotEmbedded
-from varifactory.keys import spec_of
+from varifactory.keys import item_key, spec_of
 from varifactory.models import registry
 from varifactory.recipe import Recipe
 from varifactory.shards.keeping import keep_rows
@@ -69,3 +72,21 @@ def test_nothing_is_read_from_nothing(store) -> None:
     assert texts_of(store, "none", []).size == 0
     with pytest.raises(NotEmbedded):
         texts_of(store, "none", ["a taxi"])
+
+
+def test_many_texts_are_read_without_objects_of_their_numbers(store) -> None:
+    count, width = 4000, 256
+    vectors = np.random.default_rng(1).normal(size=(count, width)).astype(np.float32)
+    texts = [f"text {at}" for at in range(count)]
+    store.append("texts", "spec", records.table("texts", [
+        {"key": item_key("spec", text=text), "status": "ok", "label": "", "text": text,
+         "encoder": "digits", "vector": vector}
+        for text, vector in zip(texts, vectors, strict=True)
+    ]))  # fmt: skip
+    tracemalloc.start()
+    found = texts_of(store, "spec", texts[::-1])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.tobytes() == np.ascontiguousarray(vectors[::-1]).tobytes()
+    # A little more than the vectors; lists of Python's floats take nine times as much.
+    assert peak < 4 * vectors.nbytes

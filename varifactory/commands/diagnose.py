@@ -12,6 +12,15 @@ if TYPE_CHECKING:
     from varifactory.diagnosis.figures import Diagnosis
     from varifactory.recipe.diagnosis import Diagnosis as Settings
 
+OF_A_DATA_SET = {
+    "dataset": "the table itself is what is diagnosed",
+    "target": "give the target's vectors as rows of source 'target'",
+    "senses": "a table has no vectors of texts; give a data set other senses with `python -m "
+    "flows.diagnose`",
+    "reference": "the rows of source 'real' are what synthetic ones are compared with",
+}
+"""Keys of diagnosis that mean nothing for a table of vectors, and what to do instead."""
+
 
 @answering("diagnose")
 @click.argument("dataset", nargs=-1, metavar="[STORE] DATASET[@VERSION]")
@@ -88,6 +97,8 @@ def _settings(given: tuple[str, ...]) -> "Settings":
 
     plain = [one.strip().removeprefix("diagnosis.") for one in given]
     data: dict[str, Any] = overlaid({}, plain)
+    if wrong := [f"{key}: {why}" for key, why in OF_A_DATA_SET.items() if key in data]:
+        raise FactoryError(f"--vectors takes no --set {'; no '.join(wrong)}")
     try:
         return Settings.model_validate(data)
     except ValidationError as error:

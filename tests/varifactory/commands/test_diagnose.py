@@ -117,6 +117,18 @@ def test_four_images_a_class_are_too_few_for_a_curve_and_have_a_page(tmp_path: P
         (("--vectors", "x.parquet"), "no table at x.parquet"),
         (("--vectors", "x.parquet", "--set", "least=1"), "key 'least' has the value 1"),
         (("--vectors", "x.parquet", "--set", "lest=1"), "unknown key 'lest'"),
+        (
+            ("--vectors", "x.parquet", "--set", "senses=/nowhere.yaml"),
+            "--vectors takes no --set senses: a table has no vectors of texts",
+        ),
+        (
+            ("--vectors", "x.parquet", "--set", "diagnosis.target=pets@3"),
+            "no --set target: give the target's vectors as rows of source 'target'",
+        ),
+        (
+            ("--vectors", "x.parquet", "--set", "dataset=a", "--set", "reference=[train]"),
+            "no --set dataset: the table itself is what is diagnosed; no reference: the rows of",
+        ),
         (("--vectors", "x.parquet", "--set", "least"), "write it as key=value"),
     ],
 )
