@@ -18,6 +18,7 @@ from PIL import Image
 
 from varifactory import keys
 from varifactory.exchange.grid import ESTIMATOR, count_of
+from varifactory.exchange.one_thread import one_thread
 from varifactory.exchange.planning import ClosedSets
 from varifactory.exchange.subsets import Subsets, stock_of
 from varifactory.images import encode_png, pixel_hash
@@ -148,11 +149,9 @@ class ClassGaussian:
             images: of any sizes.
             labels: of each; at least ``LEAST`` images a class.
         """
-        from threadpoolctl import threadpool_limits
-
         shown = np.stack([_shrunk(image) for image in images])
         mean = shown.mean(axis=0)
-        with threadpool_limits(1):
+        with one_thread():
             directions = np.linalg.svd(shown - mean, full_matrices=False)[2]
             directions = directions[: min(WIDTH, len(images) - 1)]
             found = (shown - mean) @ directions.T

@@ -1,6 +1,5 @@
 """Plain classifiers of scikit-learn: fitted until they converge, with no step to choose."""
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ from PIL import Image
 
 from varifactory import keys
 from varifactory.errors import TrainingError
+from varifactory.exchange.one_thread import one_thread
 from varifactory.models import Pixels, Shown
 
 ESTIMATORS: dict[str, dict[str, Any]] = {
@@ -51,25 +51,21 @@ def fitted_predictions(
     Raises:
         TrainingError: one class alone, or no end of the fit in the steps there are.
     """
-    from sklearn.exceptions import ConvergenceWarning
-    from threadpoolctl import threadpool_limits
-
     if len(set(labels)) < 2:
         raise TrainingError(
             f"an estimator needs images of 2 classes at least, these {len(labels)} are of "
             f"{len(set(labels))}"
         )
     model = _model(name, seed)
-    with threadpool_limits(1), warnings.catch_warnings():
-        warnings.simplefilter("error", ConvergenceWarning)
-        try:
-            model.fit(np.stack(train), np.asarray(labels))
-        except ConvergenceWarning as trouble:
-            said = str(trouble).partition("\n")[0]
+    with one_thread():
+        model.fit(np.stack(train), np.asarray(labels))
+        # No filter of warnings, which would be the whole process's: tasks are threads.
+        most = ESTIMATORS[name].get("max_iter")
+        if most and model.n_iter_.max() >= most:
             raise TrainingError(
-                f"the estimator {name!r} found no end on {len(labels)} images ({said}): take "
-                "exchange.estimator=svc, or lower exchange.pixels"
-            ) from None
+                f"the estimator {name!r} found no end on {len(labels)} images in {most} steps: "
+                "take exchange.estimator=svc, or lower exchange.pixels"
+            )
         predicted: NDArray[np.int16] = model.predict(np.stack(test)).astype(np.int16)
     return predicted
 

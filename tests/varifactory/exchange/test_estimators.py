@@ -1,9 +1,11 @@
+import json
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
 
 from varifactory.errors import TrainingError
 from varifactory.exchange import estimators
@@ -54,10 +56,52 @@ def test_one_class_is_refused() -> None:
         fitted_predictions("svc", list(VECTORS[:3]), [4, 4, 4], list(VECTORS[:1]), 1)
 
 
-def test_a_fit_without_an_end_is_an_error_and_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fit_without_an_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(estimators.ESTIMATORS, "logistic", {"C": 1e6, "max_iter": 2})
-    with pytest.raises(TrainingError, match=r"'logistic' found no end on 200 images .*svc"):
+    with (
+        pytest.warns(ConvergenceWarning),  # scikit-learn's own; no filter hides it from others
+        pytest.raises(TrainingError, match=r"'logistic' found no end on 200 images in 2 .*svc"),
+    ):
         predicted("logistic")
+
+
+def test_fits_side_by_side_leave_threads_and_filters_as_they_were() -> None:
+    """And one that finds no end says so, whoever else fits meanwhile."""
+    told = subprocess.run(
+        [sys.executable, "-c", SIDE_BY_SIDE], capture_output=True, text=True, check=False,
+        cwd=str(__file__).rpartition("/")[0],
+        env={"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2", "PYTHONPATH": ":".join(sys.path)},
+    )  # fmt: skip
+    assert told.returncode == 0, told.stderr
+    assert json.loads(told.stdout) == {
+        "ended": ["TrainingError"] * 30, "threads": True, "filters": True,
+    }  # fmt: skip
+
+
+SIDE_BY_SIDE = """
+import json, warnings
+from concurrent.futures import ThreadPoolExecutor
+import sklearn.linear_model
+from threadpoolctl import threadpool_info
+from test_estimators import predicted, estimators
+
+def ended(at):
+    try:
+        predicted("logistic", count=800 + 10 * at)
+        return "no error"
+    except Exception as error:
+        return type(error).__name__
+
+def state():
+    return [each["num_threads"] for each in threadpool_info()], list(warnings.filters)
+
+estimators.ESTIMATORS["logistic"] = {"C": 1e6, "max_iter": 8}
+limits, filters = state()
+with ThreadPoolExecutor(2) as threads:
+    found = list(threads.map(ended, range(30)))
+after = state()
+print(json.dumps({"ended": found, "threads": after[0] == limits, "filters": after[1] == filters}))
+"""
 
 
 def test_a_spec_holds_what_reaches_the_fit() -> None:
