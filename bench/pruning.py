@@ -10,10 +10,10 @@ import numpy as np
 
 from bench.figures import show
 from tests.pruned_sets import HALF, SHIFTS, Known, half_shifted, shifted, unlabelled
-from varifactory.diagnosis.nearness import Places, parts
+from varifactory.diagnosis.nearness import parts
 from varifactory.diagnosis.overlap import curve, overlaps, pruning
 from varifactory.diagnosis.population import Population
-from varifactory.metrics.vectors import Numbers
+from varifactory.metrics.vectors import Numbers, Places
 from varifactory.recipe.diagnosis import Diagnosis
 from varifactory.report.diagnosis.page import advised
 

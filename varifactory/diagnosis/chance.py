@@ -4,26 +4,21 @@ from bisect import bisect_left
 from math import sqrt
 
 import numpy as np
-from numpy.typing import NDArray
 
 from varifactory.metrics.domain import area
+from varifactory.metrics.vectors import Flags, Numbers, Places
 from varifactory.statistics import Interval, clustered_proportion, proportion
-
-Places = NDArray[np.int64]
-Numbers = NDArray[np.float64]
 
 FEWEST = 5
 """Independent images that a share is tested of."""
 
 
-def share_of(hits: NDArray[np.bool_], kin: Places, confidence: float) -> Interval:
+def share_of(hits: Flags, kin: Places, confidence: float) -> Interval:
     """A share of synthetic images, where those of one kin hang together."""
     return clustered_proportion(hits, kin, confidence, "other images of the set")
 
 
-def least_excess(
-    made: NDArray[np.bool_], kin: Places, real: NDArray[np.bool_], chance: float
-) -> float:
+def least_excess(made: Flags, kin: Places, real: Flags, chance: float) -> float:
     """Lower bound of the share of synthetic images minus that of real ones, one-sided.
 
     Newcombe's (1998) hybrid of two score intervals. Every kin has one vote, the share of its hits:
@@ -56,7 +51,7 @@ def _below(votes: Numbers, images: int, chance: float) -> float:
     return share - max(0.0, middle - half)
 
 
-def least_seen(kin: Places, real: NDArray[np.bool_], chance: float, beyond: float) -> float | None:
+def least_seen(kin: Places, real: Flags, chance: float, beyond: float) -> float | None:
     """The share of images from which ``least_excess`` surely tells it from that of real ones.
 
     Kins are hit as wholes, the largest first, which is the hardest to see; ``beyond`` is what the

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from varifactory.diagnosis.figures import Copy
 from varifactory.diagnosis.population import Population
+from varifactory.diagnosis.sides import firsts
 from varifactory.diagnosis.thresholds import limit
-from varifactory.embeddings import Vectors
 from varifactory.metrics import Measure
 from varifactory.metrics.interval import SOURCES, SYNTHETIC
+from varifactory.metrics.vectors import Places, Vectors
 from varifactory.statistics import clustered_proportion
 
-Places = NDArray[np.int64]
 Cosines = NDArray[np.float32]
 
 LEAST = 0.98
@@ -104,24 +104,28 @@ def copies(
 
     Edits of one source are no copies of each other, and none of its source: they are meant to share
     what was not changed. The likest come first. The reference of the share is that of real images,
-    each against the others; its interval knows of the synthetic images, by whole sources, and not
-    of the choice of real ones.
+    each against the others, equal ones counted once; its interval knows of the synthetic images, by
+    whole sources, and not of the choice of real ones.
 
     Args:
         least: images on a side below which no share is said.
     """
-    real, made = population.real.vectors, population.synthetic.vectors
+    first, made = firsts(population.real.vectors), population.synthetic.vectors
+    kept = np.unique(first)
+    real, own = population.real.vectors[kept], population.own
+    own = np.where(own >= 0, np.searchsorted(kept, first[own]), -1)
     between = _between(real)
     limit_here = _limit(between)
-    within = nearest(made, made, same=True, apart=population.own)
-    beside = nearest(made, real, own=population.own)
-    found = [*_of_real(population, beside, limit_here), *_of_each(population, within, limit_here)]
+    within = nearest(made, made, same=True, apart=own)
+    beside = nearest(made, real, own=own)
+    found = [*_of_real(population, beside, kept, limit_here),
+             *_of_each(population, within, limit_here)]  # fmt: skip
     ordered = sorted(found, key=lambda copy: (-copy.cosine, copy.of, copy.image, copy.other))
     n, n_real = len(made), len(real)
     if min(n, n_real) < least:
         why = f"n too small: {min(n, n_real)} images, at least {least}"
         return tuple(ordered), Measure("memorised", None, n, n_real, None, why)
-    sources = np.where(population.own >= 0, population.own, n_real + np.arange(n))
+    sources = np.where(own >= 0, own, n_real + np.arange(n))
     covers = SYNTHETIC if len(np.unique(sources)) == n else SOURCES
     share = clustered_proportion(beside.cosines >= limit_here, sources, confidence, covers)
     usual = float((between >= limit_here).mean())
@@ -141,10 +145,10 @@ def _limit(between: Cosines) -> float:
     return 1 - max(ROUNDING, min(1 - LEAST, usual * limit("alike") ** 2))
 
 
-def _of_real(population: Population, beside: Nearest, least: float) -> Iterator[Copy]:
+def _of_real(population: Population, beside: Nearest, kept: Places, least: float) -> Iterator[Copy]:
     real, made = population.real, population.synthetic
     for one in np.flatnonzero(beside.cosines >= least):
-        other = int(beside.places[one])
+        other = int(kept[beside.places[one]])
         yield Copy(made.pixels[one], real.pixels[other], "real", float(beside.cosines[one]),
                    made.labels[one])  # fmt: skip
 

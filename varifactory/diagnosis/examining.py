@@ -2,39 +2,35 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import median
 
 import numpy as np
-from numpy.typing import NDArray
 
 from varifactory.diagnosis.chance import least_seen
 from varifactory.diagnosis.copies import copies
 from varifactory.diagnosis.figures import Copy
 from varifactory.diagnosis.judging import Judged, judged
 from varifactory.diagnosis.population import Population
-from varifactory.diagnosis.sides import (
-    ROWS,
-    Numbers,
-    Places,
-    Sides,
-    distances,
-    kin,
-    pictures,
-    to_nearest,
-)
+from varifactory.diagnosis.sides import Sides, different, kin, pictures, to_nearest
 from varifactory.diagnosis.thresholds import limit
-from varifactory.metrics import Manifold, Measure, manifold, pairwise_distance, radii, realism
+from varifactory.metrics import (
+    REALISM_NEIGHBOURS,
+    Manifold,
+    Measure,
+    manifold,
+    pairwise_distance,
+    realism,
+)
+from varifactory.metrics.vectors import Flags, Numbers, Places, Vectors
 from varifactory.recipe.diagnosis import Diagnosis as Settings
 
-Flags = NDArray[np.bool_]
-REALISM_NEIGHBOURS = 3
-"""k of realism, as published (Kynkäänniemi et al., 2019)."""
 SAME = 1e-6
 """Mean cosine distance below which vectors are equal but for rounding in float32."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Asked:
-    """What all groups share."""
+    """What all groups share. What takes time is worked out when it is first asked for."""
 
     population: Population
     judged: Judged
@@ -46,12 +42,39 @@ class Asked:
     memorised: Measure
     """Share of all synthetic images that are nearly a real one."""
 
-    def real(self, number: int) -> NDArray[np.float32]:
-        """Vectors of a class's real images."""
-        label = self.population.class_names[number]
-        at = [place for place, one in enumerate(self.population.real.labels) if one == label]
-        found: NDArray[np.float32] = self.population.real.vectors[at]
+    def real(self, number: int) -> Vectors:
+        """Vectors of a class's real images, of equal ones the first."""
+        found: Vectors = self.population.real.vectors[self._real_at[number]]
         return found
+
+    @property
+    def repeats(self) -> int:
+        """Real images that equal another of their class, and do not count."""
+        return len(self.population.real) - sum(map(len, self._real_at))
+
+    @cached_property
+    def usual_distance(self) -> float:
+        """Median over the classes of the mean cosine distance of two real images."""
+        classes = (self.real(number) for number in range(len(self._real_at)))
+        return median(pairwise_distance(real) for real in classes if len(real) > 1)
+
+    @cached_property
+    def of_real(self) -> Flags:
+        """Whether each synthetic image is nearly a real one."""
+        return self._among({copy.image for copy in self.copies if copy.of == "real"})
+
+    @cached_property
+    def of_each_other(self) -> Flags:
+        """Whether each synthetic image is nearly another one of the set."""
+        pairs = [copy for copy in self.copies if copy.of == "synthetic"]
+        return self._among({name for copy in pairs for name in (copy.image, copy.other)})
+
+    def _among(self, names: set[str]) -> Flags:
+        return np.array([one in names for one in self.population.synthetic.pixels], bool)
+
+    @cached_property
+    def _real_at(self) -> list[Places]:
+        return different(self.population)[0]
 
 
 def asked(population: Population, settings: Settings, confidence: float, groups: int) -> Asked:
@@ -99,9 +122,16 @@ class Examined:
         return least_seen(self.kin, real, self.asked.chance, limit("stray"))
 
     @cached_property
+    def reach(self) -> float:
+        """Distance within which images are nearly one picture: ``alike`` times the median distance
+        of real images to their nearest; 0 of fewer than two."""
+        away = self._between[:, 0]
+        return limit("alike") * float(np.median(away)) if len(away) > 1 else 0.0
+
+    @cached_property
     def kin(self) -> Places:
         """A number each, the same for images that count as one observation."""
-        return kin(self.side, limit("alike"))
+        return kin(self.side, self.reach)
 
     @cached_property
     def pictures(self) -> Places:
@@ -109,12 +139,12 @@ class Examined:
 
         Edits of one source are pictures of their own: they share what was not to be changed.
         """
-        return pictures(self.side.made, self.side.real, limit("alike"), self.side.own)
+        return pictures(self.side.made, self.reach, self.side.own)
 
     @cached_property
     def real_pictures(self) -> Places:
         """The same of the class's real images."""
-        return pictures(self.side.real, self.side.real, limit("alike"))
+        return pictures(self.side.real, self.reach)
 
     @cached_property
     def given(self) -> Places:
@@ -135,22 +165,21 @@ class Examined:
     @cached_property
     def real_inside(self) -> Flags:
         """Whether each real image lies in the ball of another real one of its class."""
-        real, found = self.side.real, np.zeros(len(self.side.real), bool)
-        reach = radii(real, self.asked.settings.neighbours)
-        for start in range(0, len(real), ROWS):
-            rows = slice(start, min(start + ROWS, len(real)))
-            away = distances(real[rows], real)
-            at = np.arange(len(away))
-            away[at, start + at] = np.inf
-            found[rows] = (away < reach).any(axis=1)
-        return found
+        real = self.side.real
+        return manifold(real, real, self.asked.settings.neighbours, np.arange(len(real))).inside
 
     @cached_property
     def depth(self) -> tuple[Numbers, Numbers]:
         """Mean distance to the k nearest real images, of synthetic ones and of real ones."""
         side, k = self.side, self.asked.settings.neighbours
         made = to_nearest(side.made, side.real, k, side.own).mean(axis=1)
-        return made, to_nearest(side.real, side.real, k, same=True).mean(axis=1)
+        return made, self._between.mean(axis=1)
+
+    @cached_property
+    def _between(self) -> Numbers:
+        """(real images, k) distances to the nearest other ones, nearest first."""
+        real = self.side.real
+        return to_nearest(real, real, self.asked.settings.neighbours, same=True)
 
     def real_as(self, number: int, at: Places) -> Flags:
         """Which of these images have a realism of at least 1 among the real ones of a class.
@@ -171,6 +200,6 @@ class Examined:
         return float((scores >= 1).mean())
 
 
-def _alike(real: NDArray[np.float32]) -> bool:
+def _alike(real: Vectors) -> bool:
     """Whether real images have no spread that others could be held against."""
     return pairwise_distance(real) < SAME

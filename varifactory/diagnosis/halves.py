@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from varifactory.diagnosis.jackknife import Groups, harmonic
-from varifactory.diagnosis.nearness import Part, Places, Scores, parts, placed, reaches_of, shares
+from varifactory.diagnosis.nearness import Part, parts, placed, reaches_of, shares
 from varifactory.diagnosis.population import Images, Population
 from varifactory.keys import seed_from
+from varifactory.metrics.vectors import Numbers, Places
 from varifactory.recipe.diagnosis import Diagnosis as Settings
 
 SPLITS = 4
@@ -26,10 +27,10 @@ class Half:
     """The population with the first half alone as its target."""
     judge: Groups
     """Of the other half."""
-    missed: Scores
+    missed: Numbers
     """What shares of images that lie near none are multiplied with, (1 + 2 GROUPS)."""
 
-    def left_out(self, kept: Places) -> Scores:
+    def left_out(self, kept: Places) -> Numbers:
         """``Groups.left_out`` by the other half, as of a target as large as the whole."""
         found = self.judge.left_out(_mask(kept, len(self.judge.made)))
         found[0] = np.clip(1 - (1 - found[0]) * self.missed, 0, 1)

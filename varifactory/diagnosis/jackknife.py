@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from varifactory.diagnosis.nearness import Bits, Part, Places, Scores
+from varifactory.diagnosis.nearness import Bits, Part
 from varifactory.keys import seed_from
 from varifactory.metrics.interval import BOTH, SOURCES
+from varifactory.metrics.vectors import Numbers, Places
 from varifactory.statistics import Interval
 from varifactory.statistics.intervals import by_t
 
@@ -71,7 +72,7 @@ class Groups:
         return overlap([self.left_out(is_kept)], int(is_kept.sum()), int(self.sizes.sum()),
                        confidence, self.covers)  # fmt: skip
 
-    def left_out(self, is_kept: NDArray[np.bool_]) -> Scores:
+    def left_out(self, is_kept: NDArray[np.bool_]) -> Numbers:
         """(2, 1 + 2 GROUPS): share of the kept images that are near, and of the target's that are
         covered: of all, without each group of the kept, without each group of the target."""
         by_group = [self._unions(part, is_kept) for part in self.parts]
@@ -107,7 +108,7 @@ class Groups:
 
 
 def overlap(
-    sides: Sequence[Scores], n: int, target: int, confidence: float, covers: str
+    sides: Sequence[Numbers], n: int, target: int, confidence: float, covers: str
 ) -> Interval:
     """Overlap by the mean shares of one or more parts of a target, with its interval.
 
@@ -143,5 +144,5 @@ def _count(bits: Bits) -> int:
 
 
 def _variance(left_out: Sequence[float]) -> float:
-    values: Scores = np.array(left_out)
+    values: Numbers = np.array(left_out)
     return float((len(values) - 1) / len(values) * np.square(values - values.mean()).sum())

@@ -1,21 +1,20 @@
 """Who tells the classes apart: judges trained on real images, and on synthetic ones.
 
-All are logistic regressions on vectors. Real images are dealt into folds; a synthetic image is in
-the fold of the real one it was made from, and no judge meets images of a fold it learned from.
+All are logistic regressions on vectors. Real images are dealt into folds, equal ones into one; a
+synthetic image is in the fold of the real one it was made from, and no judge meets images of a fold
+it learned from.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from varifactory.diagnosis.population import Population
-from varifactory.embeddings import Vectors
+from varifactory.diagnosis.sides import firsts
 from varifactory.keys import seed_from
+from varifactory.metrics.vectors import Numbers, Places, Vectors
 
-Places = NDArray[np.int64]
-Numbers = NDArray[np.float64]
 Judge = Callable[[Vectors], Numbers]
 
 FOLDS = 5
@@ -53,10 +52,9 @@ def judged(population: Population, seed: int) -> Judged:
     number = {name: place for place, name in enumerate(population.class_names)}
     real = np.array([number[label] for label in population.real.labels])
     made = np.array([number[label] for label in population.synthetic.labels])
-    fold = _folds(real, dice)
-    own = population.own
-    made_fold = np.where(own >= 0, fold[own], -1)
     vectors, others = population.real.vectors, population.synthetic.vectors
+    fold = _folds(real, dice)[firsts(vectors)]
+    made_fold = np.where(population.own >= 0, fold[population.own], -1)
     chances = np.zeros((len(made), classes))
     answers = np.full((3, len(real)), -1, np.int64)
     for one in range(FOLDS):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from varifactory.diagnosis.nearness import Scores, by_class, placed, to_kth
+from varifactory.diagnosis.nearness import by_class, placed, to_kth
 from varifactory.diagnosis.population import Images, Population
 from varifactory.metrics import (
     FOLDS,
@@ -13,6 +13,7 @@ from varifactory.metrics import (
     radii,
     realism,
 )
+from varifactory.metrics.vectors import Numbers
 
 DENSITY_NEIGHBOURS = 10
 """k of densities: 5 and 20 part a shifted half from the other as well."""
@@ -20,7 +21,7 @@ NOTHING = 1e-3
 """Least distance: what float32 leaves between equal vectors of length 1."""
 
 
-def realism_of(population: Population, target: Images | None = None) -> Scores:
+def realism_of(population: Population, target: Images | None = None) -> Numbers:
     """(synthetic images,) realism of each within its class; at least 1 lies inside.
 
     NaN where the class has fewer than two real images, which have no distance.
@@ -38,7 +39,7 @@ def realism_of(population: Population, target: Images | None = None) -> Scores:
     return scores
 
 
-def likeness(population: Population, real: Scores, seed: int = 1) -> Scores:
+def likeness(population: Population, real: Numbers, seed: int = 1) -> Numbers:
     """(synthetic images,) a score that orders them by how like they are to the population's target.
 
     The product of realism (0 of a class without), of the density of the target there over that of
@@ -52,12 +53,12 @@ def likeness(population: Population, real: Scores, seed: int = 1) -> Scores:
         real: realism of each towards the same target; 0 where there is none.
         seed: of the judge's folds.
     """
-    scores: Scores = real * _density(population)
+    scores: Numbers = real * _density(population)
     judged = _judged(population, seed)
     if judged is None:
         return scores
     doubt = np.exp(-np.logaddexp(0, judged.synthetic))
-    found: Scores = scores * doubt ** max(0.0, 2 * judged.auc - 1)
+    found: Numbers = scores * doubt ** max(0.0, 2 * judged.auc - 1)
     return found
 
 
@@ -73,7 +74,7 @@ def _judged(population: Population, seed: int) -> Domain | None:
         return None
 
 
-def _density(population: Population) -> Scores:
+def _density(population: Population) -> Numbers:
     """Distance to the k-th nearest synthetic image over that to the target's, within its class; 1
     where there is none."""
     of, found = population.target or population.real, np.ones(len(population.synthetic))

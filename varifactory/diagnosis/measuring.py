@@ -6,10 +6,10 @@ from typing import Any
 from numpy.typing import NDArray
 
 from varifactory.diagnosis.chance import share_of
-from varifactory.diagnosis.examining import Asked, Examined, Flags
+from varifactory.diagnosis.examining import Asked, Examined
 from varifactory.embeddings import Vectors
 from varifactory.metrics import Measure, manifold, measured_together
-from varifactory.metrics.vectors import Numbers, Places
+from varifactory.metrics.vectors import Flags, Numbers, Places
 from varifactory.statistics import proportion
 
 Metrics = Callable[[NDArray[Any], NDArray[Any], Places], Sequence[float]]

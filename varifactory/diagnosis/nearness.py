@@ -13,13 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from varifactory.diagnosis.population import Images, Population
-from varifactory.embeddings import Vectors
 from varifactory.metrics import radii
+from varifactory.metrics.vectors import Flags, Numbers, Places, Vectors
 from varifactory.shards.prefetch import in_order
 
-Places = NDArray[np.int64]
 Bits = NDArray[np.uint8]
-Scores = NDArray[np.float64]
 Found = TypeVar("Found")
 
 CELLS = 8_000_000
@@ -54,7 +52,7 @@ def by_class(population: Population, target: Images | None = None) -> Iterator[
         yield label, np.flatnonzero(made == label), np.flatnonzero(of == label)
 
 
-def parts(population: Population, k: int, reaches: Scores | None = None) -> list[Part]:
+def parts(population: Population, k: int, reaches: Numbers | None = None) -> list[Part]:
     """Who lies near whom of the population's target, or of its reference.
 
     Args:
@@ -73,7 +71,7 @@ def parts(population: Population, k: int, reaches: Scores | None = None) -> list
     return found
 
 
-def reaches_of(population: Population, k: int) -> Scores:
+def reaches_of(population: Population, k: int) -> Numbers:
     """(target images,) distance of each to its k-th nearest of its kind; -1 of one that is alone:
     of a class with one image in the target nobody can say what is near."""
     target = population.target or population.real
@@ -84,7 +82,7 @@ def reaches_of(population: Population, k: int) -> Scores:
     return found
 
 
-def shares(found: Sequence[Part], is_kept: NDArray[np.bool_]) -> tuple[int, int, int]:
+def shares(found: Sequence[Part], is_kept: Flags) -> tuple[int, int, int]:
     """Kept images near the target, the target's images near one of them, the target's images."""
     near = covered = 0
     for part in found:
@@ -102,7 +100,7 @@ def placed(own: Places, among: Places) -> Places:
     return np.where(among[at] == own, at, -1).astype(np.int64)
 
 
-def _near(target: Vectors, made: Vectors, reach: Scores, own: Places | None) -> Bits:
+def _near(target: Vectors, made: Vectors, reach: Numbers, own: Places | None) -> Bits:
     """(n, m / 8) bits."""
     width = (len(target) + 7) // 8
     if not len(target):
@@ -114,11 +112,11 @@ def _near(target: Vectors, made: Vectors, reach: Scores, own: Places | None) -> 
     return np.concatenate(rows) if rows else np.zeros((0, width), np.uint8)
 
 
-def to_kth(target: Vectors, made: Vectors, k: int, own: Places | None) -> Scores:
+def to_kth(target: Vectors, made: Vectors, k: int, own: Places | None) -> Numbers:
     """(n,) distances of vectors of length 1 to their k-th nearest of the target; 2 at most."""
     rows = by_block(made, target, own, lambda alike: np.partition(alike, -k, axis=1)[:, -k])
     cosines = np.concatenate(rows).astype(np.float64)
-    found: Scores = np.sqrt(np.maximum(2 - 2 * cosines, 0))
+    found: Numbers = np.sqrt(np.maximum(2 - 2 * cosines, 0))
     return found
 
 

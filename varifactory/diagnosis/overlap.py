@@ -16,9 +16,10 @@ from varifactory.diagnosis.figures import Kept
 from varifactory.diagnosis.halves import Usual, crossed, kept_of
 from varifactory.diagnosis.jackknife import Groups, overlap
 from varifactory.diagnosis.likeness import likeness, realism_of
-from varifactory.diagnosis.nearness import Part, Places, Scores, parts
+from varifactory.diagnosis.nearness import Part, parts
 from varifactory.diagnosis.population import Population
 from varifactory.metrics import Measure
+from varifactory.metrics.vectors import Numbers, Places
 from varifactory.recipe.diagnosis import Diagnosis as Settings
 
 _Waiting = tuple[int, float, int, int, int]
@@ -67,7 +68,7 @@ def pruning(population: Population, k: int = 5, seed: int = 1) -> Pruning:
     return Pruning(np.concatenate([first, rest]).astype(np.int64), found)
 
 
-def _covering(found: Sequence[Part], weights: Scores) -> Places:
+def _covering(found: Sequence[Part], weights: Numbers) -> Places:
     """Rows that add most, by weight, to those before them, until none adds any (lazily greedy).
 
     Rows without weight take no part.

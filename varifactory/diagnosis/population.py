@@ -27,8 +27,8 @@ from varifactory.store import Manifest, Store
 from varifactory.texts import texts_of
 
 __all__ = [
-    "Chosen", "Images", "Population", "PopulationError", "chosen", "population",
-    "population_of_table",
+    "Chosen", "Images", "Population", "PopulationError", "chosen", "compared", "population",
+    "population_of_table", "target_of", "target_rows",
 ]  # fmt: skip
 
 COLUMNS = ("kind", "status", "split", "label", "pixel_sha256", "image_blob", "source_key",
@@ -96,9 +96,14 @@ class Chosen:
         return (*self.real, *self.synthetic)
 
     @property
+    def labels(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Of the real and of the synthetic images; empty text of one that has none."""
+        return _labels(self.real), _labels(self.synthetic)
+
+    @property
     def class_names(self) -> tuple[str, ...]:
         """Sorted."""
-        return tuple(sorted({str(row["label"] or "") for row in self.rows}))
+        return tuple(sorted(set(_labels(self.rows))))
 
     @property
     def prompts(self) -> tuple[str, ...]:
@@ -128,6 +133,54 @@ def _ordered(rows: Iterable[Row]) -> tuple[Row, ...]:
                                                row["key"])))  # fmt: skip
 
 
+def _labels(rows: Sequence[Row]) -> tuple[str, ...]:
+    return tuple(str(row["label"] or "") for row in rows)
+
+
+def compared(store: Store, manifest: Manifest, reference: Sequence[str]) -> Chosen:
+    """The items that a diagnosis of a version compares, with or without their vectors.
+
+    Raises:
+        PopulationError: no figure can be made of them.
+    """
+    found = chosen(items_table(store, manifest), reference)
+    check_sides(f"{manifest.name}@{manifest.version}", *found.labels)
+    return found
+
+
+def target_rows(store: Store, manifest: Manifest) -> tuple[Row, ...]:
+    """The items of a target: its real training images.
+
+    Raises:
+        PopulationError: there is none.
+    """
+    rows = chosen(items_table(store, manifest), ("train",)).real
+    if not rows:
+        raise PopulationError(
+            f"the target {manifest.name}@{manifest.version} has no real training image: give "
+            "another data set as diagnosis.target"
+        )
+    return rows
+
+
+def target_of(
+    store: Store, manifest: Manifest, synthetic: Sequence[str]
+) -> tuple[tuple[Row, ...], tuple[str, ...], tuple[str, ...]]:
+    """The items of a target, the labels by which they are compared, and notes on these.
+
+    Args:
+        store: where it lies.
+        manifest: of the target.
+        synthetic: the label of each synthetic image.
+
+    Raises:
+        PopulationError: there is no such item, or its classes are others.
+    """
+    rows = target_rows(store, manifest)
+    name = f"the target {manifest.name}@{manifest.version}"
+    return (rows, *target_labels(name, _labels(rows), synthetic))
+
+
 def population(store: Store, manifest: Manifest, plan: DiagnosisPlan) -> Population:
     """What a diagnosis of a data set version rests on, from stored vectors alone.
 
@@ -140,14 +193,12 @@ def population(store: Store, manifest: Manifest, plan: DiagnosisPlan) -> Populat
         StoreError: a part of the version is gone or damaged.
     """
     name = f"{manifest.name}@{manifest.version}"
-    found = chosen(items_table(store, manifest), plan.settings.reference)
-    labels = [[str(row["label"] or "") for row in rows] for rows in (found.real, found.synthetic)]
-    check_sides(name, *labels)
+    found = compared(store, manifest, plan.settings.reference)
     hashes = sorted({str(row["pixel_sha256"]) for row in found.rows})
     embedded = read_embeddings(store, plan.embeddings, hashes)
     real, synthetic = (_images(name, rows, embedded) for rows in (found.real, found.synthetic))
     place = {row["source_key"]: at for at, row in enumerate(found.real)}
-    target, notes = _target(store, plan, labels[1])
+    target, notes = _target(store, plan, found.labels[1])
     known = Population(
         name=name,
         encoder=plan.encoder,
@@ -159,7 +210,7 @@ def population(store: Store, manifest: Manifest, plan: DiagnosisPlan) -> Populat
         prompts=found.prompts if any(found.prompts) else (),
         logit_scale=plan.logit_scale,
         target=target,
-        notes=(*_unmade(*labels), *notes),
+        notes=(*_unmade(*found.labels), *notes),
     )
     return _with_texts(store, plan, found, known) if plan.texts else known
 
@@ -187,15 +238,10 @@ def _target(
     if plan.target is None:
         return None, ()
     manifest = store.dataset(plan.target.name, plan.target.version)
-    rows = chosen(items_table(store, manifest), ("train",)).real
-    name = f"the target {manifest.name}@{manifest.version}"
-    if not rows:
-        raise PopulationError(
-            f"{name} has no real training image: give another data set as diagnosis.target"
-        )
-    labels, notes = target_labels(name, [str(row["label"] or "") for row in rows], synthetic)
+    rows, labels, notes = target_of(store, manifest, synthetic)
     hashes = [str(row["pixel_sha256"]) for row in rows]
-    images = _images(name, rows, read_embeddings(store, plan.embeddings, hashes))
+    vectors = read_embeddings(store, plan.embeddings, hashes)
+    images = _images(f"the target {manifest.name}@{manifest.version}", rows, vectors)
     return replace(images, labels=labels), notes
 
 
@@ -210,7 +256,7 @@ def _images(name: str, rows: Sequence[Row], embedded: Embedded) -> Images:
         )
     return Images(
         pixels=pixels,
-        labels=tuple(str(row["label"] or "") for row in rows),
+        labels=_labels(rows),
         vectors=of_length_one(name, pixels, embedded.vectors[places]),
         blobs=tuple(str(row["image_blob"] or "") for row in rows),
     )

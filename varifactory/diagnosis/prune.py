@@ -15,7 +15,6 @@ from varifactory.deriving import Derived, derive
 from varifactory.diagnosis.checking import PopulationError, listed, shown
 from varifactory.diagnosis.halves import kept_of
 from varifactory.diagnosis.likeness import realism_of
-from varifactory.diagnosis.nearness import Places
 from varifactory.diagnosis.overlap import chosen_overlaps, pruning
 from varifactory.diagnosis.plan import DiagnosisPlan, read_plan
 from varifactory.diagnosis.population import Population, chosen, population
@@ -26,6 +25,7 @@ from varifactory.items import LEFT_OUT, item_spec
 from varifactory.keys import item_key, spec_of
 from varifactory.loading import items_table
 from varifactory.metrics import Measure
+from varifactory.metrics.vectors import Places
 from varifactory.stages import Row
 from varifactory.store import Manifest, Store
 from varifactory.training.arms import place_of

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from varifactory.diagnosis.examining import Examined, Flags
+from varifactory.diagnosis.examining import Examined
 from varifactory.diagnosis.figures import Flag, Seen
 from varifactory.diagnosis.thresholds import advice, issue_of, sentence
 from varifactory.metrics import Measure
+from varifactory.metrics.vectors import Flags
 
 STRIP = 8
 """Images of a strip of evidence."""

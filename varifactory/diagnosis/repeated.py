@@ -5,12 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from varifactory.diagnosis.chance import least_excess
-from varifactory.diagnosis.examining import Examined, Flags
+from varifactory.diagnosis.examining import Examined
 from varifactory.diagnosis.figures import Flag
 from varifactory.diagnosis.measuring import share
 from varifactory.diagnosis.raising import examples, pictured, raised
 from varifactory.diagnosis.thresholds import limit
 from varifactory.metrics import Measure
+from varifactory.metrics.vectors import Flags
 from varifactory.report.wording import percent
 
 TELLING = ("few-modes", "narrow", "few-wrong")
@@ -20,8 +21,8 @@ TELLING = ("few-modes", "narrow", "few-wrong")
 def measures(one: Examined) -> list[Measure]:
     """Share of copies of real images, and of near-duplicates in the set."""
     return [
-        share("memorised", one, _of_real(one), _usual(one)),
-        share("duplicates", one, _of_each_other(one)),
+        share("memorised", one, one.asked.of_real[one.side.at], _usual(one)),
+        share("duplicates", one, one.asked.of_each_other[one.side.at]),
     ]
 
 
@@ -34,7 +35,7 @@ def flag(
     Args:
         others: what else is raised of the group.
     """
-    made, real = _of_real(one), _usual(one)
+    made, real = one.asked.of_real[one.side.at], _usual(one)
     excess = float(made.mean()) - float(real.mean())
     if excess >= limit("memorised") and least_excess(made, one.kin, real, one.asked.chance) > 0:
         told = {"share": percent(made.mean()), "n": len(made)}
@@ -53,20 +54,6 @@ def _same(one: Examined, evidence: tuple[Measure, ...]) -> Flag | None:
     told = {"n": len(number), "pictures": pictured(len(sizes)), "most": int(sizes.max()),
             "usual": percent(usual)}  # fmt: skip
     return raised(one, "few-pictures", told, evidence, examples(one, sizes[number] > 1))
-
-
-def _of_real(one: Examined) -> Flags:
-    return _among(one, {copy.image for copy in one.asked.copies if copy.of == "real"})
-
-
-def _of_each_other(one: Examined) -> Flags:
-    pairs = [copy for copy in one.asked.copies if copy.of == "synthetic"]
-    return _among(one, {name for copy in pairs for name in (copy.image, copy.other)})
-
-
-def _among(one: Examined, names: set[str]) -> Flags:
-    pixels = one.asked.population.synthetic.pixels
-    return np.array([pixels[row] in names for row in one.side.at], bool)
 
 
 def _usual(one: Examined) -> Flags:

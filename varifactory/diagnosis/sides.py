@@ -1,19 +1,17 @@
 """The images of a class and attribute beside the real ones of the class, ready to be measured."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from varifactory.diagnosis.population import Population
-from varifactory.embeddings import Vectors
+from varifactory.metrics.vectors import Numbers, Places, Vectors
 
-Places = NDArray[np.int64]
-Numbers = NDArray[np.float64]
-
-ROWS = 2048
-"""Images a block of distances: bounds memory by rows, whatever their number."""
+NO_ATTRIBUTE = "no attribute"
+"""Name of the images without one, in a set where others have one."""
+CELLS = 2_000_000
+"""Distances that are held at a time (16 MB), whatever the number of images."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +22,11 @@ class Sides:
     number: int
     """Of the class."""
     attribute: str
-    """Empty: of the class whatever the attribute."""
+    """Empty: of the class whatever the attribute; ``NO_ATTRIBUTE``: of its images without one."""
     at: Places
     """Rows of ``population.synthetic``."""
     real_at: Places
-    """Rows of ``population.real``."""
+    """Rows of ``population.real``, of equal ones the first."""
     made: Vectors
     real: Vectors
     own: Places
@@ -43,30 +41,62 @@ class Sides:
 def sides(population: Population) -> Iterator[Sides]:
     """Every class by attribute, then whatever the attribute where it has several.
 
-    A class without synthetic images comes once, with none.
+    Images without an attribute are a group of their own where any image of the set has one. A class
+    without synthetic images comes once, with none.
     """
-    made = np.array(population.synthetic.labels)
-    real = np.array(population.real.labels)
     attributes = np.array(population.attributes)
-    for number, label in enumerate(population.class_names):
-        at, real_at = np.flatnonzero(made == label), np.flatnonzero(real == label)
+    if attributes.any():
+        attributes = np.where(attributes == "", NO_ATTRIBUTE, attributes)
+    made, (real, place) = _by_class(population, population.synthetic.labels), different(population)
+    for number, (at, real_at) in enumerate(zip(made, real, strict=True)):
         there = np.unique(attributes[at]).tolist()
-        for attribute in there if len(there) == 1 else [*there, ""]:
-            some = at if len(there) < 2 or not attribute else at[attributes[at] == attribute]
-            yield _side(population, number, str(attribute), some, real_at)
+        groups = [(str(one), at[attributes[at] == one]) for one in there]
+        for attribute, some in groups if len(groups) == 1 else [*groups, ("", at)]:
+            own = population.own[some]
+            yield Sides(
+                population.class_names[number], number, attribute, some, real_at,
+                population.synthetic.vectors[some], population.real.vectors[real_at],
+                _placed(own, place, real_at),
+            )  # fmt: skip
 
 
-def _side(
-    population: Population, number: int, attribute: str, at: Places, real_at: Places
-) -> Sides:
-    place = np.full(len(population.real), -1, np.int64)
+def different(population: Population) -> tuple[list[Places], Places]:
+    """Rows of the real images of each class, of equal ones the first; and (real images,) the row
+    that stands for each.
+
+    One picture has one vector and says one thing, however often the reference holds it: else its
+    copies would be each other's nearest, and every other image far away. Where all real images of a
+    class are equal all stay, so that this is what is told of the class.
+    """
+    every, stands = _by_class(population, population.real.labels), np.arange(len(population.real))
+    for at in every:
+        first = at[firsts(population.real.vectors[at])]
+        if len(np.unique(first)) > 1:
+            stands[at] = first
+    return [at[stands[at] == at] for at in every], stands
+
+
+def firsts(vectors: Vectors) -> Places:
+    """(n,) place of the first row that equals each; its own where none before does."""
+    rows = np.ascontiguousarray(vectors)
+    whole = rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1])))[:, 0]
+    _, first, number = np.unique(whole, return_index=True, return_inverse=True)
+    return np.asarray(first[number], np.int64)
+
+
+def _by_class(population: Population, labels: Sequence[str]) -> list[Places]:
+    """Rows of each class, ascending."""
+    number = {name: place for place, name in enumerate(population.class_names)}
+    numbers = np.array([number[label] for label in labels], np.int64)
+    order = np.argsort(numbers, kind="stable")
+    return np.split(order, np.searchsorted(numbers[order], np.arange(1, len(number))))
+
+
+def _placed(own: Places, stands: Places, real_at: Places) -> Places:
+    """Where among a class's real images the sources stand; -1 of one of another class, or none."""
+    place = np.full(len(stands), -1, np.int64)
     place[real_at] = np.arange(len(real_at))
-    own = population.own[at]
-    return Sides(
-        population.class_names[number], number, attribute, at, real_at,
-        population.synthetic.vectors[at], population.real.vectors[real_at],
-        np.where(own >= 0, place[own], -1),
-    )  # fmt: skip
+    return np.where(own >= 0, place[stands[own]], -1)
 
 
 def distances(one: Vectors, other: Vectors) -> Numbers:
@@ -86,12 +116,11 @@ def to_nearest(
         same: the two are one set, and no row its own neighbour.
     """
     found = np.full((len(some), k), np.inf)
-    for start in range(0, len(some), ROWS):
-        rows = slice(start, min(start + ROWS, len(some)))
+    for rows in _blocks(len(some), len(others)):
         away = distances(some[rows], others)
         at = np.arange(len(away))
         if same:
-            away[at, start + at] = np.inf
+            away[at, rows.start + at] = np.inf
         if own is not None:
             has = np.flatnonzero(own[rows] >= 0)
             away[has, own[rows][has]] = np.inf
@@ -100,57 +129,61 @@ def to_nearest(
     return found
 
 
-def kin(side: Sides, alike: float) -> Places:
+def kin(side: Sides, reach: float) -> Places:
     """(n,) a number each, the same for images that say one thing together.
 
-    Those of one source, and those nearer to each other than ``alike`` times the median distance of
-    real images to their nearest: a picture that was made forty times is one observation.
+    Those of one source, and those within ``reach`` of each other: a picture that was made forty
+    times is one observation.
     """
-    near = _near_pairs(side.made, alike * _between(side.real))
-    return _joined(np.concatenate([_source_pairs(side.own), near]), len(side.at))
+    return _joined_near(side.made, reach, _joined(np.arange(len(side.at)), *_of_sources(side.own)))
 
 
-def pictures(some: Vectors, real: Vectors, alike: float, own: Places | None = None) -> Places:
-    """(n,) a number each, the same for images that are nearly one picture, as ``kin`` tells them.
+def pictures(some: Vectors, reach: float, own: Places | None = None) -> Places:
+    """(n,) a number each, the same for images within ``reach``, which are nearly one picture.
 
     Args:
         own: place of each one's source, or -1; two of one source are no repetition.
     """
-    pairs = _near_pairs(some, alike * _between(real))
-    if own is not None:
-        one, other = own[pairs.T]
-        pairs = pairs[(one < 0) | (one != other)]
-    return _joined(pairs, len(some))
+    return _joined_near(some, reach, np.arange(len(some)), own)
 
 
-def _near_pairs(some: Vectors, reach: float) -> Places:
-    """(m, 2) places of every two that lie within reach, in blocks that memory holds."""
-    pairs = [np.zeros((0, 2), np.int64)]
-    for start in range(0, len(some), ROWS):
-        near = np.nonzero(distances(some[start : start + ROWS], some) <= reach)
-        pairs.append(np.stack([near[0] + start, near[1]], axis=1))
-    return np.concatenate(pairs)
+def _joined_near(some: Vectors, reach: float, number: Places, own: Places | None = None) -> Places:
+    """Parts that are joined already, joined further by every two images within reach.
+
+    Block by block, and no pair of one part: of a class that is one picture all are near.
+    """
+    for rows in _blocks(len(some), len(some)):
+        rest = slice(rows.start, None)
+        near = distances(some[rows], some[rest]) <= reach
+        near &= number[rows, None] != number[rest]
+        if own is not None:
+            near &= (own[rows, None] < 0) | (own[rows, None] != own[rest])
+        one, other = np.nonzero(near)
+        number = _joined(number, one + rows.start, other + rows.start)
+    return number
 
 
-def _joined(pairs: Places, count: int) -> Places:
-    """(count,) numbers of the parts that pairs hold together."""
+def _joined(number: Places, one: Places, other: Places) -> Places:
+    """Parts, joined where a place of one pair is in each; numbered as they come."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    rows, columns = pairs.T
-    graph = coo_array((np.ones(len(rows), bool), (rows, columns)), shape=(count, count))
-    return np.asarray(connected_components(graph, directed=False)[1], np.int64)
+    if not len(one):
+        return number
+    count = int(number.max()) + 1
+    links = (np.ones(len(one), bool), (number[one], number[other]))
+    graph = coo_array(links, shape=(count, count))
+    return np.asarray(connected_components(graph, directed=False)[1], np.int64)[number]
 
 
-def _source_pairs(own: Places) -> Places:
-    """Each image with the first one of its source."""
+def _of_sources(own: Places) -> tuple[Places, Places]:
+    """Each image of a known source, and the first one of that source."""
     at = np.flatnonzero(own >= 0)
     _, first, number = np.unique(own[at], return_index=True, return_inverse=True)
-    return np.stack([at, at[first][number]], axis=1).astype(np.int64).reshape(-1, 2)
+    return at, at[first][number]
 
 
-def _between(real: Vectors) -> float:
-    """Median distance of real images to their nearest; 0 of fewer than two."""
-    if len(real) < 2:
-        return 0.0
-    return float(np.median(to_nearest(real, real, 1, same=True)))
+def _blocks(count: int, others: int) -> Iterator[slice]:
+    """Slices of so many rows that their distances to the others are at most ``CELLS``."""
+    step = max(1, CELLS // max(1, others))
+    return (slice(start, min(start + step, count)) for start in range(0, count, step))

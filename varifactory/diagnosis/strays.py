@@ -2,16 +2,15 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from statistics import median
 
 import numpy as np
 
 from varifactory.diagnosis.chance import least_excess
 from varifactory.diagnosis.depth import LOW, Depth
-from varifactory.diagnosis.examining import Examined, Flags
-from varifactory.diagnosis.sides import Places
+from varifactory.diagnosis.examining import Examined
 from varifactory.diagnosis.thresholds import limit
 from varifactory.metrics import pairwise_distance
+from varifactory.metrics.vectors import Flags, Places
 from varifactory.statistics import Interval, proportion
 
 CLUSTERS = (2, 3)
@@ -73,9 +72,7 @@ def strays(one: Examined, others: Depth | None) -> Strays:
 def _compact(one: Examined, at: Flags) -> bool:
     """Whether the strays are as near to each other as images of one class are, whatever a judge
     that knows no such class takes them for."""
-    classes = [one.asked.real(number) for number in range(len(one.asked.population.class_names))]
-    usual = median(pairwise_distance(real) for real in classes if len(real) > 1)
-    return pairwise_distance(one.side.made[at]) <= limit("compact") * usual
+    return pairwise_distance(one.side.made[at]) <= limit("compact") * one.asked.usual_distance
 
 
 def _by_chance(one: Examined, count: int, total: int) -> bool:

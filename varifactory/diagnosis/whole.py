@@ -84,7 +84,7 @@ def geometry_measures(asked: Asked) -> tuple[Measure, ...]:
 def notes(examined: Sequence[Examined], depths: Mapping[int, Depth | None]) -> tuple[str, ...]:
     """What a reader must know to read the rest."""
     return tuple(filter(None, [
-        _few(examined), _spreadless(examined),
+        _few(examined), _spreadless(examined), _repeated(examined[0].asked),
         _no_texts(examined[0].asked.population), _all_apart(depths),
     ]))  # fmt: skip
 
@@ -115,6 +115,16 @@ def _spreadless(examined: Sequence[Examined]) -> str:
         "The reference has no spread: all real images have the same vector, so that nothing can be "
         f"flagged, of {', '.join(alike[:NAMED])}{more}. Look whether the encoder failed, or give "
         "different real images."
+    )
+
+
+def _repeated(asked: Asked) -> str:
+    if not asked.repeats:
+        return ""
+    return (
+        f"{asked.repeats:,} of {len(asked.population.real):,} real images equal another of their "
+        "class. What is said of classes and of copies counts each picture once, what is said of "
+        "the whole set every image: leave the repeats out of the reference."
     )
 
 
