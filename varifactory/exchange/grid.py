@@ -11,11 +11,12 @@ import numpy as np
 from varifactory import keys
 from varifactory.errors import TrainingError
 from varifactory.exchange import lineage
-from varifactory.exchange.pools import Pool
+from varifactory.exchange.pools import Pool, of_the_left_first
 from varifactory.exchange.subsets import ByClass, Stock, Subsets
-from varifactory.exchange.surface import REAL, Cell
+from varifactory.exchange.surface import REAL, Cell, Way
 from varifactory.recipe import Recipe
 from varifactory.stages import Row
+from varifactory.training.arms import source_key
 from varifactory.training.grid import Factors, Stratum
 from varifactory.training.planning import plan_cells
 
@@ -80,15 +81,18 @@ class Grid:
     def of_pool(self, name: str, pool: Pool, *, substituted: bool) -> list[PlannedCell]:
         """What a pool adds to every base, and where asked what stands in its place."""
         found: list[PlannedCell] = []
+        shares = self._asked.substituted if substituted else ()
         for base in self._asked.base:
             supply = {seed: pool(base, seed) for seed in self._asked.seeds}
-            there = self._there(name, base, supply)
+            there = self._there(name, base, supply, shares)
             for seed, images in supply.items():
                 if substituted:  # a generator's, not a control's, which are real images
                     self._check(name, base, seed, images)
                 found += self._added(base, seed, name, images, there)
                 if substituted:
                     found += self._substituted(base, seed, name, images, there)
+        if name == "edits":
+            self._note_removed([each for each in found if each.cell.way == "substituted"])
         return found
 
     def _check(self, name: str, base: int, seed: int, images: ByClass) -> None:
@@ -103,7 +107,9 @@ class Grid:
             seen = self._subsets.base_pixels(base, seed)
         lineage.check_generators(name, rows, self._trained_on, self._test, seen)
 
-    def _there(self, name: str, base: int, supply: Mapping[int, ByClass]) -> int:
+    def _there(
+        self, name: str, base: int, supply: Mapping[int, ByClass], replaced: Sequence[float]
+    ) -> int:
         """Images a class up to which the pool has nearly all that is asked, in all seeds.
 
         An edit in a hundred is refused by its gate or judge, and one class of one seed would end
@@ -114,7 +120,7 @@ class Grid:
             for seed, images in supply.items()
             for label in self._names
         }
-        wanted = max(count_of(multiple, base) for multiple in self._asked.synthetic)
+        wanted = max(count_of(each, base) for each in (*self._asked.synthetic, *replaced))
         counts = np.array(list(held.values()))
         asked = np.arange(1, wanted + 1)
         shares = np.minimum(counts[:, None], asked).mean(axis=0) / asked
@@ -122,7 +128,10 @@ class Grid:
         seed, label = min(held, key=lambda each: held[each])
         limit = f"class {label!r} (seed {seed})"
         if there < wanted:
-            self._note_short(name, base, self._asked.synthetic, there, limit, held[seed, label])
+            lacking = (there, limit, held[seed, label])
+            self._note_short(name, base, self._asked.synthetic, *lacking)
+            if replaced and there:
+                self._note_short(name, base, replaced, *lacking, way="substituted")
         elif held[seed, label] < wanted:
             missing = f"{100 * (1 - shares[-1]):.1f}\N{NO-BREAK SPACE}%"
             self.notices.append(
@@ -145,7 +154,9 @@ class Grid:
         whole = self._subsets.base(base, seed)
         for count in _counts(self._asked.substituted, base, min(there, base)):
             cell = Cell(base, "substituted", name, count / base, seed)
-            yield self._planned(cell, _taken(whole, base - count), _taken(images, count))
+            real = _taken(whole, base - count)
+            supply = of_the_left_first(images, real) if name == "edits" else images
+            yield self._planned(cell, real, _taken(supply, count))
 
     def _planned(self, cell: Cell, real: list[Row], other: list[Row]) -> PlannedCell:
         images = sorted([*real, *other], key=lambda row: (row["label"], row["pixel_sha256"]))
@@ -169,21 +180,38 @@ class Grid:
 
     def _note_short(
         self, name: str, base: int, multiples: Sequence[float], there: int, limit: str,
-        held: int | None = None,
+        held: int | None = None, way: Way = "added",
     ) -> None:  # fmt: skip
         wanted = max(count_of(multiple, base) for multiple in multiples)
         if there >= wanted:
             return
+        aim, done = ("to add", "added") if way == "added" else ("for its place", "replaced")
         ends = (
-            f"at most {there / base:.3g} times the base is added, not {max(multiples):g}"
+            f"at most {there / base:.3g} times the base is {done}, not {max(multiples):g}"
             if there
             else "it is left out there"
         )
         self.notices.append(
             f"{name}: at a base of {base} images a class, {limit} has "
-            f"{there if held is None else held} to add, and the grid "
+            f"{there if held is None else held} {aim}, and the grid "
             f"asks for {wanted}: {ends}"
         )
+
+    def _note_removed(self, substituted: Iterable[PlannedCell]) -> None:
+        """Tell of edits in the place of the very images that they were made from."""
+        shares = {
+            each.cell.multiple
+            for each in substituted
+            if {source_key(row) for row in each.images}
+            != {source_key(row) for row in each.images if row["kind"] == "source"}
+        }
+        if shares:
+            told = ", ".join(f"{share:.3g}" for share in sorted(shares))
+            self.notices.append(
+                f"edits: where {told} times the base is replaced, the real images that are left "
+                "have too few edits: some of those that stand in were made from the very images "
+                "that they replace, and could not be had without them"
+            )
 
 
 def count_of(multiple: float, base: int) -> int:

@@ -24,8 +24,8 @@ Pool = Callable[[int, int], ByClass]
 def edits(subsets: Subsets, items: Iterable[Row], feasibility: str, editor: str = "") -> Pool:
     """Accepted edits of the base's images, and of no other image; of one editor, if it is named.
 
-    One of every image before a second of any, the base's last image first: where edits stand in
-    the place of real images, those that go are the base's last, and come back edited.
+    One of every image before a second of any; the base's last image first, an order as good as any
+    on which the keys of cells rest.
     """
     wanted = FEASIBILITIES if feasibility == "all" else (feasibility,)
     by_source: dict[str, list[Row]] = defaultdict(list)
@@ -42,6 +42,18 @@ def edits(subsets: Subsets, items: Iterable[Row], feasibility: str, editor: str 
         }  # fmt: skip
 
     return pool
+
+
+def of_the_left_first(images: ByClass, real: Iterable[Row]) -> ByClass:
+    """Edits of the real images that are left before those of images that they shall replace.
+
+    Who replaces real images by synthetic ones has no longer what the latter were made from.
+    """
+    left = {source_key(row) for row in real}
+    return {
+        name: sorted(rows, key=lambda row: source_key(row) not in left)
+        for name, rows in images.items()
+    }
 
 
 def _in_turns(piles: Iterable[Sequence[Row]]) -> list[Row]:

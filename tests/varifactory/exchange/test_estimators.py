@@ -93,7 +93,8 @@ def ended(at):
         return type(error).__name__
 
 def state():
-    return [each["num_threads"] for each in threadpool_info()], list(warnings.filters)
+    limits = sorted((each["filepath"], each["num_threads"]) for each in threadpool_info())
+    return limits, list(warnings.filters)
 
 estimators.ESTIMATORS["logistic"] = {"C": 1e6, "max_iter": 8}
 limits, filters = state()

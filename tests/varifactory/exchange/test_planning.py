@@ -6,8 +6,11 @@ import pytest
 
 from tests.plain_stock import edit, foreign, items
 from varifactory.errors import TrainingError
+from varifactory.exchange import pools
+from varifactory.exchange.grid import Grid
 from varifactory.exchange.lineage import LineageError
 from varifactory.exchange.planning import PlannedExchange, exchange_spec, plan_exchange
+from varifactory.exchange.subsets import Subsets, stock_of
 from varifactory.keys import spec_of
 from varifactory.recipe import Recipe
 
@@ -42,7 +45,8 @@ def test_the_grid_is_crossed_with_paired_seeds() -> None:
         ]
     }  # fmt: skip
     assert by_way(plan) == each
-    assert plan.notices == ()
+    (notice,) = plan.notices
+    assert notice.startswith("edits: where 1 times the base is replaced")
     assert len({each.cell for each in plan.cells}) == len(plan.cells)
 
 
@@ -115,8 +119,8 @@ def test_where_images_run_out_the_multiple_is_what_there_is() -> None:
         for pool in ("real", "edits", "identity")
     }  # fmt: skip
     assert multiples == {"real": [0, 0.5, 1, 1.5], "edits": [0.5, 1], "identity": []}
-    assert [notice.partition(":")[0] for notice in plan.notices] == ["real", "edits", "edits",
-                                                                     "identity"]  # fmt: skip
+    told = [notice.partition(":")[0] for notice in plan.notices]
+    assert told == ["real", "edits", "edits", "edits", "identity"]
     assert plan.notices[0] == (
         "real: at a base of 6 images a class, class 'apple' has 9 to add, and the grid asks for "
         "12: at most 1.5 times the base is added, not 2"
@@ -129,7 +133,7 @@ def test_one_image_without_edits_ends_no_curve_and_is_told() -> None:
     source = next(row for row in rows if row["kind"] == "source" and row["label"] == "taxi")
     bare = ("edit", source["source_key"])
     kept = [row for row in rows if (row["kind"], row["source_key"]) != bare]
-    plan = planned(kept, synthetic=[3], base=[6], seeds=list(range(1, 9)))
+    plan = planned(kept, synthetic=[3], substituted=[0.5], base=[6], seeds=list(range(1, 9)))
     added = [each for each in plan.cells if each.cell.way == "added"]
     assert {each.cell.multiple for each in added} == {3.0}
     counts = {each.other for each in added}
@@ -151,6 +155,45 @@ def test_many_images_without_edits_end_the_curve_where_they_run_out() -> None:
     found = {each.cell.multiple for each in plan.cells if each.cell.way == "added"}
     assert max(found) < 3
     assert any("times the base is added, not 3" in notice for notice in plan.notices)
+
+
+def test_shares_of_the_base_need_no_multiple_as_large() -> None:
+    plan = planned(synthetic=[0.5], substituted=[0.5, 1], base=[6])
+    assert {(each.cell.way, each.cell.multiple) for each in plan.cells
+            if each.cell.pool == "edits"} == {("added", 0.5), ("substituted", 0.5),
+                                              ("substituted", 1)}  # fmt: skip
+    taken = [foreign(label, at) for label in ("apple", "taxi", "whale") for at in range(4)]
+    plan = planned(taken_in=taken, generators=["foreign"], foreign="others", synthetic=[0.5],
+                   substituted=[1], base=[6])  # fmt: skip
+    assert {each.cell.multiple for each in plan.cells if each.cell.way == "substituted"} == {4 / 6}
+    assert plan.notices[-1] == (
+        "foreign: at a base of 6 images a class, class 'apple' (seed 1) has 4 for its place, and "
+        "the grid asks for 6: at most 0.667 times the base is replaced, not 1"
+    )
+
+
+def test_edits_of_images_that_are_left_take_the_place_of_others() -> None:
+    """One edit an image: of six images four have none to spare for the two that go."""
+    plan = planned(items(edits=1), synthetic=[1], substituted=[0.5, 2 / 3, 1], base=[6])
+    gone = {}
+    for each in plan.cells:
+        if each.cell.way == "substituted":
+            left = {row["source_key"] for row in each.images if row["kind"] == "source"}
+            made_from = Counter(row["source_key"] for row in each.images if row["kind"] == "edit")
+            assert max(made_from.values()) == 1
+            gone[each.other // 3] = sum(key not in left for key in made_from) // 3
+    assert gone == {3: 0, 4: 2, 6: 6}, "of three, four and six a class that were replaced"
+    (notice,) = plan.notices
+    assert notice.startswith("edits: where 0.667, 1 times the base is replaced, the real images")
+
+
+def test_an_edit_of_an_image_beyond_the_base_stops_the_plan() -> None:
+    asked, rows = recipe(), items()
+    subsets = Subsets.of(stock_of(rows, 6), (1, 2))
+    whole = pools.edits(subsets, rows, "all")
+    grid = Grid("s" * 64, asked, subsets, {})
+    with pytest.raises(LineageError, match=r"is not among the 9 images of its base"):
+        grid.of_pool("edits", lambda _, seed: whole(6, seed), substituted=True)
 
 
 def test_halves_are_rounded_up_and_cells_that_fall_together_are_one() -> None:
