@@ -45,6 +45,21 @@ def test_an_edit_is_not_known_by_its_source() -> None:
     assert fair.auc == pytest.approx(0.5, abs=0.1)
 
 
+def test_what_was_made_of_one_source_is_judged_by_others_alone() -> None:
+    """As fresh as the real ones, ten near-copies each, of sources that are not among them."""
+    learned, fair = [], []
+    for seed in range(4):
+        real, sources = vectors(300, seed, width=64), np.repeat(np.arange(30), 10)
+        made = vectors(30, 100 + seed, width=64)[sources] + 0.02 * vectors(
+            300, 200 + seed, width=64
+        )
+        nowhere = np.full(300, -1)
+        learned.append(domain_auc(real, made, seed, own=nowhere).auc)
+        fair.append(domain_auc(real, made, seed, own=nowhere, sources=sources).auc)
+    assert np.mean(learned) > 0.7
+    assert np.mean(fair) == pytest.approx(0.5, abs=0.1)
+
+
 def test_sets_without_any_overlap_and_sets_without_any_difference() -> None:
     """Neither ends in a warning of the judge's."""
     apart = domain_auc(vectors(40, 1, width=256), -vectors(300, 2, width=256))
@@ -68,6 +83,8 @@ def test_only_some_images_teach_and_all_are_scored(monkeypatch: pytest.MonkeyPat
 def test_sources_of_a_single_fold_are_refused() -> None:
     with pytest.raises(TooFew, match="sources in one of 5 folds"):
         domain_auc(vectors(40, 1), vectors(20, 2), own=np.zeros(20, np.int64))
+    with pytest.raises(TooFew, match="all 20 synthetic images are of sources in one of 5 folds"):
+        domain_auc(vectors(40, 1), vectors(20, 2), sources=np.zeros(20, np.int64))
 
 
 def test_ties_count_as_half() -> None:
