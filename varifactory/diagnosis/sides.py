@@ -10,8 +10,8 @@ from varifactory.metrics.vectors import Numbers, Places, Vectors
 
 NO_ATTRIBUTE = "no attribute"
 """Name of the images without one, in a set where others have one."""
-CELLS = 2_000_000
-"""Distances that are held at a time (16 MB), whatever the number of images."""
+CELLS = 500_000
+"""Distances that are held at a time (4 MB), whatever the number of images."""
 
 
 @dataclass(frozen=True, slots=True)

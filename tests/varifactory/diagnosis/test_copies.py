@@ -87,7 +87,23 @@ def test_equal_images_are_copies_whatever_the_reference_holds() -> None:
     found, share = copies(given(real, made))
     assert {(copy.image, copy.of) for copy in found} == {("made-3", "synthetic"),
                                                          ("made-5", "real")}  # fmt: skip
-    assert share.reference == 1  # all real images are there several times
+    assert share.value is None
+    assert share.why == "n too small: 2 images, at least 20"  # each is there fifteen times
+
+
+def test_a_reference_that_holds_all_twice_tells_what_it_tells_once(halves) -> None:
+    real, made = halves
+    made = np.concatenate([made, jittered(real[:60])])
+    own = [-1] * 600 + [at if at < 30 else -1 for at in range(60)]
+    once, share = copies(given(real, made, own))
+    twice, share_of_twice = copies(given(np.concatenate([real, real]), made, own))
+    assert (twice, share_of_twice) == (once, share)
+    assert {copy.image for copy in once if copy.of == "real"} >= {
+        f"made-{600 + at}" for at in range(30, 60)
+    }
+    # A source's twin is no other image.
+    of_twins = [at + 600 * (at >= 0) for at in own]
+    assert copies(given(np.concatenate([real, real]), made, of_twins))[0] == once
 
 
 def test_edits_of_one_source_may_be_alike_and_like_it(halves) -> None:

@@ -1,16 +1,20 @@
 """What is known of a group, in memory that grows with its images, not their square."""
 
+import time
 import tracemalloc
+from statistics import median
 
 import numpy as np
+import prdc
 import pytest
 
 from tests.injected_faults import spoiled
-from varifactory.diagnosis import examining
-from varifactory.diagnosis.examining import Examined, asked
-from varifactory.diagnosis.population import Population
+from varifactory.diagnosis.examining import Asked, Examined, asked
+from varifactory.diagnosis.judging import Judged
+from varifactory.diagnosis.population import Images, Population
 from varifactory.diagnosis.sides import Sides, distances, sides
-from varifactory.metrics import radii
+from varifactory.metrics import Measure, pairwise_distance
+from varifactory.metrics.vectors import Flags, Vectors
 from varifactory.recipe.diagnosis import Diagnosis
 
 
@@ -46,27 +50,69 @@ def _second(population: Population) -> Examined:
     return Examined(asked(population, Diagnosis(), 0.95, len(every)), every[1])
 
 
-def test_which_real_images_lie_among_others_block_by_block(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    one = _examined(100)
-    away = distances(one.side.real, one.side.real)
+@pytest.mark.parametrize("seed", range(3))
+def test_real_images_lie_inside_by_the_published_rule(seed: int) -> None:
+    """Strictly: the neighbour that a radius reaches to lies on the rim, not inside."""
+    population = spoiled("clean", seed, n=20)
+    every = list(sides(population))
+    shared = asked(population, Diagnosis(), 0.95, len(every))
+    expected = [_inside(side.real, shared.settings.neighbours) for side in every]
+    for side, inside in zip(every, expected, strict=True):
+        np.testing.assert_array_equal(Examined(shared, side).real_inside, inside)
+    assert 0.9 < np.mean(expected) < 1
+
+
+def _inside(real: Vectors, k: int) -> Flags:
+    away = prdc.prdc.compute_pairwise_distance(real)
+    radii = prdc.prdc.compute_nearest_neighbour_distances(real, k)
     np.fill_diagonal(away, np.inf)
-    whole = (away < radii(one.side.real, 5)).any(axis=1)
-    monkeypatch.setattr(examining, "ROWS", 7)
-    np.testing.assert_array_equal(one.real_inside, whole)
-    assert whole.mean() > 0
+    return (away < radii[:, None]).any(axis=0)
 
 
-def test_many_real_images_are_not_held_against_all_at_once(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    count = 3000
+def test_many_real_images_are_not_held_against_all_at_once() -> None:
+    count = 4000
     one = _examined(count)
-    monkeypatch.setattr(examining, "ROWS", 64)
-    monkeypatch.setattr(examining, "radii", lambda real, k: np.full(len(real), 0.3))
     tracemalloc.start()
-    assert len(one.real_inside) == count
+    assert len(one.real_inside) == len(one.depth[1]) == len(one.real_pictures) == count
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < count * count * 8 / 4
+    assert peak < count * count * 8 / 2
+
+
+def test_images_are_nearly_one_picture_by_how_near_different_real_ones_lie() -> None:
+    one = _examined(200)
+    away = distances(one.side.real, one.side.real)
+    np.fill_diagonal(away, np.inf)
+    assert one.reach == pytest.approx(0.33 * np.median(away.min(axis=1)))
+    assert _examined(1).reach == 0
+
+
+def test_real_images_of_a_thousand_classes_are_looked_up_at_once() -> None:
+    shared = _of_classes(1000, 100)
+    began = time.perf_counter()
+    usual = shared.usual_distance
+    assert [shared.real(number).shape for number in range(1000)] == [(100, 4)] * 1000
+    assert time.perf_counter() - began < 2.5
+    labels = np.array(shared.population.real.labels)
+    some = [shared.population.real.vectors[labels == f"class {at}"] for at in range(1000)]
+    assert usual == median(map(pairwise_distance, some))
+    np.testing.assert_array_equal(shared.real(7), some[7])
+
+
+def _of_classes(classes: int, each: int) -> Asked:
+    """Real images of many classes in turn, and one synthetic image of each."""
+    dice, count = np.random.default_rng(1), classes * each
+    names = tuple(f"class {at}" for at in range(classes))
+
+    def images(count: int) -> Images:
+        vectors = dice.normal(size=(count, 4)).astype(np.float32)
+        pixels = tuple(map(str, range(count)))
+        return Images(pixels, tuple(names[at % classes] for at in range(count)), vectors)
+
+    nobody = np.full(count, -1)
+    population = Population(
+        "many", "numbers", names, images(count), images(classes), ("",) * classes, nobody[:classes]
+    )
+    judged = Judged(nobody[:classes], np.zeros(classes), nobody, nobody, nobody)
+    none = Measure("memorised", None, classes, count)
+    return Asked(population, judged, Diagnosis(), 0.95, 0.05, (), none)

@@ -46,6 +46,17 @@ def test_an_edit_is_not_judged_by_who_learned_from_its_source() -> None:
     assert (names[judged(copies, 1).transferred] == wanted).mean() < 0.33
 
 
+def test_a_real_image_is_not_judged_by_who_learned_from_its_twin() -> None:
+    """Labels that tell nothing: who knows the twin does better than a quarter."""
+    clean = spoiled("clean", 231, classes=4)
+    labels = tuple(np.random.default_rng(1).permutation(np.array(clean.real.labels)).tolist())
+    real = clean.real
+    twice = Images(real.pixels * 2, labels * 2, np.concatenate([real.vectors, real.vectors]))
+    found = judged(replace(clean, real=twice), 1)
+    names, wanted = np.array(clean.class_names), np.array(twice.labels)
+    assert (names[found.real] == wanted).mean() < 0.33
+
+
 def test_a_set_of_one_synthetic_class_teaches_nothing() -> None:
     population = spoiled("clean", 232, classes=4)
     name = population.class_names[0]
