@@ -16,11 +16,10 @@ from varifactory.diagnosis.plan import (
     plan_diagnosis,
     plans_of,
 )
-from varifactory.diagnosis.population import Chosen, chosen
+from varifactory.diagnosis.population import Chosen, compared, target_of, target_rows
 from varifactory.diagnosis.telling_senses import by_model, tell, told_before
 from varifactory.embeddings import embedding_spec
 from varifactory.keys import spec_of
-from varifactory.loading import items_table
 from varifactory.models import ClipModel, registry
 from varifactory.models.provider.estimate import spent
 from varifactory.stages import Row
@@ -38,12 +37,12 @@ def synthetic_set(run: FactoryRun) -> tuple[Manifest, str]:
 
     Raises:
         RecipeError: there is no such data set or version, or no such target.
-        PopulationError: the template of class names cannot be used.
+        PopulationError: the template of class names cannot be used, or the target is empty.
     """
     asked = run.recipe.diagnosis
     check_template(run.recipe.training.template)
     if asked.target:
-        data_set(run.store, "diagnosis.target", asked.target)
+        target_rows(run.store, data_set(run.store, "diagnosis.target", asked.target))
     if asked.dataset:
         return data_set(run.store, "diagnosis.dataset", asked.dataset), ""
     made = make_dataset(run)
@@ -58,10 +57,11 @@ def diagnosed(run: FactoryRun, manifest: Manifest) -> str:
         ModelError: the language model that tells other senses cannot work at all.
         StageFailed: a shard ended without its items.
     """
-    found = chosen(items_table(run.store, manifest), run.recipe.diagnosis.reference)
+    found = compared(run.store, manifest, run.recipe.diagnosis.reference)
+    target = _target(run, found)
     encoder = registry.encoder(run.recipe)
     plan = _plan(run, manifest, found, encoder)
-    embedded(run, [*found.rows, *_target(run, plan)])
+    embedded(run, [*found.rows, *target])
     fields, wanted = text_spec(encoder), plan.wanted_texts(found.class_names, found.prompts)
     planned = plan_texts(plan.texts, wanted, encoder)
     run.stage(text_shard, "texts", fields, planned, size=SHARD)
@@ -101,9 +101,10 @@ def _plan(run: FactoryRun, manifest: Manifest, found: Chosen, encoder: ClipModel
     )  # fmt: skip
 
 
-def _target(run: FactoryRun, plan: DiagnosisPlan) -> tuple[Row, ...]:
+def _target(run: FactoryRun, found: Chosen) -> tuple[Row, ...]:
     """Pictures of the target domain, where the recipe names one."""
-    if plan.target is None:
+    asked = run.recipe.diagnosis.target
+    if not asked:
         return ()
-    manifest = run.store.dataset(plan.target.name, plan.target.version)
-    return chosen(items_table(run.store, manifest), ("train",)).real
+    manifest = data_set(run.store, "diagnosis.target", asked)
+    return target_of(run.store, manifest, found.labels[1])[0]

@@ -9,6 +9,7 @@ import pytest
 from flows.diagnose import diagnose
 from tests.flows.conftest import Make
 from tests.servers.chat import ChatServer, says
+from tests.stored_digits import real, stored
 from varifactory.diagnosis.checking import PopulationError
 from varifactory.diagnosis.plan import read_plan
 from varifactory.errors import RecipeError
@@ -112,6 +113,33 @@ def test_a_set_without_edits_is_refused_with_what_to_do(
     bare = tiny(edits__compare={"count": 0}, edits__gate={"min_change": 255.0})
     with pytest.raises(PopulationError, match="no synthetic"):
         diagnose(bare, str(tmp_path / "store"))
+    store = Store(str(tmp_path / "store"))
+    assert store.specs("items")
+    assert store.specs("embeddings") == store.specs("texts") == []
+
+
+def test_a_target_that_cannot_be_one_is_refused_before_anything_is_made(
+    recipe: Recipe, prefect_server: str, tmp_path: Path
+) -> None:
+    store = Store(str(tmp_path / "store"))
+    store.prepare()
+    stored(store, real(range(4), "validation"), "bare")
+    with pytest.raises(PopulationError, match="target bare@1 has no real training image"):
+        diagnose(recipe, store.url, ("diagnosis.target=bare",))
+    assert store.specs("sources") == []
+
+
+def test_a_target_of_other_classes_is_refused_before_it_is_embedded(
+    diagnosed: tuple[str, dict[str, Any]], recipe: Recipe
+) -> None:
+    place, _ = diagnosed
+    store = Store(place)
+    stored(store, real(range(20)), "digits")
+    plan = read_plan(store, store.dataset("tiny"))
+    before = len(store.rows("embeddings", plan.embeddings))
+    with pytest.raises(PopulationError, match="target digits@1 and the synthetic images share no"):
+        diagnose(recipe, place, ("diagnosis.dataset=tiny@1", "diagnosis.target=digits@1"))
+    assert len(store.rows("embeddings", plan.embeddings)) == before
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:pydantic")
