@@ -15,13 +15,16 @@ from varifactory.diagnosis.plan import (
     keep_plan,
     plan_diagnosis,
     plans_of,
+    read_senses,
 )
 from varifactory.diagnosis.population import Chosen, compared, target_of, target_rows
-from varifactory.diagnosis.telling_senses import by_model, tell, told_before
+from varifactory.diagnosis.telling_senses import Answers, by_model, keep_told, tell, told_before
 from varifactory.embeddings import embedding_spec
 from varifactory.keys import spec_of
 from varifactory.models import ClipModel, registry
 from varifactory.models.provider.estimate import spent
+from varifactory.recipe import Recipe
+from varifactory.sources import list_sources, source_fields
 from varifactory.stages import Row
 from varifactory.store import Manifest
 from varifactory.texts import plan_texts, text_spec
@@ -37,16 +40,33 @@ def synthetic_set(run: FactoryRun) -> tuple[Manifest, str]:
 
     Raises:
         RecipeError: there is no such data set or version, or no such target.
-        PopulationError: the template of class names cannot be used, or the target is empty.
+        PopulationError: the template of class names, or the file of other senses, cannot be used,
+            or the target is empty.
     """
     asked = run.recipe.diagnosis
     check_template(run.recipe.training.template)
+    _check_senses(run.recipe)
     if asked.target:
         target_rows(run.store, data_set(run.store, "diagnosis.target", asked.target))
     if asked.dataset:
         return data_set(run.store, "diagnosis.dataset", asked.dataset), ""
     made = make_dataset(run)
     return made.manifest, show_dataset(run, made)
+
+
+def _check_senses(recipe: Recipe) -> None:
+    """Read the file of other senses as it will be read once the images are there.
+
+    Of sources that are yet to be read one listing tells the classes.
+    """
+    asked, sources = recipe.diagnosis, recipe.sources
+    if not asked.senses or by_model(asked.senses):
+        return
+    names = None
+    if not asked.dataset:
+        spec = spec_of("sources", source_fields(sources))
+        names = list_sources(spec, sources).class_names
+    read_senses(asked.senses, names, recipe.training.template)
 
 
 def diagnosed(run: FactoryRun, manifest: Manifest) -> str:
@@ -69,17 +89,21 @@ def diagnosed(run: FactoryRun, manifest: Manifest) -> str:
     return write_diagnosis(run.store.url, manifest.name, manifest.version, plan.hash12)
 
 
-def _told(run: FactoryRun, manifest: Manifest, found: Chosen) -> dict[str, tuple[str, ...]] | None:
+def _told(run: FactoryRun, manifest: Manifest, found: Chosen) -> Answers | None:
     """What a language model says of the class names, where the recipe names one; asked once a
-    class of a data set version."""
+    class of a data set version, whatever the run ends in."""
     model = run.recipe.diagnosis.senses
     if not by_model(model):
         return None
-    told = told_before(plans_of(run.store, manifest), model)
+    told = told_before(run.store, manifest, model)
     if asked := [name for name in found.class_names if name not in told]:
         teller = registry.sense_teller(run.recipe, run=run.id)
         log.info("expected cost: %s", teller.estimate(asked).words())
-        answers, notices = tell(teller, asked)
+
+        def keep(fresh: Answers) -> None:
+            keep_told(run.store, manifest, model, told | fresh)
+
+        answers, notices = tell(teller, asked, keep)
         told |= {name: each.senses for name, each in answers.items()}
         rows = [{"cost_usd": each.cost_usd, "raw": name} for name, each in answers.items()]
         run.notices += [*notices, *filter(None, [spent(f"senses by {model}", rows)])]

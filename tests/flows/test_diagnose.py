@@ -15,7 +15,7 @@ from varifactory.diagnosis.plan import read_plan
 from varifactory.errors import RecipeError
 from varifactory.recipe import Recipe
 from varifactory.report.diagnosis.publishing import recounted_diagnosis
-from varifactory.store import Store
+from varifactory.store import Store, StoreError
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +103,18 @@ def test_a_wrong_target_or_template_is_refused_before_anything_is_made(
         diagnose(recipe, store, ("diagnosis.target=nowhere",))
     with pytest.raises(PopulationError, match=r"training\.template 'foo'"):
         diagnose(recipe, store, ("training.template=foo",))
+    senses = tmp_path / "senses.yaml"
+    asked = (f"diagnosis.senses={senses}",)
+    with pytest.raises(PopulationError, match=r"senses\.yaml' cannot be read as YAML"):
+        diagnose(recipe, store, asked)
+    for text, said in (
+        ("- apple", "holds list"),
+        ("apple: ['']", "a sense of 'apple' is ''"),
+        ("crane: [bird]", "names 'crane', which is no class .* it has 'apple', 'tomato'"),
+    ):
+        senses.write_text(text)
+        with pytest.raises(PopulationError, match=said):
+            diagnose(recipe, store, asked)
     assert Store(store).specs("sources") == []
 
 
@@ -140,6 +152,33 @@ def test_a_target_of_other_classes_is_refused_before_it_is_embedded(
     with pytest.raises(PopulationError, match="target digits@1 and the synthetic images share no"):
         diagnose(recipe, place, ("diagnosis.dataset=tiny@1", "diagnosis.target=digits@1"))
     assert len(store.rows("embeddings", plan.embeddings)) == before
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:pydantic")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:unclosed event loop:ResourceWarning")
+def test_what_a_model_was_paid_for_outlives_a_run_that_fails_afterwards(
+    recipe: Recipe, diagnosed: tuple[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, _ = diagnosed
+    before = read_plan(Store(place), Store(place).dataset("tiny"))
+
+    def no_room(run: object, rows: object) -> None:
+        raise StoreError("the disk is full")
+
+    with ChatServer(says('{"senses": ["wading bird"]}')).running() as server:
+        asked = ("diagnosis.dataset=tiny@1", "diagnosis.senses=openai/another-model-of-ours",
+                 f"prompts.base_url={server.url}")  # fmt: skip
+        with monkeypatch.context() as broken:
+            broken.setattr("flows.diagnosing.embedded", no_room)
+            with pytest.raises(StoreError, match="the disk is full"):
+                diagnose(recipe, place, asked)
+        assert len(server.requests) == 2
+        assert read_plan(Store(place), Store(place).dataset("tiny")) == before
+        diagnose(recipe, place, asked)
+        assert len(server.requests) == 2
+    plan = read_plan(Store(place), Store(place).dataset("tiny"))
+    assert [list(each) for each in plan.senses.values()] == [["wading bird"]] * 2
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:pydantic")

@@ -8,8 +8,9 @@ import pytest
 
 from tests.servers.chat import ChatServer, Response, refuses, says
 from tests.stored_digits import plan_of, real, stored
-from varifactory.diagnosis.plan import plan_diagnosis
-from varifactory.diagnosis.telling_senses import by_model, tell, told_before
+from varifactory.diagnosis.plan import FOLDER, keep_plan, plan_diagnosis, plans_of
+from varifactory.diagnosis.population import PopulationError
+from varifactory.diagnosis.telling_senses import by_model, keep_told, tell, told_before
 from varifactory.errors import ModelError
 from varifactory.models import ToldSenses
 from varifactory.models.registry import sense_teller
@@ -49,14 +50,16 @@ def test_what_was_not_answered_is_noticed_and_what_cannot_work_stops() -> None:
             "diagnosis": {"senses": "openai/some-model-of-ours"},
         })  # fmt: skip
         teller = sense_teller(recipe, run="run of this test")
-        found, notices = tell(teller, ["one", "two"])
+        kept: list[dict[str, tuple[str, ...]]] = []
+        found, notices = tell(teller, ["one", "two"], kept.append)
         assert found == {"one": ToldSenses(("letter i", "pipe"))}
         assert notices == [
             "no other senses of 'two' were tried: openai/some-model-of-ours: the provider's "
             "content filter held the answer back"
         ]
         with pytest.raises(ModelError, match="no quota is left"):
-            tell(teller, ["nine", "one"])
+            tell(teller, ["nine", "one"], kept.append)
+        assert kept == [{"one": ("letter i", "pipe")}]
 
 
 def test_what_was_told_is_in_the_plan_and_known_the_next_time(tmp_path: Path) -> None:
@@ -69,5 +72,23 @@ def test_what_was_told_is_in_the_plan_and_known_the_next_time(tmp_path: Path) ->
     )  # fmt: skip
     assert plan.senses == {"one": {"letter i": "a photo of a letter i"}, "two": {}}
     other = plan_of(manifest, senses={"two": {"swan": "a swan"}}, settings={"senses": "x.yaml"})
-    assert told_before([other, plan], MODEL) == {"one": ("letter i",), "two": ()}
-    assert told_before([other, plan], "openai/other") == {}
+    for each in (other, plan):
+        keep_plan(store, each)
+    assert told_before(store, manifest, MODEL) == {"one": ("letter i",), "two": ()}
+    assert told_before(store, manifest, "openai/other") == {}
+
+
+def test_what_was_told_is_known_without_a_plan(tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "store"))
+    store.prepare()
+    manifest = stored(store, real(range(40)))
+    keep_told(store, manifest, MODEL, {"one": ("letter i",)})
+    keep_told(store, manifest, MODEL, {"one": ("letter i",), "two": ()})
+    assert told_before(store, manifest, MODEL) == {"one": ("letter i",), "two": ()}
+    assert told_before(store, manifest, "openai/other") == {}
+    assert plans_of(store, manifest) == []
+    assert store.verify().whole
+    (kept,) = store.export_files("digits", 1, FOLDER)
+    store.put_export("digits", 1, f"{FOLDER}/{kept}", b"[]")
+    with pytest.raises(PopulationError, match=rf"{kept} does not hold what {MODEL} said .*remove"):
+        told_before(store, manifest, MODEL)
