@@ -1,11 +1,12 @@
 """Accuracies of the whole grid with seeds and test images drawn anew."""
 
-from math import sqrt
+from math import ceil, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
-from varifactory.statistics.bootstrap import stretch
+from varifactory.errors import RecipeError
+from varifactory.statistics.bootstrap import CELLS, stretch
 
 Draws = NDArray[np.float64]
 """(draws, places)."""
@@ -27,16 +28,37 @@ def redrawn(right: NDArray[np.bool_], *, confidence: float, resamples: int, seed
     places, seeds, images = right.shape
     random = np.random.default_rng(seed)
     shares = random.multinomial(seeds, np.full(seeds, 1 / seeds), size=resamples) / seeds
-    drawn = random.multinomial(images, np.full(images, 1 / images), size=resamples)
     flat = right.reshape(places * seeds, images).astype(np.float64)
-    # Whole numbers, whose sums are exact in whatever order a library takes them.
-    cells = (drawn.astype(np.float64) @ flat.T).reshape(resamples, places, seeds) / images
-    found = np.einsum("rps,rs->rp", cells, shares)
+    found, step = np.empty((resamples, places)), max(1, CELLS // max(images, places * seeds))
+    for start in range(0, resamples, step):
+        part = shares[start : start + step]
+        drawn = random.multinomial(images, np.full(images, 1 / images), size=len(part))
+        # Whole numbers, whose sums are exact in whatever order a library takes them.
+        cells = (drawn.astype(np.float64) @ flat.T).reshape(-1, places, seeds) / images
+        found[start : start + step] = np.einsum("rps,rs->rp", cells, part)
     means = right.mean(axis=2)
     away = means - means.mean(axis=1, keepdims=True)
     found += (stretch(seeds, confidence) - 1) * shares @ away.T
     cut: Draws = np.clip(found, 0.0, 1.0)
     return cut
+
+
+def least_draws(confidence: float) -> int:
+    """As many that one in the mean lies outside either end: the ends of fewer are too near."""
+    return ceil(round(2 / (1 - confidence), 6))
+
+
+def check_draws(resamples: int, confidence: float) -> None:
+    """Raise where an interval could not be drawn.
+
+    Raises:
+        RecipeError: there are too few draws for so high a confidence.
+    """
+    if resamples < (least := least_draws(confidence)):
+        raise RecipeError(
+            f"exchange.resamples is {resamples}, and an interval of report.confidence {confidence} "
+            f"needs {least} draws at least: raise exchange.resamples, or lower report.confidence"
+        )
 
 
 def bounds(draws: NDArray[np.float64], confidence: float) -> tuple[float, float]:

@@ -1,7 +1,11 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
-from varifactory.exchange.drawing import bounds, redrawn, spread_of
+from varifactory.errors import RecipeError
+from varifactory.exchange import drawing
+from varifactory.exchange.drawing import bounds, check_draws, redrawn, spread_of
 from varifactory.statistics import bootstrap_difference
 from varifactory.statistics.simulation import World
 
@@ -28,6 +32,33 @@ def test_draws_follow_from_the_seed_and_stay_shares() -> None:
     assert (first != redrawn(right, confidence=0.95, resamples=300, seed=2)).any()
     assert first.min() >= 0
     assert first.max() <= 1
+
+
+def test_draws_are_the_same_in_blocks_of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = np.random.default_rng(0).random((3, 2, 40)) < 0.8
+    whole = redrawn(right, confidence=0.95, resamples=33, seed=1)
+    for cells in (1, 40 * 10):
+        monkeypatch.setattr(drawing, "CELLS", cells)
+        assert (redrawn(right, confidence=0.95, resamples=33, seed=1) == whole).all()
+
+
+def test_many_test_images_are_not_all_drawn_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """400 draws of 4,000 images are 12.8 MB of whole numbers and as much of others."""
+    right = np.random.default_rng(0).random((3, 2, 4000)) < 0.8
+    monkeypatch.setattr(drawing, "CELLS", 40_000)
+    tracemalloc.start()
+    redrawn(right, confidence=0.95, resamples=400, seed=1)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 3e6
+
+
+@pytest.mark.parametrize(("confidence", "least"), [(0.9, 20), (0.95, 40), (0.99, 200),
+                                                   (0.999, 2000)])  # fmt: skip
+def test_one_draw_lies_outside_either_end(confidence: float, least: int) -> None:
+    check_draws(least, confidence)
+    with pytest.raises(RecipeError, match=f"resamples is {least - 1}, .* needs {least} draws"):
+        check_draws(least - 1, confidence)
 
 
 def test_bounds_take_infinities_for_what_they_are() -> None:
