@@ -80,7 +80,10 @@ def fits(pool: str, bases: Sequence[int]) -> tuple[Fit, ...]:
         Parameter("g", 0.002, -0.001, 0.004, identified=True),
         Parameter("c2", 2.4, 1.8, 3.3, identified=True),
     ), -38.0, 3.1e-4) if len(bases) > 1 else Fit(
-        pool, "paper", (), None, None, refused="one base size: g needs two"
+        pool, "paper", (
+            Parameter("C", 1.1, 0.8, 1.6, identified=True),
+            Parameter("c2", 2.4, 1.8, 3.3, identified=True),
+        ), -38.0, 3.1e-4, refused="one base size: g needs two",
     )  # fmt: skip
     return first, second, Fit(pool, "constant", (
         Parameter("rate", rated * 1.2, rated * 0.9, rated * 1.6, identified=True),

@@ -57,7 +57,7 @@ def stored_plan(
         KeptCell(cell, key, real, other)
         for cell, key, real, other in zip(found.cells, keys, found.real, found.other, strict=True)
     )
-    settings = {"controls": ["identity"], "substituted": [0.5], "resamples": 24, "seeds": seeds}
+    settings = {"controls": ["identity"], "substituted": [0.5], "resamples": 40, "seeds": seeds}
     plan = ExchangePlan(
         manifest.name, manifest.version, Exchange.model_validate({**settings, **(asked or {})}),
         0.95, 7, SPEC, SPECS, CLASSES, images, cells,

@@ -30,6 +30,7 @@ def count_exchange(
     confidence: float = 0.95,
     resamples: int = 200,
     seed: int = 0,
+    wrong: float = 0.2,
     trainee: str = "",
     noted: Sequence[str] = (),
 ) -> ExchangeRate:
@@ -41,6 +42,7 @@ def count_exchange(
 
     Args:
         gains: real gains at which rates are told, multiples of the base.
+        wrong: share of wrong labels of the mislabelled control.
         noted: what is to be said beside the figures.
 
     Raises:
@@ -64,7 +66,7 @@ def count_exchange(
         fits=tuple(_forms(fits, confidence)),
         ceilings=tuple(ceilings.values()),
         substitutions=tuple(substitutions(drawn, measure)),
-        controls=tuple(controls(drawn, fits, found)),
+        controls=tuple(controls(drawn, fits, found, wrong)),
         more_seeds=more_seeds(drawn, fits, found),
         confidence=confidence,
         notes=(*noted, *answers.notes, *remarks(drawn, fits, found, gains)),

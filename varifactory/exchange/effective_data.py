@@ -53,7 +53,8 @@ class EffectiveData:
 class NoCeiling(EffectiveData):
     """The same without a ceiling, for pools of which one number of images was tried.
 
-    One number says what these images are worth and nothing of how fast that grows less.
+    One number says what these images are worth and nothing of how fast that grows less: fewer of
+    them may be worth as much, more of them no more.
     """
 
     free = 1

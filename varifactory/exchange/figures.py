@@ -6,10 +6,11 @@ from typing import Literal
 
 from varifactory.statistics import Effect, Interval
 
-Reached = Literal["reached", "not reached", "beyond", "no gain"]
-"""``beyond``: the number or its interval ends within twice the most synthetic images there were,
-but beyond these: flagged. ``no gain``: real images themselves do not surely gain anything, so that
-there is nothing to trade."""
+Reached = Literal["reached", "at most", "not reached", "beyond", "no gain"]
+"""``at most``: one number of synthetic images was tried and gained as much; whether fewer do is not
+known. ``beyond``: the number or its interval ends within twice the most synthetic images there
+were, but beyond these: flagged. ``no gain``: real images themselves do not surely gain anything, so
+that there is nothing to trade."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +25,15 @@ class Rate:
     points: Interval
     """What these real images gain in top-1, 0 to 1."""
     per_real: Interval | None
-    """Synthetic images a real one; None where not reached, or nothing is gained."""
+    """Synthetic images a real one; None where ``at_most`` alone is known, where not reached, or
+    where nothing is gained."""
     state: Reached
     most: float
     """The most synthetic images that were tried, as a multiple of the base."""
     unreached: float
     """Share of bootstrap draws in which the gain was not reached, 0 to 1."""
+    at_most: float | None = None
+    """Synthetic images that a real one costs at most, where that alone is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +60,7 @@ class Fit:
     left_out: float | None
     """Mean squared error in top-1 of points that were left out, one at a time."""
     refused: str = ""
-    """What was not fitted, and why: ``one base size: g needs two``; no parameters where nothing
-    could be."""
+    """What was not fitted, and why: ``one base size: g needs two``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from varifactory.exchange.yardstick import Yardstick
 
 NEAR = 0.02
 """Of the way between its bounds: a parameter as near to one of them is at it."""
+HELD = "one number of images was tried"
+"""Why nothing is known of a parameter that is held."""
 NOISE_FREE = 1e-12
 """Weighted squared residual a point that is called none: its logarithm would be of rounding."""
 
@@ -79,6 +81,11 @@ class Fitted:
         return self.form.price(self.at, gain, base)
 
     @property
+    def one_number(self) -> bool:
+        """Whether a parameter is held, for one number of images was tried."""
+        return self.form.free < len(self.form.names)
+
+    @property
     def at_bound(self) -> NDArray[np.bool_]:
         """(fits, parameters)."""
         return near_bound(self.at, self.form.low, self.form.high, NEAR)
@@ -135,7 +142,7 @@ def fit_of(found: Fitted, pool: str, confidence: float, refused: str = "") -> Fi
         pool=pool,
         form=found.form.form,
         parameters=parameters(found, confidence),
-        aic=_aic(float((residual**2).sum()), residual.shape[1], found.at.shape[1]),
+        aic=_aic(float((residual**2).sum()), residual.shape[1], found.form.free),
         left_out=_left_out(found),
         refused=refused,
     )
@@ -143,9 +150,9 @@ def fit_of(found: Fitted, pool: str, confidence: float, refused: str = "") -> Fi
 
 def parameters(found: Fitted, confidence: float) -> tuple[Parameter, ...]:
     told, at_bound = found.form.told(found.at), found.at_bound
-    unknown = _unknown(found, confidence)
+    unknown, free = _unknown(found, confidence), found.form.free
     return tuple(
-        parameter(name, told[:, at], at_bound[:, at], confidence, unknown)
+        parameter(name, told[:, at], at_bound[:, at], confidence, unknown if at < free else HELD)
         for at, name in enumerate(found.form.names)
     )
 
@@ -207,7 +214,7 @@ def _left_out(found: Fitted) -> float | None:
     """Every point predicted by a fit to the others; the real curve stays as it is."""
     form, points = found.form, found.points
     count = len(points.added)
-    if count <= found.at.shape[1]:
+    if count <= form.free:
         return None
     same = Points(points.added, points.base, np.repeat(points.error[:1], count, axis=0),
                   points.spread)  # fmt: skip

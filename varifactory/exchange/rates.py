@@ -52,6 +52,10 @@ def rate(drawn: Drawn, found: Fitted, pool: str, base: int, gain: float) -> Rate
     ``not reached`` where the answers' fit, or more than a tail of the draws' fits, need more than
     ``BEYOND`` times the most that was tried; or where the measured curve, which no form bends,
     gets to the gain in no more than a tail of the draws although the fit says it should.
+
+    ``at most`` where one number of images was tried. Each image is worth no more than the one
+    before it, so that a gain costs no more a real image than what that number gained did; how much
+    less depends on a ceiling of which one number says nothing.
     """
     level, at = _with_real(drawn, base, gain), with_base(drawn.answers, pool, base)
     if level is None or len(at) < 2:
@@ -62,20 +66,26 @@ def rate(drawn: Drawn, found: Fitted, pool: str, base: int, gain: float) -> Rate
     state = _state(drawn, needed, most)
     if state == "reached" and not _seen(drawn, at, level):
         state = "not reached"
+    if state == "reached" and found.one_number:
+        state = "at most"
     if gained.low < NOTHING:
         state = "no gain"
-    told = state in ("reached", "beyond")
+    told = drawn.interval(needed / gain)
     return Rate(
         pool=pool, base=round(images), gain=gain, points=gained,
-        per_real=drawn.interval(needed / gain) if told else None,
+        per_real=told if state in ("reached", "beyond") else None,
         state=state, most=most, unreached=float(np.isinf(needed[1:]).mean()),
+        at_most=max(told.estimate, told.high) if state == "at most" else None,
     )  # fmt: skip
 
 
 def censored(found: Fitted, gain: float, images: float, most: float) -> NDArray[np.float64]:
-    """Bases of the pool for a gain from so many ``images``, of every fit; infinite beyond."""
+    """Bases of the pool for a gain from so many ``images``, of every fit; infinite beyond.
+
+    A fit to one number of images is not followed beyond it at all.
+    """
     needed = found.price(gain, images)
-    return np.where(needed > BEYOND * most, np.inf, needed)
+    return np.where(needed > (1.0 if found.one_number else BEYOND) * most, np.inf, needed)
 
 
 def _state(drawn: Drawn, needed: NDArray[np.float64], most: float) -> Reached:

@@ -5,10 +5,12 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+import numpy as np
 import yaml
 
+from varifactory.exchange.drawing import least_draws
 from varifactory.exchange.drawn import Drawn
-from varifactory.exchange.effective_data import MOST_KAPPA, TAU, ByBase, NoCeiling
+from varifactory.exchange.effective_data import MOST_KAPPA, TAU, ByBase
 from varifactory.exchange.figures import Parameter, Rate
 from varifactory.exchange.fitting import Fitted
 from varifactory.exchange.rates import beyond, headline
@@ -43,16 +45,17 @@ def verdict(found: Sequence[Rate], pool: str, ceiling: Parameter) -> str:
     if rate is None:
         return str(words()["verdict"]["nothing"]).format(pool=name)
     told = rate.per_real
+    each = told.estimate if told else rate.at_most
     return str(words()["verdict"][rate.state]).format(
         pool=name,
         gain=gain_name(rate.gain),
         points=signed(rate.points.estimate, 1),
         base=many(rate.base, "image"),
-        rate=ratio(told.estimate) if told else "",
+        rate="" if each is None else ratio(each),
         bounds=ratio_bounds(told) if told else "",
         level=level(rate.points.confidence),
         most=multiple(round(rate.most, 2)),
-        more=_ceiling(ceiling) if told else _smaller(found, rate),
+        more=_ceiling(ceiling) if told else "" if each else _smaller(found, rate),
     )
 
 
@@ -67,16 +70,17 @@ def _ceiling(ceiling: Parameter) -> str:
 def _smaller(found: Sequence[Rate], rate: Rate) -> str:
     """Of the largest gain at that base that was reached, where one is."""
     reached = [one for one in found
-               if (one.pool, one.base, one.state) == (rate.pool, rate.base, "reached")]  # fmt: skip
+               if (one.pool, one.base) == (rate.pool, rate.base)
+               and one.state in ("reached", "at most")]  # fmt: skip
     if not reached:
         return ""
     best = max(reached, key=lambda one: one.gain)
-    assert best.per_real is not None
-    return str(words()["smaller"]).format(
-        gain=gain_name(best.gain),
-        rate=ratio(best.per_real.estimate),
-        bounds=ratio_bounds(best.per_real),
-    )
+    if best.per_real is None:
+        assert best.at_most is not None
+        said, each, bounds = "smaller at most", best.at_most, ""
+    else:
+        said, each, bounds = "smaller", best.per_real.estimate, ratio_bounds(best.per_real)
+    return str(words()[said]).format(gain=gain_name(best.gain), rate=ratio(each), bounds=bounds)
 
 
 def remarks(
@@ -85,18 +89,24 @@ def remarks(
     """What a reader must know beside the figures."""
     if len(drawn.answers.seeds) == 1:
         yield str(words()["one seed"])
+    draws, least = len(drawn.top1) - 1, least_draws(drawn.confidence)
+    if draws < least:
+        yield str(words()["few draws"]).format(
+            draws=many(draws, "draw"), level=level(drawn.confidence), least=f"{least:,}"
+        )
     told = {one.pool for one in found if one.per_real}
     for pool, fit in fits.items():
         changes = isinstance(fit.form, ByBase) and not drawn.interval(fit.at[:, TAU]).spans_zero
         if changes and pool in told:
-            yield _changing(drawn, pool, fit)
-        if isinstance(fit.form, NoCeiling):
+            yield _changing(pool, fit)
+        if fit.one_number:
             yield str(words()["one number"]).format(pool=pool_name(pool))
     yield from _short(drawn, gains)
 
 
-def _changing(drawn: Drawn, pool: str, fit: Fitted) -> str:
-    bases = list(drawn.answers.bases.values())
+def _changing(pool: str, fit: Fitted) -> str:
+    """From the smallest to the largest base to which its images were added."""
+    bases = np.unique(fit.points.base)
     first, last = (float(fit.form.price(fit.at[:1], 1e-6, base)[0]) * 1e6
                    for base in (bases[0], bases[-1]))  # fmt: skip
     return str(words()["changing"]).format(

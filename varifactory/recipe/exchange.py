@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from varifactory.recipe.part import Count, Part, Share
+from varifactory.recipe.part import Count, Part
 
 Multiple = Annotated[float, Field(gt=0, le=64)]
 GENERATORS = ("edits", "closed-set", "foreign")
@@ -36,7 +36,9 @@ class Exchange(Part):
     controls: tuple[Literal["identity", "duplicate", "mislabelled"], ...] = Field(
         ("identity", "duplicate"), description="pools whose rate is known beforehand"
     )
-    mislabelled: Share = Field(0.2, description="share of wrong labels of that control")
+    mislabelled: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.2, description="share of wrong labels of that control"
+    )
     feasibility: Literal["all", "feasible", "infeasible"] = Field(
         "all", description="which edits are traded"
     )

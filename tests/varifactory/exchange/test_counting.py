@@ -81,6 +81,14 @@ def test_a_rate_that_changes_with_the_base_is_told_by_base() -> None:
     assert not any("edits changes" in note for note in known().notes)
 
 
+def test_a_change_is_told_between_bases_to_which_the_pool_was_added() -> None:
+    whole = exact(Truth(pools={"foreign": paper(G, C2)}), 200_000)
+    found = count_exchange(only(whole, lambda cell: cell.base != 3), title="", resamples=40)
+    (note,) = (note for note in found.notes if "changes with the base" in note)
+    assert "at 60 to" in note
+    assert "at 120 images" in note
+
+
 def test_what_gains_nothing_is_not_reached() -> None:
     for gain in (0.5, 1.0, 2.0):
         found = rate(known(), "duplicate", 60, gain)

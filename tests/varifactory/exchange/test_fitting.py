@@ -3,7 +3,7 @@ import pytest
 from scipy.optimize import least_squares
 
 from varifactory.exchange.constant_rate import ConstantRate
-from varifactory.exchange.effective_data import EffectiveData
+from varifactory.exchange.effective_data import EffectiveData, NoCeiling
 from varifactory.exchange.fitting import Form, Points, fit, fit_of, parameter
 from varifactory.exchange.paper_form import PaperForm
 from varifactory.exchange.yardstick import Yardstick, yardstick
@@ -65,6 +65,23 @@ def test_akaike_s_criterion_is_that_of_least_squares() -> None:
     cost = (((held.error(BASE * (1 + x))[0] - given.error[0]) / SPREAD) ** 2).sum()
     expected = 12 * np.log(cost / 12) + 2 * 2 + 2 * 2 * 3 / (12 - 2 - 1)
     assert fit_of(found, "edits", 0.95).aic == pytest.approx(expected)
+
+
+def test_a_parameter_that_is_held_is_not_counted() -> None:
+    """Without a ceiling effective data are a constant rate."""
+    base = np.array([30, 60, 90, 120, 180, 240.0])
+    added, spread = np.ones(6), np.full(6, 0.01)
+    error = measure(1).error(base * 1.5) + np.random.default_rng(1).normal(scale=0.01, size=(2, 6))
+    given = Points(added, base, error, spread)
+    same, other = (
+        fit_of(fit(form, given, measure(2)), "edits", 0.95)
+        for form in (NoCeiling(), ConstantRate())
+    )
+    assert same.aic
+    assert same.aic == pytest.approx(other.aic, abs=1e-3)
+    assert same.left_out == pytest.approx(other.left_out, rel=1e-3)
+    assert [one.identified for one in same.parameters] == [True, False]
+    assert same.parameters[1].why == "one number of images was tried"
 
 
 def test_too_few_points_are_not_compared() -> None:

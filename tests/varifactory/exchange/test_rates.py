@@ -76,16 +76,42 @@ def test_the_headline_is_one_base_at_the_middle_base() -> None:
     assert headline(counted(same).rates, "foreign") is None
 
 
-def test_one_number_of_images_tells_a_rate_and_no_ceiling() -> None:
+def test_one_number_of_images_tells_what_a_real_one_costs_at_most() -> None:
     truth = Truth(pools={"edits": effective(0.6, 4000.0)}, synthetic=(2.0,))
     found = count_exchange(exact(truth, 200_000), title="", resamples=40)
     for gain in (0.5, 1.0):
-        told = rate(found, gain).per_real
-        assert told
-        assert told.estimate == pytest.approx(1 / 0.6, rel=0.05)
-    assert rate(found, 2.0).state == "beyond"
-    assert not found.ceilings[0].identified
+        told = rate(found, gain)
+        assert (told.state, told.per_real) == ("at most", None)
+        assert told.at_most == pytest.approx(1 / 0.6, rel=0.05)
+    assert rate(found, 2.0).state == "not reached"
+    assert found.ceilings[0].why == "one number of images was tried"
     assert any("one number of images was tried" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_one_number_of_images_far_above_a_ceiling_is_no_rate(seed: int) -> None:
+    """A real image costs 0.78 of them at +50 %, and the four times the base that were tried say 5;
+    no number of them gains what +100 % real images do."""
+    truth = Truth(pools={"edits": effective(2.0, 0.8)}, synthetic=(4.0,))
+    found = count_exchange(noisy(truth, seed), title="")
+    first, second = rate(found, 0.5), rate(found, 1.0)
+    assert (first.state, first.per_real) == ("at most", None)
+    assert first.at_most
+    assert first.at_most > 0.78
+    assert (second.state, second.per_real, second.at_most) == ("not reached", None, None)
+    assert "ceiling" not in found.verdict[0]
+    assert found.more_seeds == {}
+
+
+def test_a_fit_alone_reaches_nothing() -> None:
+    """At 60 images a fifth as much is gained as at 30 and 120, between which the fit is led."""
+    grid = Truth(pools={"edits": lambda added, base: added * (0.2 if base == 60 else 1.0)})
+    found = count_exchange(exact(grid, 200_000), title="", resamples=40)
+    assert [rate(found, 1.0, base).state for base in (30, 60, 120)] == [
+        "reached", "not reached", "reached"
+    ]  # fmt: skip
+    assert rate(found, 1.0).unreached == 0.0, "the fits say that it is"
+    assert rate(found, 0.5).state == "reached"
 
 
 def test_an_interval_narrows_with_images() -> None:

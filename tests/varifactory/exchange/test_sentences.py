@@ -2,9 +2,11 @@ from dataclasses import replace
 
 import pytest
 
+from varifactory.exchange.counting import count_exchange
 from varifactory.exchange.effective_data import MOST_KAPPA
 from varifactory.exchange.figures import Parameter, Rate, Reached
 from varifactory.exchange.sentences import verdict
+from varifactory.exchange.simulation import Truth, noisy, same
 from varifactory.report.wording import NBSP
 from varifactory.statistics import Interval
 
@@ -57,6 +59,33 @@ def test_a_smaller_gain_that_was_reached_is_told_beside_it() -> None:
     found = said(replace(RATE, state="not reached", per_real=None), smaller)
     assert found.endswith("What +50 % real images would gain is reached, at 1.20 of its images "
                           "each (1.00 to 1.50).")  # fmt: skip
+
+
+AT_MOST = replace(RATE, state="at most", per_real=None, at_most=7.197)
+
+
+def test_of_one_number_of_images_no_ceiling_is_told() -> None:
+    assert said(AT_MOST) == (
+        "Edits: to gain what +100 % real images would (+3.1 points from 120 images on), each real "
+        "image costs at most 7.20 of its images (the upper end of a 95 % interval). One number of "
+        "them was tried, 4 times the base, and whether fewer would do is not known."
+    )
+    unreached = replace(RATE, state="not reached", per_real=None)
+    assert said(unreached, replace(AT_MOST, gain=0.5)).endswith(
+        "What +50 % real images would gain is reached, at 7.20 of its images each at most."
+    )
+
+
+@pytest.mark.parametrize(("draws", "confidence", "few"), [(39, 0.95, True), (40, 0.95, False),
+                                                          (200, 0.999, True)])  # fmt: skip
+def test_too_few_draws_for_an_interval_are_told(draws: int, confidence: float, few: bool) -> None:
+    grid = noisy(Truth(pools={"edits": same}), 0, images=50)
+    found = count_exchange(grid, title="", resamples=draws, confidence=confidence)
+    (note,) = [one for one in found.notes if "outermost" in one] or [""]
+    assert bool(note) is few
+    if few:
+        assert f"of {draws} draws" in note.replace(NBSP, " ")
+        assert f"need {40 if confidence == 0.95 else '2,000'} at least" in note
 
 
 def test_what_lies_beyond_the_grid_is_called_so() -> None:

@@ -32,6 +32,7 @@ def render_exchange(
     *,
     machinery: bool = False,
     small_models: Sequence[str] = (),
+    unknown: bool = False,
     provenance: Mapping[str, Sequence[tuple[str, str]]] | None = None,
     files: Mapping[str, bytes] | None = None,
 ) -> bytes:
@@ -42,6 +43,7 @@ def render_exchange(
         machinery: the images are the built-in world's: the page then says that it checks the
             machinery, and nothing more.
         small_models: parts that ran on small built-in models: ``embeddings (small-clip)``.
+        unknown: nobody knows what a generator has seen, which may be the test images.
         provenance: section -> name and value of what a reader needs to make it again.
         files: what ``exchange_files`` made of the same, where that was asked before.
     """
@@ -51,7 +53,7 @@ def render_exchange(
         machinery=MACHINERY if machinery else "",
         found=found,
         alarms=alarms(found),
-        lead=lead(found, small_models, machinery=machinery),
+        lead=lead(found, small_models, machinery=machinery, unknown=unknown),
         provenance=provenance or {},
         notes=found.notes[:SHOWN_NOTES],
         more_notes=len(found.notes[SHOWN_NOTES:]),
@@ -74,14 +76,16 @@ def alarms(found: ExchangeRate) -> list[str]:
 
 
 def lead(
-    found: ExchangeRate, small_models: Sequence[str] = (), *, machinery: bool = False
-) -> list[str]:
+    found: ExchangeRate, small_models: Sequence[str] = (), *, machinery: bool = False,
+    unknown: bool = False,
+) -> list[str]:  # fmt: skip
     """What a rate means, and what this one rests on."""
     told = words()["lead"]
     many = wording.many(len(found.seeds), "seed")
     measured = str(told["measured"]).format(
         trainee=str(told["trained"]).format(trainee=found.trainee) if found.trainee else "",
         images=f"{found.test_images:,}",
+        alone="" if unknown else told["alone"],
         seeds=many if len(found.seeds) == 1 else f"{many} in pairs",
         bases=wording.listed([f"{base:,}" for base in found.bases]),
         level=level(found.confidence),
@@ -105,8 +109,6 @@ def _figures(found: ExchangeRate) -> dict[str, Any]:
         "limits": {pool: one for pool, one in limits(found).items() if pool not in CONTROLS},
         "substitution_scale": substitution_scale,
         "substitution_lines": lines,
-        "known_pools": CONTROLS,
-        "first_known": sum(pool not in CONTROLS for pool in lines),
         "fits": [one for one in found.fits if one.pool not in CONTROLS],
         "more_seeds": {pool: more for pool, more in found.more_seeds.items()
                        if pool not in CONTROLS},

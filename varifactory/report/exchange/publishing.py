@@ -96,6 +96,7 @@ def counted(store: Store, manifest: Manifest, plan: ExchangePlan) -> ExchangeRat
         confidence=plan.confidence,
         resamples=plan.asked.resamples,
         seed=plan.seed,
+        wrong=plan.asked.mislabelled,
         trainee=plan.trainee,
         noted=plan.notices,
     )
@@ -127,10 +128,17 @@ def _files(store: Store, found: Recounted) -> dict[str, bytes]:
         small_models=[
             f"{note.stage} ({note.name})" for note in _models(found.plan) if note.name in BUILT_IN
         ],
+        unknown=_unknown(found.plan),
         provenance=_provenance(store, found.manifest, found.plan),
         files=files,
     )
     return {**files, PAGE: page}
+
+
+def _unknown(plan: ExchangePlan) -> bool:
+    """Whether nobody knows what a generator of a pool has seen."""
+    made = (told for told in plan.lineage.values() if isinstance(told, Mapping))
+    return any("trained_on" in told and told["trained_on"] is None for told in made)
 
 
 def _provenance(

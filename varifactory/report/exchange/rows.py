@@ -22,9 +22,9 @@ class RateLine:
     rates: tuple[Rate, ...]
     """One a base; they differ in what the real images gain."""
     mark: Mark | None
-    """None where it is not reached."""
-    start: float
-    """Place of ``tried``, percent of the width."""
+    """None where no number is told."""
+    end: float
+    """Place of what it costs at most, or of ``tried``, percent of the width."""
 
     @property
     def one(self) -> Rate:
@@ -52,9 +52,9 @@ class RateLine:
 
     @property
     def images(self) -> list[float]:
-        """Images of the pool that it takes altogether, one a base; what was tried if unreached."""
-        found = self.one.per_real
-        each = self.tried if found is None else found.estimate
+        """Images of the pool that it takes altogether, one a base; at most, or what was tried."""
+        found, limit = self.one.per_real, self.one.at_most or self.tried
+        each = limit if found is None else found.estimate
         return [each * rate.gain * rate.base for rate in self.rates]
 
 
@@ -85,8 +85,9 @@ def rate_scale(rates: Sequence[Rate]) -> Ratios:
     """One scale for all rates, so that pools can be compared."""
     return ratios(
         [one.per_real for one in rates if one.per_real],
-        [one.most / one.gain for one in rates if one.state == "not reached"],
-    )
+        [one.at_most or one.most / one.gain for one in rates
+         if one.state in ("at most", "not reached")],
+    )  # fmt: skip
 
 
 def rate_blocks(found: ExchangeRate) -> list[RateBlock]:
@@ -112,14 +113,15 @@ def _groups(rates: Sequence[Rate], scale: Ratios) -> Iterator[RateGroup]:
 def _shown(one: Rate) -> tuple[float, str, float, str, str]:
     """What a line shows of a rate, but for its base and what that gains."""
     found = one.per_real
-    each = (ratio(found.estimate), ratio_bounds(found)) if found else ("", "")
+    limit = "" if one.at_most is None else ratio(one.at_most)
+    each = (ratio(found.estimate), ratio_bounds(found)) if found else (limit, "")
     return one.gain, one.state, one.most, *each
 
 
 def _line(rates: tuple[Rate, ...], scale: Ratios) -> RateLine:
     one = rates[0]
     mark = scale.mark(one.per_real) if one.per_real else None
-    return RateLine(rates, mark, scale.place(one.most / one.gain))
+    return RateLine(rates, mark, scale.place(one.at_most or one.most / one.gain))
 
 
 @dataclass(frozen=True, slots=True)

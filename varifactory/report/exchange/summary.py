@@ -88,6 +88,8 @@ def _cost(line: RateLine) -> str:
     if one.per_real:
         beyond = f", {said}" if one.state == "beyond" else ""
         return f"{ratio(one.per_real.estimate)} a real image ({ratio_bounds(one.per_real)}){beyond}"
+    if one.at_most is not None:
+        return f"{said} {ratio(one.at_most)} a real image"
     return said if one.state == "no gain" else f"{said} with {ratio(line.tried)} a real image"
 
 

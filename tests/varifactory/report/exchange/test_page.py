@@ -81,6 +81,23 @@ def test_nothing_to_trade_is_said_and_has_no_mark() -> None:
     assert rates.count("nothing to trade") == 1
 
 
+def test_of_one_number_of_images_the_most_that_a_real_one_costs_is_told() -> None:
+    found = exchange()
+    first = replace(found.rates[0], state="at most", per_real=None, at_most=7.197)
+    page = render(replace(found, rates=(first, *found.rates[1:])))
+    rates = section(page, "rates-head")
+    assert "one number of images was tried" in rates
+    assert "≤ 7.20 – ≤ 86 images at most" in rates
+    assert page.count('aria-label="at most 7.20"') == 1
+    assert "one number of images was tried" not in section(render(found), "rates-head")
+
+
+def test_test_images_that_a_generator_may_know_are_not_called_unseen() -> None:
+    page = words(render(exchange(), unknown=True))
+    assert "Tested on 600 images, 5 seeds in pairs" in page.replace("\N{NO-BREAK SPACE}", " ")
+    assert "nothing else saw" not in page
+
+
 def test_bases_stand_together_where_their_rates_do_not_differ() -> None:
     found = exchange()
     edits = rate_blocks(found)[0]

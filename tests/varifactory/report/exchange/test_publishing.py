@@ -10,6 +10,7 @@ from tests.stored_exchange import TRUTH, data_set, stored_plan
 from varifactory.errors import ExchangeError, FactoryError, StudyError
 from varifactory.exchange.estimators import estimator_spec
 from varifactory.exchange.plan import ExchangePlan
+from varifactory.exchange.simulation import same
 from varifactory.history.models_used import model_notes
 from varifactory.models.registry import cards
 from varifactory.report.exchange.publishing import (
@@ -97,6 +98,31 @@ def test_the_page_knows_the_licence_of_a_built_in_model(tmp_path: Path) -> None:
     write_exchange(store, recount_exchange(store, "toys", plan=plan.hash12), str(tmp_path))
     page = (tmp_path / PAGE).read_text()
     assert f"weights {card['sha256']}, {card['licence']}" in page
+
+
+@pytest.mark.parametrize(("seen", "alone"), [(None, False), (0, True), (48, True)])
+def test_only_what_no_generator_can_have_seen_is_called_so(
+    tmp_path: Path, seen: int | None, alone: bool
+) -> None:
+    store = Store(str(tmp_path / "store"))
+    manifest = data_set(store)
+    taken = {"images": 9, "made_from": "taken in", "trained_on": seen, "generators": ["x"]}
+    plan = replace(stored_plan(store, manifest), lineage={"foreign": taken})
+    keep_plan(store, manifest, plan)
+    write_exchange(store, recount_exchange(store, "toys"), str(tmp_path))
+    assert ("that nothing else saw" in (tmp_path / PAGE).read_text()) is alone
+
+
+@pytest.mark.parametrize(("wrong", "failed"), [(0.2, True), (0.05, False)])
+def test_wrong_labels_are_judged_by_how_many_there_were(
+    tmp_path: Path, wrong: float, failed: bool
+) -> None:
+    store = Store(str(tmp_path))
+    manifest = data_set(store)
+    truth = replace(TRUTH, pools={"identity": same, "mislabelled": same})
+    asked = {"controls": ["identity", "mislabelled"], "mislabelled": wrong}
+    stored_plan(store, manifest, truth, seed=2, images=600, seeds=range(10), asked=asked)
+    assert recount_exchange(store, "toys").rate.controls[1].failed is failed
 
 
 def test_of_several_plans_the_newest_is_meant_and_others_by_name(tmp_path: Path) -> None:

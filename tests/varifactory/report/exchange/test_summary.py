@@ -15,6 +15,15 @@ def test_a_terminal_is_told_the_verdict_then_each_rate() -> None:
     assert said[-1] == "something"
 
 
+def test_what_is_known_to_cost_so_much_at_most_is_no_number() -> None:
+    found = exchange()
+    first = replace(found.rates[0], state="at most", per_real=None, at_most=7.197)
+    found = replace(found, rates=(first, *found.rates[1:]))
+    said = "edits, +50\N{NO-BREAK SPACE}% of 24 real images: at most 7.20 a real image"
+    assert said in lines(found)
+    assert "| at most 7.20 a real image | – |" in summary(found, "")
+
+
 def test_markdown_shows_others_words_as_they_are() -> None:
     found = exchange(title="toys *1*", notes=[f"note <b> {at}" for at in range(SHOWN_NOTES + 2)])
     text = summary(replace(found, verdict=("a | b",)), "exports/page.html")
