@@ -7,7 +7,7 @@ from flows.parameters import data_set
 from flows.run import FactoryRun
 from flows.showing import show_dataset
 from tasks.closed import BASES, closed_shard
-from tasks.exchange import CONTENTS, exchange_shard
+from tasks.exchange import CONTENTS, SLOW, exchange_shard
 from tasks.report import write_exchange
 from varifactory.errors import RecipeError
 from varifactory.exchange.cell_training import Contents
@@ -29,8 +29,8 @@ from varifactory.report.exchange.publishing import keep_plan
 from varifactory.stages import Row
 from varifactory.store import Manifest
 
-QUICK = 64
-"""Cells a task of trainees that take milliseconds; others have a task a cell."""
+CELLS = 64
+"""Cells a task of quick trainees; those of ``SLOW`` have a task a cell."""
 CLOSED = 512
 """Images of closed-set generators a task, a generator's in one: it is trained once."""
 KEPT = ("exchange/", "closed/")
@@ -87,7 +87,7 @@ def exchanged(run: FactoryRun, manifest: Manifest) -> str:
     if trainee is not None and trainee.takes == "vectors":
         kept = (*KEPT, f"embeddings/{embedded(run, planned.pictures)}")
     run.leave(CONTENTS, Contents.of(planned).pack())
-    size = 1 if run.recipe.exchange.trainee in ("clip-lora", "classifier") else QUICK
+    size = 1 if run.recipe.exchange.trainee in SLOW else CELLS
     trained = run.stage(exchange_shard, "exchange", fields, planned.rows, size=size)
     plan = ExchangePlan.of(
         planned, trained, run.recipe, version=manifest.version, spec=spec,

@@ -22,8 +22,13 @@ from varifactory.store import Store
 
 CONTENTS = "exchange.json"
 """Run object: which images every planned cell trains on (``Contents.pack``)."""
-QUICK = 32
-"""Cells a part of rows where one takes less than a second."""
+SLOW = frozenset({"clip-lora", "classifier"})
+"""Trainees that are whole networks: a cell takes seconds at least, and is kept as soon as it is
+trained. Of others it takes milliseconds."""
+KEPT_AT_ONCE = 32
+"""Cells of a quick trainee a part of rows."""
+DECODED = 64
+"""Images that are in memory at their stored size at once, where they are then shown small."""
 
 
 @task(**policy.stage("exchange", gpu=True))
@@ -48,8 +53,8 @@ def exchange_shard(recipe: Recipe, shard: ShardRef) -> State[Any]:
     def where() -> str:
         return registry.where(recipe, trainees[0]) if trainees else platform.machine()
 
-    slow = kind in ("clip-lora", "classifier")
-    return policy.run_shard(shard, make, batch_size=1 if slow else QUICK, where=where)
+    together = 1 if kind in SLOW else KEPT_AT_ONCE
+    return policy.run_shard(shard, make, batch_size=together, where=where)
 
 
 class _Bench:
@@ -79,8 +84,10 @@ class _Bench:
     def _shrunk(self, hashes: Sequence[str]) -> Sequence[Shown]:
         missing = self._missing(hashes)
         side = self._recipe.exchange.pixels
-        for one, image in zip(missing, self._pixels(missing), strict=True):
-            self._small[one] = shrunk(image, side)
+        for at in range(0, len(missing), DECODED):
+            some = missing[at : at + DECODED]
+            for one, image in zip(some, self._pixels(some), strict=True):
+                self._small[one] = shrunk(image, side)
         return [self._small[one] for one in hashes]
 
     def _missing(self, hashes: Sequence[str]) -> list[str]:

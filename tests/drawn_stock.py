@@ -29,9 +29,11 @@ def recipe(**exchange: object) -> Recipe:
 
 
 def digit_items(
-    store: Store, split: Mapping[str, int] = SPLIT, edits: int = 3, classes: int = 4
-) -> list[Row]:
-    """Source items, and accepted edits of every training image: the digit, shaded."""
+    store: Store, split: Mapping[str, int] = SPLIT, edits: int = 3, classes: int = 4,
+    enlarged: int = 1,
+) -> list[Row]:  # fmt: skip
+    """Source items of 8 x ``enlarged`` pixels, and accepted edits of every training image: the
+    digit, shaded."""
     from sklearn.datasets import load_digits
 
     digits = load_digits()
@@ -41,8 +43,9 @@ def digit_items(
         images = iter(digits.images[order][digits.target[order] == number])
         for name, count in split.items():
             for _ in range(count):
-                small = (next(images) * 15).astype(np.uint8)
-                rows += _source(small, str(number), name, edits if name == "train" else 0)
+                small = np.kron(next(images) * 15, np.ones((enlarged, enlarged)))
+                made = edits if name == "train" else 0
+                rows += _source(small.astype(np.uint8), str(number), name, made)
     kept = store.put_blobs([(row["image_blob"], "png") for row in rows])
     return [row | {"image_blob": f"{sha}.png"} for row, sha in zip(rows, kept, strict=True)]
 
