@@ -15,11 +15,14 @@ Answers = dict[str, tuple[str, ...]]
 """Class name -> other senses; none among it where the name has one sense."""
 
 ENDINGS = (".yaml", ".yml")
+PLACES = ("/", "./", "../", "~")
+"""How no name of a model begins."""
 
 
 def by_model(senses: str) -> bool:
-    """Whether ``diagnosis.senses`` names a model: no YAML file, and no file that is there."""
-    return bool(senses) and not senses.lower().endswith(ENDINGS) and not Path(senses).is_file()
+    """Whether ``diagnosis.senses`` names a model: no YAML file, no place, no file that is there."""
+    named = senses.lower().endswith(ENDINGS) or senses.startswith(PLACES)
+    return bool(senses) and not named and not Path(senses).is_file()
 
 
 class Told(BaseModel):
