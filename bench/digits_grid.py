@@ -77,7 +77,7 @@ def digits_surface(
                 counts.append((len(real[1]), len(other[1])))
                 hits.append(_answered(digits, (real, other), seed, estimator))
     real_counts, other_counts = zip(*counts, strict=True)
-    return Surface(tuple(cells), real_counts, other_counts, np.stack(hits), 10)
+    return Surface(tuple(cells), real_counts, other_counts, np.stack(hits))
 
 
 def _answered(

@@ -201,7 +201,6 @@ def surface(store: Store, plan: ExchangePlan) -> Surface:
         tuple(each.real for each in plan.cells),
         tuple(each.other for each in plan.cells),
         hits[[place[each.key] for each in plan.cells]],
-        len(plan.class_names),
     )
 
 

@@ -103,7 +103,7 @@ def _surface(
             real.append(kept)
             other.append(added)
             hits.append(right(top1, seed))
-    return Surface(tuple(cells), tuple(real), tuple(other), np.stack(hits), truth.classes)
+    return Surface(tuple(cells), tuple(real), tuple(other), np.stack(hits))
 
 
 def effective(rho: float, kappa: float) -> Worth:

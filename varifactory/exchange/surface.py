@@ -43,22 +43,6 @@ class Surface:
     """Images of the pool that each cell trained on, all classes together."""
     hits: NDArray[np.bool_]
     """(cells, test images)."""
-    classes: int = 1
-
-    def of(self, *, pool: str, way: Way, base: int | None = None) -> "Surface":
-        """The cells of one pool and way, of one base where given."""
-        at = [
-            place
-            for place, cell in enumerate(self.cells)
-            if (cell.pool, cell.way) == (pool, way) and base in (None, cell.base)
-        ]
-        return Surface(
-            tuple(self.cells[place] for place in at),
-            tuple(self.real[place] for place in at),
-            tuple(self.other[place] for place in at),
-            self.hits[at],
-            self.classes,
-        )
 
 
 def ordered(pools: Iterable[str]) -> list[str]:

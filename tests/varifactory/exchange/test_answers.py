@@ -18,7 +18,7 @@ def without(surface: Surface, *cells: tuple[int, str, float, int]) -> Surface:
             if (one.base, one.pool, one.multiple, one.seed) not in cells]  # fmt: skip
     return Surface(
         tuple(surface.cells[at] for at in kept), tuple(surface.real[at] for at in kept),
-        tuple(surface.other[at] for at in kept), surface.hits[kept], surface.classes,
+        tuple(surface.other[at] for at in kept), surface.hits[kept],
     )  # fmt: skip
 
 
@@ -26,7 +26,7 @@ def test_every_cell_stands_at_its_place_and_seed() -> None:
     order = np.random.default_rng(0).permutation(len(SURFACE.cells))
     shuffled = Surface(
         tuple(SURFACE.cells[at] for at in order), tuple(SURFACE.real[at] for at in order),
-        tuple(SURFACE.other[at] for at in order), SURFACE.hits[order], SURFACE.classes,
+        tuple(SURFACE.other[at] for at in order), SURFACE.hits[order],
     )  # fmt: skip
     found = answers_of(shuffled)
     assert found.seeds == (1, 2, 3, 4)

@@ -119,7 +119,7 @@ def only(surface: Surface, keeps: Callable[[Cell], bool]) -> Surface:
     at = [at for at, cell in enumerate(surface.cells) if cell.pool == REAL or keeps(cell)]
     return Surface(
         tuple(surface.cells[one] for one in at), tuple(surface.real[one] for one in at),
-        tuple(surface.other[one] for one in at), surface.hits[at], surface.classes,
+        tuple(surface.other[one] for one in at), surface.hits[at],
     )  # fmt: skip
 
 

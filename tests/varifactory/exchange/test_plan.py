@@ -69,7 +69,6 @@ def test_the_surface_is_what_was_answered(tmp_path: Path) -> None:
     assert found.cells == tuple(each.cell for each in grid.cells)
     assert found.real == tuple(each.real for each in grid.cells)
     assert found.other == tuple(each.other for each in grid.cells)
-    assert found.classes == 3
     right = {
         each.row["key"]: np.equal(each.row["predicted_classes"], each.row["true_classes"])
         for each in made
