@@ -87,4 +87,5 @@ def _order(one: Examined, made: Numbers, real: Numbers) -> Measure:
     def found(theirs: NDArray[np.float64], ours: NDArray[np.float64], _: Places) -> tuple[float]:
         return (area(theirs[:, 0], ours[:, 0]),)
 
-    return several(("clip_auc",), found, one.asked, made[:, None], real[:, None], one.side.own)[0]
+    side, both = one.side, (made[:, None], real[:, None])
+    return several(("clip_auc",), found, one.asked, *both, side.own, side.sources)[0]

@@ -20,7 +20,7 @@ from varifactory.diagnosis.sides import firsts
 from varifactory.diagnosis.thresholds import limit
 from varifactory.metrics import Measure
 from varifactory.metrics.interval import SOURCES, SYNTHETIC
-from varifactory.metrics.vectors import Places, Vectors
+from varifactory.metrics.vectors import Places, Vectors, by_source
 from varifactory.statistics import clustered_proportion
 
 Cosines = NDArray[np.float32]
@@ -116,7 +116,7 @@ def copies(
     own = np.where(own >= 0, np.searchsorted(kept, first[own]), -1)
     between = _between(real)
     limit_here = _limit(between)
-    within = nearest(made, made, same=True, apart=own)
+    within = nearest(made, made, same=True, apart=population.made_of)
     beside = nearest(made, real, own=own)
     found = [*_of_real(population, beside, kept, limit_here),
              *_of_each(population, within, limit_here)]  # fmt: skip
@@ -125,7 +125,7 @@ def copies(
     if min(n, n_real) < least:
         why = f"n too small: {min(n, n_real)} images, at least {least}"
         return tuple(ordered), Measure("memorised", None, n, n_real, None, why)
-    sources = np.where(own >= 0, own, n_real + np.arange(n))
+    sources = by_source(population.made_of)
     covers = SYNTHETIC if len(np.unique(sources)) == n else SOURCES
     share = clustered_proportion(beside.cosines >= limit_here, sources, confidence, covers)
     usual = float((between >= limit_here).mean())

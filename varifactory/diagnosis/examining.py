@@ -139,7 +139,7 @@ class Examined:
 
         Edits of one source are pictures of their own: they share what was not to be changed.
         """
-        return pictures(self.side.made, self.reach, self.side.own)
+        return pictures(self.side.made, self.reach, self.side.sources)
 
     @cached_property
     def real_pictures(self) -> Places:

@@ -55,9 +55,9 @@ def crossed(population: Population, settings: Settings) -> list[Half]:
         reaches = reaches_of(one, k)
         near = parts(one, k, np.where(reaches < 0, whole[half], reaches))
         covered = parts(one, k, whole[half])
-        judges.append(Groups.of(covered, population.own, settings.seed, near))
+        judges.append(Groups.of(covered, population.made_of, settings.seed, near))
     every = np.ones(len(population.synthetic), bool)
-    all_of = Groups.of(parts(population, k), population.own, settings.seed).left_out(every)[0]
+    all_of = Groups.of(parts(population, k), population.made_of, settings.seed).left_out(every)[0]
     seen = np.mean([judge.left_out(every)[0] for judge in judges], axis=0)
     missed = np.divide(1 - all_of, 1 - seen, out=np.ones_like(seen), where=seen < 1)
     return [Half(*both, missed) for both in zip(choosers, reversed(judges), strict=True)]
@@ -80,7 +80,8 @@ def _only(population: Population, half: Places) -> Population:
     if population.target:
         return replace(population, target=_images(population.target, half))
     own = placed(population.own, half)
-    return replace(population, real=_images(population.real, half), own=own)
+    real = _images(population.real, half)
+    return replace(population, real=real, own=own, sources=population.made_of)
 
 
 def _images(target: Images, half: Places) -> Images:

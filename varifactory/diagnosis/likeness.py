@@ -64,12 +64,12 @@ def likeness(population: Population, real: Numbers, seed: int = 1) -> Numbers:
 
 def _judged(population: Population, seed: int) -> Domain | None:
     """None of too few images or sources for a judge."""
-    target, own = population.target, population.own
-    of, made = (target or population.real).vectors, population.synthetic.vectors
+    target, made = population.target, population.synthetic.vectors
+    of, own = (target or population.real).vectors, None if target else population.own
     if min(len(of), len(made)) < 2 * FOLDS:
         return None
     try:
-        return domain_auc(of, made, seed, own=None if target else own, sources=own)
+        return domain_auc(of, made, seed, own=own, sources=population.made_of)
     except TooFew:
         return None
 

@@ -60,8 +60,8 @@ def by_image(
     def found(_: NDArray[Any], some: NDArray[Any], __: Places) -> tuple[float]:
         return (number(some[:, 0]),)
 
-    both = made[:, None], real[:, None]
-    return several((name,), found, one.asked, *both, one.side.own, alone=True)[0]
+    side, both = one.side, (made[:, None], real[:, None])
+    return several((name,), found, one.asked, *both, side.own, side.sources, alone=True)[0]
 
 
 def alone(
@@ -72,14 +72,17 @@ def alone(
     def found(_: Vectors, some: Vectors, __: Places) -> Sequence[float]:
         return numbers(some)
 
-    side = one.side
-    return several(names, found, one.asked, side.made, side.real, side.own, alone=True)
+    return several(names, found, one.asked, *_both(one), alone=True)
 
 
 def of_manifold(one: Examined) -> tuple[Measure, ...]:
     """Precision, recall, density and coverage."""
+    return several(NEIGHBOURS, neighbours(one.asked), one.asked, *_both(one))
+
+
+def _both(one: Examined) -> tuple[Vectors, Vectors, Places, Places]:
     side = one.side
-    return several(NEIGHBOURS, neighbours(one.asked), one.asked, side.made, side.real, side.own)
+    return side.made, side.real, side.own, side.sources
 
 
 def neighbours(asked: Asked) -> Metrics:
@@ -100,6 +103,7 @@ def several(
     made: NDArray[Any],
     real: NDArray[Any],
     own: Places,
+    sources: Places,
     *,
     alone: bool = False,
     most: int = 1_000_000,
@@ -107,12 +111,15 @@ def several(
     """Measures of one computation, as the settings have them; at most so many resamples.
 
     Args:
-        own: place in ``real`` of each synthetic image's source, or -1; intervals are of whole ones.
+        own: place in ``real`` of each synthetic image's source, or -1.
+        sources: a number each, the same for images of one source; -1 of none. Intervals are of
+            whole ones.
     """
     settings = asked.settings
     return measured_together(
-        names, metrics, made, real, own=own, alone=alone, shares=SHARES, least=settings.least,
-        confidence=asked.confidence, resamples=min(most, settings.resamples), seed=settings.seed,
+        names, metrics, made, real, own=own, sources=sources, alone=alone, shares=SHARES,
+        least=settings.least, confidence=asked.confidence,
+        resamples=min(most, settings.resamples), seed=settings.seed,
     )  # fmt: skip
 
 

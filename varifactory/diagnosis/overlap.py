@@ -167,7 +167,7 @@ def overlaps(
         found: ``nearness.parts`` of the population.
         subsets: rows of the synthetic images, each at least one.
     """
-    groups = Groups.of(found, population.own, settings.seed)
+    groups = Groups.of(found, population.made_of, settings.seed)
     usual = Usual.of(population.target or population.real, settings)
     return [_overlap(groups, kept, usual, settings.least, confidence) for kept in subsets]
 

@@ -67,6 +67,9 @@ class Population:
     own: NDArray[np.int64]
     """Place in ``real`` of the image that each synthetic one was made from; -1: of none there. Left
     out of its neighbours, so that an edit is not praised for its own source."""
+    sources: NDArray[np.int64] | None = None
+    """A synthetic image each: a number, the same for those made from one image, be it in ``real``
+    or not; -1 of none. None: ``own`` tells."""
     prompts: tuple[str, ...] = ()
     """A synthetic image each; empty without prompts."""
     prompt_vectors: Vectors | None = None
@@ -81,6 +84,11 @@ class Population:
     synthetic ones have some, or none with any; None: the reference."""
     notes: tuple[str, ...] = ()
     """What a reader must know of how the images were taken."""
+
+    @property
+    def made_of(self) -> NDArray[np.int64]:
+        """``sources``, or what is known of them: what hangs together in any draw of images."""
+        return self.own if self.sources is None else self.sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +215,7 @@ def population(store: Store, manifest: Manifest, plan: DiagnosisPlan) -> Populat
         synthetic=synthetic,
         attributes=tuple(str(row["attribute"] or "") for row in found.synthetic),
         own=np.array([place.get(row["source_key"], -1) for row in found.synthetic], np.int64),
+        sources=_numbers([str(row["source_key"] or "") for row in found.synthetic]),
         prompts=found.prompts if any(found.prompts) else (),
         logit_scale=plan.logit_scale,
         target=target,
@@ -288,10 +297,17 @@ def population_of_table(given: str | Path | pa.Table) -> Population:
         synthetic=_taken(rows, synthetic),
         attributes=texts.get("attribute") or ("",) * len(synthetic),
         own=np.array(own, np.int64),
+        sources=_numbers(made_from) if made_from else None,
         prompts=prompts if any(prompts) else (),
         target=aim,
         notes=(*_unmade(*labels), *notes, *_unknown(made_from, place)),
     )
+
+
+def _numbers(names: Sequence[str]) -> NDArray[np.int64]:
+    """A number a name; -1 of empty text."""
+    number = {name: at for at, name in enumerate(dict.fromkeys(filter(None, names)))}
+    return np.array([number.get(name, -1) for name in names], np.int64)
 
 
 def _target_of(

@@ -31,6 +31,8 @@ class Sides:
     real: Vectors
     own: Places
     """A synthetic image each: place in ``real`` of the one it was made from, or -1."""
+    sources: Places
+    """``population.made_of`` of them."""
 
     @property
     def fewest(self) -> int:
@@ -56,7 +58,7 @@ def sides(population: Population) -> Iterator[Sides]:
             yield Sides(
                 population.class_names[number], number, attribute, some, real_at,
                 population.synthetic.vectors[some], population.real.vectors[real_at],
-                _placed(own, place, real_at),
+                _placed(own, place, real_at), population.made_of[some],
             )  # fmt: skip
 
 
@@ -135,19 +137,22 @@ def kin(side: Sides, reach: float) -> Places:
     Those of one source, and those within ``reach`` of each other: a picture that was made forty
     times is one observation.
     """
-    return _joined_near(side.made, reach, _joined(np.arange(len(side.at)), *_of_sources(side.own)))
+    own = _joined(np.arange(len(side.at)), *_of_sources(side.sources))
+    return _joined_near(side.made, reach, own)
 
 
-def pictures(some: Vectors, reach: float, own: Places | None = None) -> Places:
+def pictures(some: Vectors, reach: float, sources: Places | None = None) -> Places:
     """(n,) a number each, the same for images within ``reach``, which are nearly one picture.
 
     Args:
-        own: place of each one's source, or -1; two of one source are no repetition.
+        sources: a number each, or -1 of none; two of one source are no repetition.
     """
-    return _joined_near(some, reach, np.arange(len(some)), own)
+    return _joined_near(some, reach, np.arange(len(some)), sources)
 
 
-def _joined_near(some: Vectors, reach: float, number: Places, own: Places | None = None) -> Places:
+def _joined_near(
+    some: Vectors, reach: float, number: Places, sources: Places | None = None
+) -> Places:
     """Parts that are joined already, joined further by every two images within reach.
 
     Block by block, and no pair of one part: of a class that is one picture all are near.
@@ -156,8 +161,8 @@ def _joined_near(some: Vectors, reach: float, number: Places, own: Places | None
         rest = slice(rows.start, None)
         near = distances(some[rows], some[rest]) <= reach
         near &= number[rows, None] != number[rest]
-        if own is not None:
-            near &= (own[rows, None] < 0) | (own[rows, None] != own[rest])
+        if sources is not None:
+            near &= (sources[rows, None] < 0) | (sources[rows, None] != sources[rest])
         one, other = np.nonzero(near)
         number = _joined(number, one + rows.start, other + rows.start)
     return number
@@ -176,10 +181,10 @@ def _joined(number: Places, one: Places, other: Places) -> Places:
     return np.asarray(connected_components(graph, directed=False)[1], np.int64)[number]
 
 
-def _of_sources(own: Places) -> tuple[Places, Places]:
+def _of_sources(sources: Places) -> tuple[Places, Places]:
     """Each image of a known source, and the first one of that source."""
-    at = np.flatnonzero(own >= 0)
-    _, first, number = np.unique(own[at], return_index=True, return_inverse=True)
+    at = np.flatnonzero(sources >= 0)
+    _, first, number = np.unique(sources[at], return_index=True, return_inverse=True)
     return at, at[first][number]
 
 

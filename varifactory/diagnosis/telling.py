@@ -24,11 +24,13 @@ WORTH = 3
 against ever more images on the other."""
 
 
-def told_apart(name: str, asked: Asked, made: Vectors, real: Vectors, own: Places) -> Measure:
+def told_apart(name: str, asked: Asked) -> Measure:
     """Held-out AUC at equal numbers, with half of the real images against the other half beside it.
 
     The interval knows of other images, by whole sources, not of a judge that learned from others.
     """
+    population = asked.population
+    made, real = population.synthetic.vectors, population.real.vectors
     size, least = min(len(made), len(real), MOST), max(asked.settings.least, FOLDS)
     if size < least:
         why = f"n too small: {size} images, at least {least}"
@@ -38,8 +40,8 @@ def told_apart(name: str, asked: Asked, made: Vectors, real: Vectors, own: Place
     ours, theirs = (np.sort(dice.permutation(len(side))[:size]) for side in (real, made))
     place = np.full(len(real), -1, np.int64)
     place[ours] = np.arange(size)
-    sources = own[theirs]
-    places = np.where(sources < 0, -1, place[sources])
+    own, sources = population.own[theirs], population.made_of[theirs]
+    places = np.where(own < 0, -1, place[own])
     try:
         found = domain_auc(real[ours], made[theirs], seed, FOLDS, places, sources)
     except TooFew as why:
@@ -59,7 +61,7 @@ def parted(name: str, asked: Asked, texts: Vectors) -> Measure:
         for side in (population.synthetic, population.real)
     )
     made, real = population.synthetic.vectors[at], population.real.vectors[real_at]
-    fewest, sources = min(len(texts), len(made), len(real)), population.own[at]
+    fewest, sources = min(len(texts), len(made), len(real)), population.made_of[at]
     if fewest < FOLDS:
         why = f"n too small: {fewest} texts or images, at least {FOLDS}"
         return Measure(name, None, len(made), len(real), None, why)

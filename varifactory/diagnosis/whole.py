@@ -33,15 +33,14 @@ NAMED = 5
 
 def whole_measures(asked: Asked) -> tuple[Measure, ...]:
     """FID, KID, CMMD, domain AUC, precision, recall, density and coverage."""
-    population, seed = asked.population, asked.settings.seed
-    both = (population.synthetic.vectors, population.real.vectors, population.own)
+    both, seed = _both(asked.population), asked.settings.seed
 
     def distances(real: Vectors, made: Vectors, _: Places) -> tuple[float, ...]:
         return fid(real, made), kid(real, made, seed), cmmd(real, made)
 
     return (
         *several(("fid", "kid", "cmmd"), distances, asked, *both, most=DRAWS),
-        told_apart("domain_auc", asked, *both),
+        told_apart("domain_auc", asked),
         *several(NEIGHBOURS, neighbours(asked), asked, *both, most=DRAWS),
     )
 
@@ -51,9 +50,7 @@ def geometry_measures(asked: Asked) -> tuple[Measure, ...]:
 
     The texts are those of the class names; without them only what images alone tell.
     """
-    population = asked.population
-    both = (population.synthetic.vectors, population.real.vectors, population.own)
-    texts = population.class_vectors
+    both, texts = _both(asked.population), asked.population.class_vectors
 
     def images(_: Vectors, some: Vectors, __: Places) -> tuple[float, float]:
         return cone(some), isotropy(some)
@@ -79,6 +76,12 @@ def geometry_measures(asked: Asked) -> tuple[Measure, ...]:
         parted("separability", asked, texts),
         *found,
     )
+
+
+def _both(population: Population) -> tuple[Vectors, Vectors, Places, Places]:
+    """Synthetic and real images, and what the synthetic ones were made from."""
+    sides = population.synthetic.vectors, population.real.vectors
+    return *sides, population.own, population.made_of
 
 
 def notes(examined: Sequence[Examined], depths: Mapping[int, Depth | None]) -> tuple[str, ...]:

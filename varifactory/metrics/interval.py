@@ -42,6 +42,7 @@ def measured_together(
     real: Vectors,
     *,
     own: Places | None = None,
+    sources: Places | None = None,
     alone: bool = False,
     shares: Collection[str] = (),
     least: int = 20,
@@ -57,7 +58,7 @@ def measured_together(
     and the value is the mean.
 
     The interval covers the metric's mean over other draws of as many images from where both came
-    from; with ``own``, of whole sources with all that was made of them. It knows nothing of another
+    from, and of whole sources with all that was made of them. It knows nothing of another
     generator, encoder or seed of generation. Student's t around the value, for shares Wilson's
     interval of as many independent images as would have that spread: precision, recall and coverage
     vary up to three times as much as shares of independent images, since balls are drawn, too.
@@ -71,12 +72,14 @@ def measured_together(
         synthetic: (n, width): vectors, or other numbers of an image, such as a score.
         real: (m, width) of the same.
         own: place in ``real`` of the image each synthetic one was made from, or -1.
+        sources: a number each, the same for images made from one, be it in ``real`` or not; -1 of
+            none. Left out: ``own``.
         alone: the metric looks at the synthetic images only; its reference is of as many real ones.
         shares: those of ``names`` that are shares of images, 0 to 1.
         least: images a side below which nothing is said.
         resamples: draws of the spread; 100 know it to 7 %.
     """
-    sides = _Sides(real, synthetic, own, alone)
+    sides = _Sides(real, synthetic, own, own if sources is None else sources, alone)
     count = len(synthetic) if alone and len(real) < least else min(len(synthetic), len(real))
     if count < least:
         return _none(names, sides, f"n too small: {count} images, at least {least}")
@@ -102,6 +105,7 @@ class _Sides:
     real: Vectors
     synthetic: Vectors
     own: Places | None
+    sources: Places | None
     alone: bool
 
     def size(self, least: int) -> int:
@@ -180,9 +184,9 @@ class _Sides:
 
     def _groups(self, theirs: Places) -> Places:
         """A number an image, the same for images of one source."""
-        if self.own is None:
+        if self.sources is None:
             return np.arange(len(theirs))
-        return np.unique(by_source(self.own)[theirs], return_inverse=True)[1].astype(np.int64)
+        return np.unique(by_source(self.sources)[theirs], return_inverse=True)[1].astype(np.int64)
 
     @property
     def units(self) -> int:
@@ -192,7 +196,7 @@ class _Sides:
 
     @property
     def covers(self) -> str:
-        if self.own is not None and (self.own >= 0).any():
+        if self.sources is not None and (self.sources >= 0).any():
             return SOURCES if self.alone else f"{SOURCES}, and real images"
         return SYNTHETIC if self.alone else BOTH
 

@@ -1,5 +1,6 @@
 import time
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -115,6 +116,17 @@ def test_edits_of_one_source_may_be_alike_and_like_it(halves) -> None:
     strange[7] = -1
     found, _ = copies(given(real, made, strange))
     assert {(copy.image, copy.other) for copy in found} >= {("made-7", "real-3")}
+
+
+def test_edits_of_a_source_outside_the_reference_may_be_alike(halves) -> None:
+    real, others = halves
+    population = given(real, jittered(np.repeat(others[:50], 2, axis=0)))
+    assert len(copies(population)[0]) >= 50
+    known = replace(population, sources=np.arange(100) // 2)
+    found, share = copies(known)
+    assert not [copy for copy in found if copy.of == "synthetic"]
+    assert share.value is not None
+    assert share.value.covers == "whole sources of synthetic images"
 
 
 def test_where_all_images_are_alike_a_copy_must_be_nearer() -> None:

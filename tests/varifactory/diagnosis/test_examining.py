@@ -25,7 +25,7 @@ def _examined(count: int) -> Examined:
     vectors = dice.normal(size=(count, 8)).astype(np.float32)
     real = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     made, at, own = real[:10], np.arange(10), np.full(10, -1)
-    return Examined(shared, Sides("digit", 0, "", at, np.arange(count), made, real, own))
+    return Examined(shared, Sides("digit", 0, "", at, np.arange(count), made, real, own, own))
 
 
 def test_of_few_images_the_share_from_which_wrong_ones_are_seen_is_high() -> None:

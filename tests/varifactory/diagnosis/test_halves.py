@@ -34,6 +34,8 @@ def test_an_edit_keeps_its_source_in_the_half_that_has_it() -> None:
     population = clean(3, own=True)
     for half in crossed(population, SETTINGS):
         reals = half.chooser.real.pixels
+        # The half that lacks the source still knows what was made from one.
+        np.testing.assert_array_equal(half.chooser.made_of, population.own)
         for at, source in enumerate(half.chooser.own):
             before = population.own[at]
             pixels = population.real.pixels[before] if before >= 0 else ""

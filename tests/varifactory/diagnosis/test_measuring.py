@@ -24,7 +24,7 @@ def examined(
 ) -> Examined:
     shared = asked(spoiled("clean", 1, n=20, classes=2), settings or Diagnosis(), 0.95, 1)
     at, real_at = np.arange(len(made)), np.arange(len(real))
-    return Examined(shared, Sides("digit", 0, "", at, real_at, made, real, own))
+    return Examined(shared, Sides("digit", 0, "", at, real_at, made, real, own, own))
 
 
 def edits(seed: int) -> Vectors:
@@ -66,9 +66,11 @@ def test_a_mean_of_edits_is_as_sure_as_their_sources_are_many() -> None:
     assert found == by_image("clip_score", one, scores, beside, lambda some: float(some.mean()))
 
 
-def test_all_that_varies_with_the_sources_says_so() -> None:
-    """Each that is measured of the images themselves, of a group and of the whole."""
-    found = diagnose(_edits_of(spoiled("clean", 2, n=40, classes=5)), Diagnosis(resamples=20))
+@pytest.mark.parametrize("known", [True, False])
+def test_all_that_varies_with_the_sources_says_so(known: bool) -> None:
+    """Each that is measured of the images themselves, of a group and of the whole, be the sources
+    in the reference or not."""
+    found = diagnose(_edits(spoiled("clean", 2, n=40, classes=5), known), Diagnosis(resamples=20))
     measures = {**found.groups[0].measures, **{one.name: one for one in found.whole}}
     measures |= {one.name: one for one in found.geometry}
     covers = {name: one.value.covers for name, one in measures.items() if one.value}
@@ -95,7 +97,8 @@ def test_too_few_images_are_told_by_the_number_that_is_needed() -> None:
     assert too_few("strange", few).why == "n too small: 5 images, at least 31"
 
 
-def _edits_of(population: Population) -> Population:
-    """Four images to a real one of their class."""
+def _edits(population: Population, known: bool) -> Population:
+    """Four images to a source of their class, which is known as a real one or by number alone."""
     number = np.arange(len(population.synthetic))
-    return replace(population, own=number // 40 * 60 + number % 40 // 4)
+    own = number // 40 * 60 + number % 40 // 4
+    return replace(population, own=own if known else np.full(len(own), -1), sources=number // 4)

@@ -48,6 +48,8 @@ def test_images_of_a_version_with_their_vectors_texts_and_sources(store) -> None
     assert found.class_names == tuple(sorted(NAMES))
     assert (len(found.real), len(found.synthetic)) == (80, 61)
     assert [place for place in found.own if place >= 0] == [found.own.max()]
+    assert found.sources is not None
+    np.testing.assert_array_equal(found.sources >= 0, found.own >= 0)  # others are foreign images
     edit = int(np.argmax(found.own))
     assert found.attributes[edit] == "background"
     assert found.real.labels[found.own[edit]] == found.synthetic.labels[edit] == images[5].label
@@ -71,6 +73,18 @@ def test_test_images_and_what_was_refused_or_is_a_control_are_left_out(store) ->
     assert len(found.real) == 80
     train = plan_of(manifest, settings={"reference": ["train"]})
     assert len(population(store, manifest, train).real) == 60
+
+
+def test_edits_of_one_source_are_known_as_such_where_the_reference_lacks_it(store) -> None:
+    """Training images were edited, and validation ones are what they are held against."""
+    images = [*REAL, *(replace(shifted([at], seed=seed)[0], kind="edit", source=at)
+                       for seed, at in enumerate((0, 0, 1, 0)))]  # fmt: skip
+    manifest = stored(store, images)
+    plan = plan_of(manifest)
+    settings = plan.settings.model_copy(update={"reference": ("validation",)})
+    found = population(store, manifest, plan.model_copy(update={"settings": settings}))
+    assert (found.own == -1).all()
+    assert sorted(np.bincount(found.made_of).tolist()) == [1, 3]
 
 
 def test_an_image_without_a_prompt_stands_with_its_class(store) -> None:

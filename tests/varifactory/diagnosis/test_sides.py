@@ -118,7 +118,7 @@ def test_repeats_and_edits_of_one_source_are_one_observation() -> None:
     assert len(np.unique(kin(repeated, _reach(repeated)))) == 2
     fresh = list(sides(spoiled("clean", 242, classes=3)))[1]
     assert len(np.unique(kin(fresh, _reach(fresh)))) >= len(fresh.at) - 1
-    edits = replace(fresh, own=np.arange(len(fresh.at)) // 4)
+    edits = replace(fresh, sources=np.arange(len(fresh.at)) // 4)
     assert len(np.unique(kin(edits, _reach(edits)))) <= len(fresh.at) // 4
 
 
@@ -150,7 +150,7 @@ def test_parts_are_those_of_all_pairs_however_many_are_looked_at_at_once(
     away = distances(some, some)
     of_one = (own[:, None] == own) & (own >= 0)
     side = replace(next(sides(spoiled("clean", 242, classes=3))), at=np.arange(90), made=some,
-                   own=own)  # fmt: skip
+                   sources=own)  # fmt: skip
     np.testing.assert_array_equal(kin(side, REACH), _parts((away <= REACH) | of_one))
     np.testing.assert_array_equal(pictures(some, REACH), _parts(away <= REACH))
     np.testing.assert_array_equal(pictures(some, REACH, own), _parts((away <= REACH) & ~of_one))

@@ -10,7 +10,7 @@ from tests.simulated_vectors import vectors
 from varifactory.diagnosis.examining import Asked, asked
 from varifactory.diagnosis.population import Images
 from varifactory.diagnosis.telling import parted, told_apart
-from varifactory.metrics.vectors import Vectors
+from varifactory.metrics.vectors import Places, Vectors
 from varifactory.recipe.diagnosis import Diagnosis
 
 
@@ -25,10 +25,7 @@ def _asked(shift: float = 0.0) -> Asked:
 
 def test_fresh_real_images_are_not_told_apart_and_shifted_ones_are() -> None:
     for shift, low, high in ((0.0, 0.35, 0.65), (2.0, 0.9, 1.0)):
-        one = _asked(shift).population
-        found = told_apart(
-            "domain_auc", _asked(shift), one.synthetic.vectors, one.real.vectors, one.own
-        )
+        found = told_apart("domain_auc", _asked(shift))
         assert found.value is not None
         assert found.reference is not None
         assert low < found.value.estimate <= high
@@ -41,23 +38,25 @@ def test_a_judge_knows_no_image_by_another_of_its_source() -> None:
     one, real = _asked(), vectors(400, 1, width=64)
     sources = np.repeat(np.arange(0, 400, 20), 5)
     made = vectors(20, 2, width=64).repeat(5, axis=0) + 0.02 * vectors(100, 3, width=64)
-    known = told_apart("domain_auc", one, made, real, np.full(100, -1)).value
-    fair = told_apart("domain_auc", one, made, real, sources).value
+    nowhere = np.full(100, -1)
+    known = told_apart("domain_auc", _of(one, made, real, nowhere)).value
     assert known is not None
-    assert fair is not None
     assert known.low > 0.6
-    assert fair.low < 0.5 < fair.high
-    assert fair.estimate < known.estimate - 0.15
-    assert fair.half_width > 1.5 * known.half_width
     assert known.covers == "synthetic and real images"
-    assert fair.covers == "whole sources of synthetic images, and real images"
+    for own, outside in ((sources, None), (nowhere, sources)):
+        fair = told_apart("domain_auc", _of(one, made, real, own, outside)).value
+        assert fair is not None
+        assert fair.low < 0.5 < fair.high
+        assert fair.estimate < known.estimate - 0.15
+        assert fair.half_width > 1.5 * known.half_width
+        assert fair.covers == "whole sources of synthetic images, and real images"
 
 
 def test_sides_wholly_parted_are_as_sure_as_their_images_are_many() -> None:
     """Of 30 right answers Wilson's interval of 95 % begins at 0.878, with Student's t."""
     one, far = _asked(), vectors(300, 1, shift=9.0)
     few, many = (
-        told_apart("domain_auc", one, far[:count], vectors(count, 2), np.full(count, -1)).value
+        told_apart("domain_auc", _of(one, far[:count], vectors(count, 2), np.full(count, -1))).value
         for count in (30, 300)
     )
     assert few is not None
@@ -70,9 +69,9 @@ def test_sides_wholly_parted_are_as_sure_as_their_images_are_many() -> None:
 def test_too_few_images_or_texts_are_said_so() -> None:
     one = _asked()
     made, real = one.population.synthetic.vectors, one.population.real.vectors
-    few = told_apart("domain_auc", one, made[:12], real, np.full(12, -1))
+    few = told_apart("domain_auc", _of(one, made[:12], real, np.full(12, -1)))
     assert (few.value, few.why) == (None, "n too small: 12 images, at least 20")
-    edits = told_apart("domain_auc", one, made, real, np.zeros(len(made), np.int64))
+    edits = told_apart("domain_auc", _of(one, made, real, np.zeros(len(made), np.int64)))
     assert edits.why.startswith(f"all {len(made)} synthetic images are of sources in one of 5")
     assert parted("separability", one, made[:3]).why == "n too small: 3 texts or images, at least 5"
 
@@ -99,12 +98,20 @@ def test_images_of_all_classes_are_held_against_the_texts() -> None:
 
 def _parted(images: Vectors, texts: Vectors) -> float:
     one = _asked()
-    labels = tuple(one.population.class_names[at * 4 // len(images)] for at in range(len(images)))
-    made = Images(tuple(map(str, range(len(images)))), labels, images)
-    own = np.full(len(images), -1)
-    real = replace(one.population.real, vectors=vectors(len(one.population.real), 4))
-    population = replace(one.population, synthetic=made, own=own, real=real)
-    found = parted("separability", replace(one, population=population), texts)
+    real = vectors(len(one.population.real), 4)
+    found = parted("separability", _of(one, images, real, np.full(len(images), -1)), texts)
     assert found.value is not None
     assert found.n == 1000
     return found.value.estimate
+
+
+def _of(
+    one: Asked, made: Vectors, real: Vectors, own: Places, sources: Places | None = None
+) -> Asked:
+    """The same asked of these images."""
+    images = [Images(tuple(map(str, range(len(some)))), ("",) * len(some), some)
+              for some in (made, real)]  # fmt: skip
+    population = replace(
+        one.population, synthetic=images[0], real=images[1], own=own, sources=sources
+    )
+    return replace(one, population=population)

@@ -57,6 +57,7 @@ def test_optional_columns_and_a_target_without_labels() -> None:
     found = population_of_table(given)
     assert (len(found.real), len(found.synthetic), len(found.target)) == (10, 10, 10)
     assert list(found.own[:3]) == [0, -1, -1]
+    assert list(found.made_of[:3]) == [0, 1, -1]
     assert found.prompts == ("a pet",) * 10
     assert found.attributes == ("color",) * 10
     assert found.notes == (
