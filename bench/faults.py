@@ -10,11 +10,9 @@ from collections import Counter
 import numpy as np
 
 from bench.figures import show
-from tests.injected_faults import FAULTS, issue_of, spoiled
+from tests.injected_faults import FAULTS, examined, issue_of, spoiled
 from varifactory.diagnosis.counting import flags
-from varifactory.diagnosis.examining import Examined, asked
 from varifactory.diagnosis.figures import Flag
-from varifactory.diagnosis.sides import sides
 from varifactory.recipe.diagnosis import Diagnosis
 
 SEEDS, FIRST = 20, 400
@@ -52,9 +50,7 @@ def seen(seed: int, classes: int, images: int, real: int) -> list[float]:
     """Of every class of a clean set the share from which its strays are surely flagged; 1 where
     not even all are."""
     population = spoiled("clean", seed, n=images, real=real, classes=classes)
-    every = list(sides(population))
-    shared = asked(population, Diagnosis(), 0.95, len(every))
-    return [Examined(shared, side).seen_from or 1.0 for side in every]
+    return [one.seen_from or 1.0 for one in examined(population)]
 
 
 def report(fault: str, design: str, found: list[tuple[str, tuple[Flag, ...]]]) -> None:

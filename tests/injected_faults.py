@@ -6,6 +6,7 @@ makes them, before anything is encoded.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -13,7 +14,10 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
+from varifactory.diagnosis.examining import Examined, asked
 from varifactory.diagnosis.population import Images, Population
+from varifactory.diagnosis.sides import sides
+from varifactory.recipe.diagnosis import Diagnosis
 
 Floats = NDArray[np.float64]
 WIDTH = 40
@@ -79,13 +83,78 @@ def spoiled(
     )
 
 
+def examined(population: Population, settings: Diagnosis | None = None) -> list[Examined]:
+    """Every group, as a diagnosis looks at it."""
+    every = list(sides(population))
+    shared = asked(population, settings or Diagnosis(), 0.95, len(every))
+    return [Examined(shared, side) for side in every]
+
+
+def showing(population: Population, rows: list[int], place: int = 1, n: int = 40) -> Population:
+    """The first images of a class, of ``n`` a class, show these in place of their own."""
+    made, first = population.synthetic, place * n
+    vectors = made.vectors.copy()
+    vectors[first : first + len(rows)] = made.vectors[rows]
+    return replace(population, synthetic=replace(made, vectors=vectors))
+
+
+def nearer(population: Population, share: float, by: float, place: int = 1) -> Population:
+    """So many of a class's images moved to their mean, by this part of their way."""
+    made, name = population.synthetic, population.class_names[place]
+    at = np.flatnonzero(np.array(made.labels) == name)
+    vectors, middle = made.vectors.copy(), made.vectors[at].mean(axis=0)
+    moved = at[: round(share * len(at))]
+    vectors[moved] = _unit(middle + (1 - by) * (vectors[moved] - middle))
+    return replace(population, synthetic=replace(made, vectors=vectors))
+
+
+def of_an_unknown_digit(seed: int) -> Population:
+    """Six classes; 16 of 40 images of the second show a digit that is no class."""
+    every = showing(spoiled("clean", seed), list(range(280, 296)))
+    classes = every.class_names[:6]
+    assert every.class_vectors is not None
+    return replace(
+        every,
+        class_names=classes,
+        real=_rows(every.real, np.isin(every.real.labels, classes)),
+        synthetic=_rows(every.synthetic, np.isin(every.synthetic.labels, classes)),
+        attributes=("",) * 240,
+        own=every.own[:240],
+        class_vectors=every.class_vectors[:6],
+    )
+
+
+def cut(population: Population, left: int, place: int = 1) -> Population:
+    """A class that has its first few images alone."""
+    made, name = population.synthetic, population.class_names[place]
+    labels = np.array(made.labels)
+    kept = labels != name
+    kept[np.flatnonzero(~kept)[:left]] = True
+    return replace(
+        population,
+        synthetic=_rows(made, kept),
+        attributes=tuple(np.array(population.attributes)[kept].tolist()),
+        own=population.own[kept],
+    )
+
+
+def _rows(images: Images, kept: NDArray[np.bool_]) -> Images:
+    at = np.flatnonzero(kept)
+    return Images(
+        tuple(images.pixels[one] for one in at),
+        tuple(images.labels[one] for one in at),
+        images.vectors[at],
+    )
+
+
 def _encoder(pixels: Floats) -> Callable[[Floats], NDArray[np.float32]]:
     components = PCA(WIDTH, svd_solver="full").fit(pixels)
     return lambda some: _unit(components.transform(some)).astype(np.float32)
 
 
 def _unit(vectors: Floats) -> Floats:
-    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+    found: Floats = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return found
 
 
 def _images(kind: str, names: tuple[str, ...], vectors: list[NDArray[np.float32]]) -> Images:

@@ -36,14 +36,17 @@ def measures(one: Examined, own: Depth | None, others: Depth | None) -> list[Mea
 
 
 def _strangeness(one: Examined, own: Depth | None, others: Depth | None) -> Measure:
-    side = one.side
     if own is None:
         return too_few("strange", one)
+    count, n_real = int((one.given == one.side.number).sum()), len(one.side.real_at)
+    if count < 2:
+        why = f"n too small: {count} images that are taken for their class, at least 2"
+        return Measure("strange", None, count, n_real, None, why)
     half = NormalDist().inv_cdf((1 + one.asked.confidence) / 2) * own.error
     bounds = max(0.0, own.strange - half), min(1.0, own.strange + half)
     interval = Interval(own.strange, *bounds, one.asked.confidence, "synthetic and real images")
     usual = others.strange if others else None
-    return Measure("strange", interval, len(side.at), len(side.real_at), usual)
+    return Measure("strange", interval, count, n_real, usual)
 
 
 def absent(

@@ -6,7 +6,7 @@ import numpy as np
 
 from varifactory.diagnosis.examining import Examined
 from varifactory.diagnosis.figures import Flag
-from varifactory.diagnosis.measuring import alone
+from varifactory.diagnosis.measuring import NEIGHBOURS, alone, neighbours, several
 from varifactory.diagnosis.raising import examples, raised
 from varifactory.diagnosis.thresholds import limit
 from varifactory.embeddings import Vectors
@@ -22,6 +22,8 @@ MOST = 200
 """Images of a subsample: the time of a Vendi score grows with their third power."""
 DEVIATIONS = 2.0
 """By how many standard deviations of its draws a ratio must lie below one half way to its limit."""
+ONCE = 1
+"""Resamples of what is held against a limit: its interval is not asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +77,48 @@ def spread(one: Examined) -> Spread:
     return Spread(*whole, float(ratios[1]), bool(sure[0]), bool(sure[1]))
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How many of the real images synthetic ones reach, at equal numbers."""
+
+    recall: float
+    coverage: float
+    short: bool
+    """Either is well below what real images reach of other real ones."""
+
+
+def reach(one: Examined) -> Reach:
+    """Recall falls where all images lie about the middle, coverage where they are a few pictures,
+    even if some others beside them have balls that hold every real image.
+
+    Where nothing can be told at equal numbers, as of a single source, all images are taken. Too few
+    real ones to be halved are held against reaching all.
+    """
+    side, all_of = one.side, {"recall": one.manifold.recalled, "coverage": one.manifold.covered}
+    metrics = neighbours(one.asked)
+    found = several(NEIGHBOURS, metrics, one.asked, side.made, side.real, side.own, most=ONCE)
+    shares, short = {}, False
+    for measure in (one for one in found if one.name in all_of):
+        value, usual = measure.value, measure.reference
+        share = value.estimate if value else float(all_of[measure.name].mean())
+        short |= share <= limit("unreached") * (1.0 if usual is None else usual)
+        shares[measure.name] = share
+    return Reach(**shares, short=short)
+
+
 def flag(one: Examined, evidence: tuple[Measure, ...]) -> Flag | None:
-    """Raised where spread is low and real images are left unreached."""
+    """Raised where spread is low and real images are left unreached: what only repeats some of a
+    class that is there as a whole is told by ``repeated``."""
     found = spread(one)
     if not (found.surely_fewer or found.surely_narrower):
         return None
-    covered, inside = one.manifold.covered, one.manifold.inside
+    reached, inside = reach(one), one.manifold.inside
+    if not reached.short:
+        return None
     told = {
         "n": one.side.fewest, "vendi": f"{found.vendi:.1f}",
-        "vendi_real": f"{found.vendi_real:.1f}",
-        "distance": percent(found.distance), "coverage": percent(covered.mean()),
+        "vendi_real": f"{found.vendi_real:.1f}", "distance": percent(found.distance),
+        "recall": percent(reached.recall), "coverage": percent(reached.coverage),
         "precision": percent(inside.mean()),
     }  # fmt: skip
     kind = "few-modes" if found.surely_fewer else "narrow"

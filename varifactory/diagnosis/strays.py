@@ -9,6 +9,7 @@ from varifactory.diagnosis.chance import least_excess
 from varifactory.diagnosis.depth import LOW, Depth
 from varifactory.diagnosis.examining import Examined
 from varifactory.diagnosis.thresholds import limit
+from varifactory.keys import seed_from
 from varifactory.metrics import pairwise_distance
 from varifactory.metrics.vectors import Flags, Places
 from varifactory.statistics import Interval, proportion
@@ -17,6 +18,8 @@ CLUSTERS = (2, 3)
 """Into how many a class is parted to look for one that lies apart."""
 LEAST_CLUSTER = 0.1
 """Share of a class below which a cluster is a few images, not a sense."""
+KMEANS_SEEDS = 2**32
+"""So many seeds scikit-learn knows, from 0."""
 APART = -1
 """Stands for a class number: apart from the real images, though taken for none other."""
 
@@ -45,7 +48,8 @@ class Strays:
 
 
 def strays(one: Examined, others: Depth | None) -> Strays:
-    """Find them; of images that no judge could judge there are none.
+    """Find them; of images that no judge could judge there are none, and where nothing can be
+    flagged they are not told from chance.
 
     Args:
         others: what is usual of the other groups.
@@ -54,11 +58,11 @@ def strays(one: Examined, others: Depth | None) -> Strays:
     wrong = (given >= 0) & (given != one.side.number)
     apart = _apart(one, others)
     at = wrong | apart
+    if one.unjudged:
+        return Strays(at, apart, False, APART, 0.0, False)
     # One picture made often is one stray, not a sense.
     said = np.unique(np.stack([one.kin, np.where(wrong, given, APART)], axis=1)[at], axis=0)[:, 1]
     main, count = Counter(said.tolist()).most_common(1)[0] if len(said) else (APART, 0)
-    if not len(at):
-        return Strays(at, apart, False, APART, 0.0, False)
     real = (one.real_given >= 0) & (one.real_given != one.side.number)
     excess = float(at.mean()) - float(real.mean())
     significant = excess >= limit("stray") and least_excess(at, one.kin, real, one.asked.chance) > 0
@@ -71,7 +75,9 @@ def strays(one: Examined, others: Depth | None) -> Strays:
 
 def _compact(one: Examined, at: Flags) -> bool:
     """Whether the strays are as near to each other as images of one class are, whatever a judge
-    that knows no such class takes them for."""
+    that knows no such class takes them for. One image is like none."""
+    if at.sum() < 2:
+        return False
     return pairwise_distance(one.side.made[at]) <= limit("compact") * one.asked.usual_distance
 
 
@@ -119,7 +125,8 @@ def _clusters(one: Examined, parts: int) -> Places:
     from sklearn.cluster import KMeans
 
     fewer = min(parts, len(np.unique(one.kin)))
-    model = KMeans(fewer, n_init=5, random_state=one.asked.settings.seed)
+    seed = seed_from("clusters", one.asked.settings.seed) % KMEANS_SEEDS
+    model = KMeans(fewer, n_init=5, random_state=seed)
     return np.asarray(model.fit_predict(one.side.made.astype(np.float64)), np.int64)
 
 

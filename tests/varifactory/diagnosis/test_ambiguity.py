@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from tests.injected_faults import spoiled
+from tests.injected_faults import of_an_unknown_digit, spoiled
 from varifactory.diagnosis.counting import flags
-from varifactory.diagnosis.population import Images, Population
+from varifactory.diagnosis.population import Population
 from varifactory.recipe.diagnosis import Diagnosis
 
 
@@ -21,7 +21,7 @@ def test_the_class_that_strays_belong_to_is_named() -> None:
 
 
 def test_another_sense_of_the_name_is_named_where_it_lies_nearer_than_any_class() -> None:
-    population = _of_an_unknown_digit(221)
+    population = of_an_unknown_digit(221)
     name = population.class_names[1]
     strange = population.synthetic.vectors[_rows(population, name)[:16]].mean(axis=0)
     senses = {name: {"a crane of steel": strange / np.linalg.norm(strange)}}
@@ -32,7 +32,7 @@ def test_another_sense_of_the_name_is_named_where_it_lies_nearer_than_any_class(
 
 
 def test_what_no_class_stands_for_is_one_thing_where_it_lies_together() -> None:
-    population = _of_an_unknown_digit(221)
+    population = of_an_unknown_digit(221)
     (flag,) = flags(population, Diagnosis())
     assert (flag.label, flag.issue, flag.kind) == (
         population.class_names[1],
@@ -50,30 +50,3 @@ def test_strays_of_any_class_are_no_sense() -> None:
 
 def _rows(population: Population, name: str) -> list[int]:
     return [at for at, label in enumerate(population.synthetic.labels) if label == name]
-
-
-def _of_an_unknown_digit(seed: int) -> Population:
-    """Six classes; 16 of 40 images of the second show a seventh, which is no class."""
-    every = spoiled("clean", seed)
-    made, classes = every.synthetic, every.class_names[:6]
-    vectors = made.vectors.copy()
-    vectors[_rows(every, classes[1])[:16]] = vectors[_rows(every, every.class_names[7])[:16]]
-    kept = [at for at, label in enumerate(made.labels) if label in classes]
-    assert every.class_vectors is not None
-    return replace(
-        every,
-        class_names=classes,
-        real=_some(every.real, [at for at, one in enumerate(every.real.labels) if one in classes]),
-        synthetic=_some(replace(made, vectors=vectors), kept),
-        attributes=("",) * len(kept),
-        own=every.own[kept],
-        class_vectors=every.class_vectors[:6],
-    )
-
-
-def _some(images: Images, kept: list[int]) -> Images:
-    return Images(
-        tuple(images.pixels[at] for at in kept),
-        tuple(images.labels[at] for at in kept),
-        images.vectors[kept],
-    )

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.injected_faults import FAULTS, issue_of, spoiled
+from tests.injected_faults import FAULTS, cut, issue_of, showing, spoiled
 from varifactory.diagnosis.counting import diagnose, flags
 from varifactory.diagnosis.population import Images, Population
 from varifactory.embeddings import Vectors
@@ -95,7 +95,7 @@ def test_a_reference_without_spread_judges_nothing() -> None:
 def test_a_class_of_few_wrong_pictures_is_told_as_what_it_is(count: int) -> None:
     """Of seeds in which realism does not call one picture absent."""
     population = spoiled("clean", 301, classes=5)
-    wrong = _repeating(population, [80 + at % count for at in range(40)])
+    wrong = showing(population, [80 + at % count for at in range(40)])
     found = [flag for flag in flags(wrong, QUICK) if flag.issue == "adherence"]
     assert [(flag.label, flag.kind) for flag in found] == [(population.class_names[1], "few-wrong")]
     assert f"{count} distinct picture" in found[0].sentence
@@ -104,7 +104,7 @@ def test_a_class_of_few_wrong_pictures_is_told_as_what_it_is(count: int) -> None
 @pytest.mark.parametrize("row", [40, 80])
 def test_half_a_class_of_one_picture_is_flagged_and_is_no_sense(row: int) -> None:
     population = spoiled("clean", 302, classes=5)
-    (flag,) = flags(_repeating(population, [row] * 20), QUICK)
+    (flag,) = flags(showing(population, [row] * 20), QUICK)
     assert flag.label == population.class_names[1]
     assert flag.kind in ("few-pictures", "few-modes")
     assert flag.kind != "few-pictures" or "20 times" in flag.sentence
@@ -124,7 +124,7 @@ def test_a_clip_score_is_told_and_flags_nothing() -> None:
 
 
 def test_a_class_of_which_nothing_was_made_is_flagged() -> None:
-    population = _without(spoiled("clean", 207, classes=4), 2)
+    population = cut(spoiled("clean", 207, classes=4), 0, place=2)
     found = diagnose(population, QUICK)
     assert [(flag.label, flag.kind) for flag in found.flags] == [
         (population.class_names[2], "nothing")
@@ -170,38 +170,12 @@ def _marked(vectors: Vectors, mark: float) -> Vectors:
     return wide / np.linalg.norm(wide, axis=1, keepdims=True)
 
 
-def _without(population: Population, place: int) -> Population:
-    name = population.class_names[place]
-    kept = [at for at, label in enumerate(population.synthetic.labels) if label != name]
-    return replace(
-        population,
-        synthetic=_some(population.synthetic, kept),
-        attributes=("",) * len(kept),
-        own=population.own[kept],
-    )
-
-
 def _moved(population: Population) -> Population:
     """Each synthetic image a little elsewhere: no picture of another set again."""
     vectors = population.synthetic.vectors
     moved = vectors + np.random.default_rng(1).normal(scale=0.04, size=vectors.shape)
     moved = (moved / np.linalg.norm(moved, axis=1, keepdims=True)).astype(np.float32)
     return replace(population, synthetic=replace(population.synthetic, vectors=moved))
-
-
-def _repeating(population: Population, rows: list[int]) -> Population:
-    """The images of the second class, of 40 a class, show these."""
-    vectors = population.synthetic.vectors.copy()
-    vectors[40 : 40 + len(rows)] = vectors[rows]
-    return replace(population, synthetic=replace(population.synthetic, vectors=vectors))
-
-
-def _some(images: Images, kept: list[int]) -> Images:
-    return Images(
-        tuple(images.pixels[at] for at in kept),
-        tuple(images.labels[at] for at in kept),
-        images.vectors[kept],
-    )
 
 
 def _together(one: Population, other: Population, attributes: tuple[str, str]) -> Population:
