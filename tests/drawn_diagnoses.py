@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from varifactory.diagnosis.figures import Copy, Diagnosis, Flag, Group, Kept, Seen
+from varifactory.diagnosis.figures import Copy, Diagnosis, Flag, Group, Kept, Scored, Seen
 from varifactory.images import encode_png
 from varifactory.metrics import Measure
 from varifactory.statistics import Interval
@@ -141,8 +141,8 @@ class Drawn:
                      measure("overlap", 0.5 + share * (1 - share), 0.04, 0.93))
                 for share in (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
             ),
-            realism={seen.pixels: float(score) for seen, score in
-                     zip(self.strip(mug, "", 300), scores, strict=True)},
+            realism=tuple(Scored(seen.pixels, mug, float(score)) for seen, score in
+                          zip(self.strip(mug, "", 300), scores, strict=True)),
             senses=((crane, "lifting machine", 0.031), (mug, kettle, 0.112)),
             notes=("owl has 12 synthetic images, fewer than 20: nothing is said of it.",),
             settings={"neighbours": "5", "least": "20", "seed": "1"},

@@ -113,7 +113,7 @@ def _answer(say: Say, found: "Diagnosis", where: str) -> Answer:
     for line in (words["verdict"], *words["lead"], *words["notes"]):
         say(line)
     for flag in found.flags:
-        place = ", ".join(filter(None, (flag.label, flag.attribute))) or "the whole set"
+        place = ", ".join(filter(None, (flag.label, flag.attribute)))
         say(f"{place}: {flag.issue} ({flag.kind}): {sentence(flag)}")
     say(f"diagnosis: {where}")
     return {**words, "page": where}, 0

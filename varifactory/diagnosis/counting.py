@@ -7,7 +7,7 @@ from math import isnan
 from varifactory.diagnosis import adherence, ambiguity, concept, repeated, spread
 from varifactory.diagnosis.depth import Depth, depth_of, usual
 from varifactory.diagnosis.examining import Asked, Examined, asked
-from varifactory.diagnosis.figures import Diagnosis, Flag, Group
+from varifactory.diagnosis.figures import Diagnosis, Flag, Group, Scored
 from varifactory.diagnosis.likeness import realism_of
 from varifactory.diagnosis.nothing import nothing_made
 from varifactory.diagnosis.overlap import curve
@@ -92,9 +92,12 @@ def _all_flags(known: _Known, measures: Sequence[Sequence[Measure]]) -> tuple[Fl
     return _once(found)
 
 
-def _realism(population: Population) -> dict[str, float]:
-    scores = zip(population.synthetic.pixels, realism_of(population), strict=True)
-    return {pixels: float(score) for pixels, score in scores if not isnan(score)}
+def _realism(population: Population) -> tuple[Scored, ...]:
+    made = population.synthetic
+    scores = zip(made.pixels, made.labels, realism_of(population), strict=True)
+    return tuple(
+        Scored(pixels, label, float(score)) for pixels, label, score in scores if not isnan(score)
+    )
 
 
 def _measures(known: _Known, place: int) -> list[Measure]:

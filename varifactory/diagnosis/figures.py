@@ -71,6 +71,16 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
+class Scored:
+    """One synthetic image; pictures that are the same are one each, whatever their class."""
+
+    pixels: str
+    label: str
+    realism: float
+    """At least 1 lies inside the real manifold of its class."""
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """One point of the pruning curve."""
 
@@ -99,8 +109,8 @@ class Diagnosis:
     memorised: Measure | None = None
     """Share of synthetic images nearer to a real one than real ones are to each other."""
     curve: tuple[Kept, ...] = ()
-    realism: Mapping[str, float] = field(default_factory=dict)
-    """Synthetic image's pixels -> realism score; at least 1 lies inside the real manifold."""
+    realism: tuple[Scored, ...] = ()
+    """In the order of the set; without images of classes that have too few real ones."""
     senses: tuple[tuple[str, str, float], ...] = ()
     """Class name, other sense or class its name collides with, text margin (cosine)."""
     notes: tuple[str, ...] = ()

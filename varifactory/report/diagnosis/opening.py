@@ -53,7 +53,7 @@ def headline(found: Diagnosis) -> str:
 
 
 def flagged_labels(found: Diagnosis) -> list[str]:
-    """Classes with flags, most issues first, then most flags; the empty name is the whole set."""
+    """Classes with flags, most issues first, then most flags."""
     own: dict[str, list[Flag]] = {}
     for flag in found.flags:
         own.setdefault(flag.label, []).append(flag)
@@ -80,8 +80,8 @@ def issues_of(flags: Sequence[Flag]) -> list[Issue]:
 
 def inside(found: Diagnosis) -> float | None:
     """Share of the synthetic images that lie among real ones; None where that was not measured."""
-    scores = found.realism.values()
-    return sum(score >= INSIDE for score in scores) / len(scores) if scores else None
+    images = found.realism
+    return sum(one.realism >= INSIDE for one in images) / len(images) if images else None
 
 
 def _named(found: Diagnosis, labels: Sequence[str]) -> list[str]:
@@ -90,9 +90,7 @@ def _named(found: Diagnosis, labels: Sequence[str]) -> list[str]:
     for label in labels:
         own = issues_of([flag for flag in found.flags if flag.label == label])
         name = label if len(label) <= LETTERS else label[: LETTERS - 1] + "…"
-        groups.setdefault(joined(list(map(issue_name, own))), []).append(
-            name or words()["headline"]["whole"]
-        )
+        groups.setdefault(joined(list(map(issue_name, own))), []).append(name)
     return [f"{joined(names)} ({issues})" for issues, names in groups.items()]
 
 

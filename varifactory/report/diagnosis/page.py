@@ -147,7 +147,9 @@ def _plots(found: Diagnosis) -> dict[str, Markup]:
     share = inside(found)
     if share is not None:
         text = f"{percent(share)} of {len(found.realism):,} images have a realism of at least 1"
-        drawn["realism"] = plots.realism(list(found.realism.values()), name="realism", text=text)
+        drawn["realism"] = plots.realism(
+            [one.realism for one in found.realism], name="realism", text=text
+        )
     if measured:
         text = "; ".join(f"{percent(one.fraction)} kept, overlap "
                          f"{wording.figure('overlap', one.overlap.value.estimate)}"

@@ -123,9 +123,8 @@ def flagged(found: Diagnosis) -> list[Flagged]:
 
 
 def _of_class(found: Diagnosis, label: str) -> int:
-    """Of a flag that holds whatever the attribute; without a class: all images."""
-    own = [one.n for one in found.groups if one.label == label]
-    return sum(own) if own else found.n
+    """Of a flag that holds whatever the attribute."""
+    return sum(one.n for one in found.groups if one.label == label)
 
 
 def _kinds(flags: Sequence[Flag]) -> dict[Issue, tuple[str, ...]]:

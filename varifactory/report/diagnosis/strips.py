@@ -28,10 +28,12 @@ def strips(cards: Sequence[Card]) -> dict[Flag, tuple[Seen, ...]]:
 
 
 def farthest(found: Diagnosis) -> list[Seen]:
-    """The synthetic images with the least realism."""
-    ordered = sorted(found.realism.items(), key=lambda one: (one[1], one[0]))
+    """The synthetic pictures with the least realism, each once."""
+    least: dict[str, float] = {}
+    for one in sorted(found.realism, key=lambda one: (one.realism, one.pixels)):
+        least.setdefault(one.pixels, one.realism)
     return [Seen(pixels, "", f"realism {figure('realism', score)}")
-            for pixels, score in ordered[:SHOWN]]  # fmt: skip
+            for pixels, score in list(least.items())[:SHOWN]]  # fmt: skip
 
 
 class Shots:

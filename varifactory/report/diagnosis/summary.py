@@ -35,7 +35,7 @@ def _flags(flags: tuple[Flag, ...]) -> list[str]:
         "|---|---|---|---|---|",
     ]
     lines += [
-        row((one.label or "the whole set", one.attribute or "all", issue_name(one.issue),
+        row((one.label, one.attribute or "all", issue_name(one.issue),
              sentence(one), one.advice), LONGEST)
         for one in flags[:SHOWN]
     ]  # fmt: skip

@@ -52,7 +52,8 @@ def tables(found: Diagnosis) -> Mapping[str, pa.Table]:
             {"fraction": one.fraction, "kept": one.n, **flat_row(one.overlap)}
             for one in found.curve
         ],
-        "realism": [{"image": name, "realism": score} for name, score in found.realism.items()],
+        "realism": [{"image": one.pixels, "class": one.label, "realism": one.realism}
+                    for one in found.realism],
         "senses": [
             {"class": name, "sense": sense, "margin": margin}
             for name, sense, margin in found.senses

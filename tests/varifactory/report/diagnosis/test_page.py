@@ -134,7 +134,7 @@ def test_the_smallest_diagnosis_has_a_page() -> None:
 def test_a_set_with_no_point_of_the_curve_measured_has_a_page(drawn, found) -> None:
     unsaid = tuple(Kept(one.fraction, one.n, measure("overlap", None, why="n too small: 4"))
                    for one in found.curve)  # fmt: skip
-    said = words(render(drawn, replace(found, curve=unsaid, realism={})))
+    said = words(render(drawn, replace(found, curve=unsaid, realism=())))
     assert "What pruning would do" in said
     assert "n too small: 4" in said
     assert "Overlap with the target by share" not in said

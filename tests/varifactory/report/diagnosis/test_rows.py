@@ -110,8 +110,8 @@ def test_rows_of_flags_lead_to_the_cards_of_their_class(found) -> None:
         ("crane", "", {"ambiguity": ("another sense",)}),
     ]
     assert [row.n for row in rows[:2]] == [60, 60]
-    whole = replace(found, flags=(replace(found.flags[0], label=""),))
-    assert flagged(whole)[0].n == found.n
+    apart = (group("crane", attribute="color"), group("crane", attribute="texture"))
+    assert flagged(replace(found, groups=apart, flags=found.flags[:1]))[0].n == 120
     assert {row.anchor for row in rows} == {card.anchor for card in cards(found)}
 
 

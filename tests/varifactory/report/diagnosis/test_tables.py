@@ -27,6 +27,7 @@ def test_every_figure_of_the_page_is_in_a_table(found) -> None:
     assert len(named["measures"]) == sum(len(one.measures) for one in found.groups)
     assert len(named["images"]) == sum(len(one.images) for one in found.flags)
     assert len(named["realism"]) == len(found.realism)
+    assert named["realism"].column_names == ["image", "class", "realism"]
     first = named["measures"].to_pylist()[0]
     assert (first["class"], first["name"], first["n"], first["n_real"]) == (
         "anchor", "precision", 60, 80,
