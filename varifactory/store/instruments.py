@@ -7,7 +7,7 @@ hexadecimal digits in it may name a spec, and those that do are needed.
 
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,8 @@ FOLDERS = {"diagnosis": "diagnosis", "exchange": "exchange rate"}
 """Folder beside a version -> what people call what lies in it."""
 REFERENCE = ("train", "validation")
 """Splits of the real images of a diagnosis whose plan names none."""
+TARGET = ("train",)
+"""Splits of the images of another version that is the target of a diagnosis."""
 UNCHANGED = "unchanged"
 """Feasibility of edits that show what editing alone does; a diagnosis leaves them out."""
 _PLAN = re.compile(r"([^/]+)/([1-9][0-9]{0,9})/(diagnosis|exchange)/([^/]+)/plan\.json")
@@ -69,6 +71,28 @@ class InstrumentPlan:
         return str(found["name"]), int(found["version"])
 
 
+@dataclass(frozen=True, slots=True)
+class Rested:
+    """Rows of one spec that a plan's figures are counted from."""
+
+    stage: str
+    spec: str
+    column: str
+    """By which they are known."""
+    values: frozenset[str]
+    """Of that column, one a row."""
+
+    def there(self, store: Studied) -> pa.Table:
+        """The rows of them that are in the store and ``ok``: the column, and when each was made."""
+        columns = ["status", self.column, "made_at"]
+        if self.spec not in store.specs(self.stage):
+            return pa.table({name: pa.array([], pa.string()) for name in columns})
+        keys = self.values if self.column == "key" else None
+        table = store.rows(self.stage, self.spec, columns, keys=keys)
+        wanted = pc.is_in(table[self.column], value_set=pa.array(self.values, pa.string()))
+        return table.filter(pc.and_(pc.equal(table["status"], "ok"), wanted))
+
+
 def plan_places(store: Studied) -> Iterator[tuple[str, re.Match[str]]]:
     """Path of every ``plan.json`` of a version that is there, and what its name says."""
     there = {(name, number) for name, numbers in store.datasets() for number in numbers}
@@ -86,6 +110,19 @@ def plans_beside(store: Studied) -> Iterator[InstrumentPlan]:
     """
     for path, place in plan_places(store):
         yield read_plan_at(store, path, place)
+
+
+def plan_beside(store: Studied, name: str, version: int, folder: str) -> InstrumentPlan:
+    """The plan in ``folder``, such as ``diagnosis/3f9c1a7b2d4e``, beside a version.
+
+    Raises:
+        StoreError: there is none, or it is no JSON object.
+    """
+    path = names.export(name, version, f"{folder}/plan.json")
+    place = _PLAN.fullmatch(path.removeprefix(f"{names.EXPORTS}/"))
+    if place is None:
+        raise StoreError(f"{store.backend.show(path)} is no place of a plan")
+    return read_plan_at(store, path, place)
 
 
 def read_plan_at(store: Studied, path: str, place: re.Match[str]) -> InstrumentPlan:
@@ -126,52 +163,86 @@ def instrument_findings(store: Studied) -> Iterator[Finding | None]:
 
 def _trouble(store: Studied, plan: InstrumentPlan) -> str:
     """Why it cannot be counted again; empty where it can."""
+    target = plan.target
+    if target and target[1] not in dict(store.datasets()).get(target[0], []):
+        return f"its target {target[0]}@{target[1]} is not there: {_MENDED}"
+    for each in rests_on(store, plan):
+        if lost := each.values - set(each.there(store)[each.column].to_pylist()):
+            return (
+                f"{len(lost)} of its {len(each.values)} {_LACKS[each.stage]}, such as "
+                f"{min(lost):.80}: run its flow again, which makes these"
+            )
+    return ""
+
+
+_LACKS = {
+    "exchange": "cells are not in the store",
+    "embeddings": "images have no embedding in the store",
+    "texts": "texts have no vector in the store",
+}
+
+
+def rests_on(store: Studied, plan: InstrumentPlan) -> list[Rested]:
+    """The rows that a plan's figures are counted from, whether they are there or not.
+
+    Raises:
+        StoreError: a version that it compares is not there, or the plan names texts in a way that
+            cannot be read.
+    """
     told = plan.told
     if plan.folder == "exchange":
         cells = told.get("cells") or []
-        wanted = {str(cell.get("key")) for cell in cells if isinstance(cell, dict)}
-        lost = wanted - _good(store, "exchange", str(told.get("spec")), "key", wanted)
-        what = f"{len(lost)} of its {len(wanted)} cells are not in the store"
-    else:
-        target = plan.target
-        if target and target[1] not in dict(store.datasets()).get(target[0], []):
-            return f"its target {target[0]}@{target[1]} is not there: {_MENDED}"
-        wanted = _pictures(store, plan)
-        lost = wanted - _good(store, "embeddings", str(told.get("embeddings")), "pixel_sha256")
-        what = f"{len(lost)} of its {len(wanted)} images have no embedding in the store"
-    return f"{what}, such as {min(lost)}: run its flow again, which makes these" if lost else ""
-
-
-def _good(
-    store: Studied, stage: str, spec: str, column: str, keys: Collection[str] | None = None
-) -> set[str]:
-    """Values of a column in rows that are ``ok``."""
-    if spec not in store.specs(stage):
-        return set()
-    table = store.rows(stage, spec, ["status", column], keys=keys)
-    return set(table.filter(pc.equal(table["status"], "ok"))[column].to_pylist())
-
-
-def _pictures(store: Studied, plan: InstrumentPlan) -> set[str]:
-    """Pixel hashes of what it compares: accepted images of its version, synthetic ones of all
-    splits but test, real ones of its reference's; unchanged edits are no part of it."""
-    manifest = store.dataset(plan.name, plan.version)
-    columns = ["kind", "status", "split", "feasibility", "pixel_sha256"]
-    settings = plan.told.get("settings")
+        keys = frozenset(str(cell.get("key")) for cell in cells if isinstance(cell, dict))
+        return [Rested("exchange", str(told.get("spec")), "key", keys)]
+    settings = told.get("settings")
     asked = settings.get("reference") if isinstance(settings, dict) else None
-    reference = pa.array([str(split) for split in asked or REFERENCE])
-    found: set[str] = set()
+    items = _compared(store, (plan.name, plan.version), asked or REFERENCE)
+    pictures = set(items["pixel_sha256"].to_pylist())
+    if plan.target:
+        aim = _compared(store, plan.target, TARGET, synthetic=False)
+        pictures |= set(aim["pixel_sha256"].to_pylist())
+    found = [Rested("embeddings", str(told.get("embeddings")), "pixel_sha256", frozenset(pictures))]
+    if spec := told.get("texts"):
+        found.append(Rested("texts", str(spec), "text", _texts(plan, items)))
+    return found
+
+
+def _texts(plan: InstrumentPlan, items: pa.Table) -> frozenset[str]:
+    """Of the classes, of their other senses and of the prompts."""
+    template, senses = str(plan.told.get("template")), plan.told.get("senses")
+    given = senses.values() if isinstance(senses, dict) else ()
+    found = {str(text) for each in given if isinstance(each, dict) for text in each.values()}
+    try:
+        labels = set(items["label"].to_pylist())
+        found |= {template.format(class_name=label) for label in labels}
+    except (LookupError, ValueError, AttributeError, TypeError):
+        raise StoreError(f"the template {template!r} of {plan.title} is none: {_MENDED}") from None
+    made = items.filter(pc.not_equal(items["kind"], "source"))
+    return frozenset(found | (set(made["prompt"].to_pylist()) - {""}))
+
+
+def _compared(
+    store: Studied, place: tuple[str, int], reference: Iterable[str], *, synthetic: bool = True
+) -> pa.Table:
+    """Kind, pixel hash, label and prompt of what is compared of a version: its accepted real images
+    of these splits, and the synthetic ones of all splits but test; unchanged edits are no part."""
+    manifest = store.dataset(*place)
+    columns = ["kind", "status", "split", "feasibility", "pixel_sha256", "label", "prompt"]
+    splits = pa.array([str(split) for split in reference])
+    told = ("kind", "pixel_sha256", "label", "prompt")
+    found = [pa.table({name: pa.array([], pa.string()) for name in told})]
     for spec in sorted({part.spec for part in manifest.parts if part.stage == "items"}):
         parts = [part.name for part in manifest.parts if part.spec == spec]
         table = store.rows_of("items", spec, parts, columns)
         if table["kind"].type == pa.null():
             continue
         table = table.filter(pc.equal(table["status"], "ok"))
-        is_real = pc.equal(table["kind"], "source")
-        text = {name: pc.fill_null(pc.cast(table[name], pa.string()), "")
-                for name in ("split", "feasibility")}  # fmt: skip
+        text = pa.table({name: pc.fill_null(pc.cast(table[name], pa.string()), "")
+                         for name in (*told, "split", "feasibility")})  # fmt: skip
         made = pc.and_(pc.not_equal(text["split"], "test"),
                        pc.not_equal(text["feasibility"], UNCHANGED))  # fmt: skip
-        used = pc.if_else(is_real, pc.is_in(text["split"], value_set=reference), made)
-        found |= set(table.filter(used)["pixel_sha256"].to_pylist())
-    return found
+        used = pc.if_else(pc.equal(text["kind"], "source"),
+                          pc.is_in(text["split"], value_set=splits),
+                          pc.and_(made, pa.scalar(synthetic)))  # fmt: skip
+        found.append(text.filter(used).select(told))
+    return pa.concat_tables(found)

@@ -2,14 +2,19 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
+from tests import stored_digits as digits
 from tests.varifactory.store.test_collecting import blob, emptied, has, kinds, on_one_server
 from varifactory.catalog import taxonomy
+from varifactory.diagnosis.plan import keep_plan
+from varifactory.diagnosis.population import compared, target_rows
 from varifactory.exchange.plan import ExchangePlan, KeptCell, surface
 from varifactory.exchange.surface import Cell
 from varifactory.recipe import Diagnosis, Exchange
@@ -31,14 +36,19 @@ PLAN = ExchangePlan(
     (KeptCell(Cell(3, "real", "real", 0.0, 1), "1" * 64, 6, 0),
      KeptCell(Cell(3, "added", "edits", 1.0, 1), "2" * 64, 6, 6)),
 )  # fmt: skip
-DIAGNOSIS = {"embeddings": EMBEDDED, "texts": TEXTS, "target": None, "encoder": "small-clip"}
+DIAGNOSIS = {"embeddings": EMBEDDED, "texts": TEXTS, "target": None, "encoder": "small-clip",
+             "template": "a photo of a {class_name}",
+             "senses": {"owl": {"bird": "a photo of a bird"}}}  # fmt: skip
+TOLD = {"c": "a photo of a owl", "t": "a photo of a bird", "p": "an owl at night"}
+"""Key -> text of what the diagnosis reads vectors of."""
 
 
-def published(store: Store, rows: Rows, name: str = "cats") -> Manifest:
+def published(store: Store, rows: Rows, name: str = "cats", pixels: str = "real") -> Manifest:
     """A version of a real and a synthetic image, and three that no diagnosis looks at."""
     table = pa.concat_tables([
-        rows(["s"], kind="source", split="train", pixel_sha256="real", label="owl"),
-        rows(["e"], kind="foreign", split="train", pixel_sha256="made", label="owl"),
+        rows(["s"], kind="source", split="train", pixel_sha256=pixels, label="owl"),
+        rows(["e"], kind="foreign", split="train", pixel_sha256="made", label="owl",
+             prompt="an owl at night"),
         rows(["t"], kind="source", split="test", pixel_sha256="tested", label="owl"),
         rows(["u"], kind="edit", split="train", pixel_sha256="plain", label="owl",
              feasibility="unchanged"),
@@ -70,7 +80,7 @@ def measured(store: Store, rows: Rows) -> Store:
     answered(store, rows, CELLS)
     store.append("closed", CLOSED, rows("g", image_blob=blob(store, "closed")))
     store.append("embeddings", EMBEDDED, rows(["v", "w"], pixel_sha256=["real", "made"]))
-    store.append("texts", TEXTS, rows("t"))
+    store.append("texts", TEXTS, rows(list(TOLD), text=list(TOLD.values())))
     store.put_export("cats", 1, f"{PLAN.folder}/plan.json", PLAN.written())
     put_diagnosis(store, DIAGNOSIS)
     return store
@@ -96,7 +106,7 @@ def test_what_they_need_stays_with_the_version_and_goes_with_it(
 ) -> None:
     store = measured
     answered(store, rows, UNUSED)
-    store.append("texts", UNUSED, rows("u"))
+    store.append("texts", UNUSED, rows("u", text="an owl"))
     store.append("closed", UNUSED, rows("h", image_blob=blob(store, "unused")))
     store.append("foreign", UNUSED, rows("f"))
     assert kinds(store.collect(keep_runs=0)) == {"unused rows": 4}
@@ -128,6 +138,62 @@ def test_verify_tells_what_they_lack(measured: Store, rows: Rows) -> None:
     assert "1 of its 2 cells are not in the store, such as 2222" in told["exchange rate damaged"]
     assert "1 of its 2 images have no embedding" in told["diagnosis damaged"]
     assert "run its flow again" in told["diagnosis damaged"]
+
+
+@pytest.mark.parametrize("lost", TOLD)
+def test_verify_tells_a_text_without_a_vector(local: Store, rows: Rows, lost: str) -> None:
+    published(local, rows)
+    local.append("embeddings", EMBEDDED, rows(["v", "w"], pixel_sha256=["real", "made"]))
+    local.append("texts", TEXTS, rows(list(TOLD), text=list(TOLD.values())))
+    put_diagnosis(local, DIAGNOSIS)
+    assert local.verify().whole
+    local.invalidate("texts", TEXTS, [lost], "lost")
+    says = f"1 of its 3 texts have no vector in the store, such as {TOLD[lost]}: run its flow again"
+    assert [detail[: len(says)] for _, detail in details(local)] == [says]
+    local.invalidate("texts", TEXTS, list(TOLD), "lost")
+    assert "3 of its 3 texts" in details(local)[0][1]
+    put_diagnosis(local, DIAGNOSIS | {"texts": ""})
+    assert local.verify().whole, "an encoder without texts needs none"
+    put_diagnosis(local, DIAGNOSIS | {"template": "a {thing}"})
+    ((kind, detail),) = details(local)
+    assert kind == "plan unreadable"
+    assert "'a {thing}' of diagnosis 0123456789ab of cats@1 is none: remove it" in detail
+
+
+def test_verify_looks_for_the_pictures_of_a_target(local: Store, rows: Rows) -> None:
+    """Of its real training images alone."""
+    published(local, rows)
+    published(local, rows, "dogs", "other")
+    local.append("embeddings", EMBEDDED, rows(["v", "w"], pixel_sha256=["real", "made"]))
+    local.append("texts", TEXTS, rows(list(TOLD), text=list(TOLD.values())))
+    put_diagnosis(local, DIAGNOSIS | {"target": {"name": "dogs", "version": 1}})
+    assert "1 of its 3 images have no embedding in the store, such as other" in details(local)[0][1]
+    local.append("embeddings", EMBEDDED, rows("o", pixel_sha256="other"))
+    assert local.verify().whole
+
+
+def test_rows_that_a_diagnosis_rests_on_are_those_it_reads(tmp_path: Path) -> None:
+    """Splits, kinds and feasibility that are left out, prompts, senses and a target."""
+    store = Store(str(tmp_path / "store"))
+    store.prepare()
+    images = digits.real(range(12)) + digits.shifted(range(30, 40), 1)
+    images += digits.real(range(12, 16), "test") + digits.real(range(16, 20), "validation")
+    images += [replace(one, kind="edit", feasibility="unchanged")
+               for one in digits.shifted(range(40, 44), 2)]  # fmt: skip
+    images += [replace(one, split="test") for one in digits.shifted(range(44, 48), 3)]
+    images += [replace(one, status="rejected") for one in digits.shifted(range(48, 52), 4)]
+    manifest = digits.stored(store, images)
+    aim = digits.stored(store, [*digits.real(range(60, 66)), *digits.real(range(70, 75), "test")],
+                        "aim")  # fmt: skip
+    plan = digits.plan_of(manifest, senses={"one": {"stroke": "a stroke"}},
+                          target={"name": "aim", "version": aim.version})  # fmt: skip
+    keep_plan(store, plan)
+    (kept,) = instruments.plans_beside(store)
+    pictures, texts = instruments.rests_on(store, kept)
+    found = compared(store, manifest, plan.settings.reference)
+    rows = [*found.rows, *target_rows(store, aim)]
+    assert pictures.values == {row["pixel_sha256"] for row in rows}
+    assert texts.values == set(plan.wanted_texts(found.class_names, found.prompts))
 
 
 def test_a_plan_that_cannot_be_read_stops_collection_and_is_told(local: Store, rows: Rows) -> None:
