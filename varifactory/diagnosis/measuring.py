@@ -75,9 +75,9 @@ def alone(
     return several(names, found, one.asked, *_both(one), alone=True)
 
 
-def of_manifold(one: Examined) -> tuple[Measure, ...]:
-    """Precision, recall, density and coverage."""
-    return several(NEIGHBOURS, neighbours(one.asked), one.asked, *_both(one))
+def of_manifold(one: Examined, most: int = 1_000_000) -> tuple[Measure, ...]:
+    """Precision, recall, density and coverage; at most so many resamples."""
+    return several(NEIGHBOURS, neighbours(one.asked), one.asked, *_both(one), most=most)
 
 
 def _both(one: Examined) -> tuple[Vectors, Vectors, Places, Places]:

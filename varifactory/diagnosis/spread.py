@@ -6,7 +6,7 @@ import numpy as np
 
 from varifactory.diagnosis.examining import Examined
 from varifactory.diagnosis.figures import Flag
-from varifactory.diagnosis.measuring import NEIGHBOURS, alone, neighbours, several
+from varifactory.diagnosis.measuring import alone, of_manifold
 from varifactory.diagnosis.raising import examples, raised
 from varifactory.diagnosis.thresholds import limit
 from varifactory.embeddings import Vectors
@@ -94,11 +94,9 @@ def reach(one: Examined) -> Reach:
     Where nothing can be told at equal numbers, as of a single source, all images are taken. Too few
     real ones to be halved are held against reaching all.
     """
-    side, all_of = one.side, {"recall": one.manifold.recalled, "coverage": one.manifold.covered}
-    metrics = neighbours(one.asked)
-    found = several(NEIGHBOURS, metrics, one.asked, side.made, side.real, side.own, most=ONCE)
+    all_of = {"recall": one.manifold.recalled, "coverage": one.manifold.covered}
     shares, short = {}, False
-    for measure in (one for one in found if one.name in all_of):
+    for measure in (found for found in of_manifold(one, ONCE) if found.name in all_of):
         value, usual = measure.value, measure.reference
         share = value.estimate if value else float(all_of[measure.name].mean())
         short |= share <= limit("unreached") * (1.0 if usual is None else usual)
