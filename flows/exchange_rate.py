@@ -26,9 +26,10 @@ def exchange_rate(
     """
     recipe, url = settled(recipe, settings), store_url(store)
     with FactoryRun.begin("exchange_rate", recipe, url) as run:
-        manifest, gallery = traded_set(run)
-        report = exchanged(run, manifest)
-        return announce(run, summary(run, manifest, gallery=gallery, report=report))
+        traded = traded_set(run)
+        report = exchanged(run, traded)
+        found = summary(run, traded.manifest, gallery=traded.gallery, report=report)
+        return announce(run, found)
 
 
 if __name__ == "__main__":

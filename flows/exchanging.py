@@ -1,5 +1,7 @@
 """An exchange rate: which images are traded, the grid that is trained, and the page it ends in."""
 
+from dataclasses import dataclass
+
 from flows.dataset import make_dataset
 from flows.embedding import embedded
 from flows.leaks import refuse_leaks
@@ -12,7 +14,7 @@ from tasks.report import write_exchange
 from varifactory.errors import RecipeError
 from varifactory.exchange.cell_training import Contents
 from varifactory.exchange.closed_set import closed_spec, plan_closed
-from varifactory.exchange.lineage import closed_trained_on
+from varifactory.exchange.lineage import check_beside, closed_trained_on
 from varifactory.exchange.plan import ExchangePlan
 from varifactory.exchange.planning import (
     ESTIMATOR,
@@ -21,6 +23,7 @@ from varifactory.exchange.planning import (
     exchange_spec,
     plan_exchange,
 )
+from varifactory.history.versions import title
 from varifactory.ingest.lineage import lineage_of
 from varifactory.keys import spec_of
 from varifactory.loading import items_of
@@ -37,7 +40,18 @@ KEPT = ("exchange/", "closed/")
 """Stages whose rows an exchange rate rests on; embeddings only where vectors are learnt from."""
 
 
-def traded_set(run: FactoryRun) -> tuple[Manifest, str]:
+@dataclass(frozen=True, slots=True)
+class Traded:
+    """What is traded."""
+
+    manifest: Manifest
+    """Of the real images, and of the edits."""
+    gallery: str
+    foreign: Manifest | None
+    """Of the foreign images: the version that their name meant when the run began."""
+
+
+def traded_set(run: FactoryRun) -> Traded:
     """The data set version whose images are traded, and its gallery.
 
     Where foreign images alone are traded that is the version that ``varifactory ingest`` made of
@@ -50,19 +64,20 @@ def traded_set(run: FactoryRun) -> tuple[Manifest, str]:
     """
     asked = run.recipe.exchange
     _refuse_early(run)
-    if asked.generators == ("foreign",):
-        return data_set(run.store, "exchange.foreign", asked.foreign), ""
+    foreign: Manifest | None = None
+    if "foreign" in asked.generators:
+        foreign = data_set(run.store, "exchange.foreign", asked.foreign)
+    if foreign and asked.generators == ("foreign",):
+        return Traded(foreign, "", foreign)
     made = make_dataset(run, trains=True)
     refuse_leaks(run, made.manifest)
-    return made.manifest, show_dataset(run, made)
+    return Traded(made.manifest, show_dataset(run, made), foreign)
 
 
 def _refuse_early(run: FactoryRun) -> None:
     """Raise for what else would be noticed after hours of work."""
     asked, shots = run.recipe.exchange, run.recipe.sources.shots
     _trainee(run)
-    if "foreign" in asked.generators:
-        data_set(run.store, "exchange.foreign", asked.foreign)
     if asked.generators != ("foreign",) and 0 < shots <= max(asked.base):
         raise RecipeError(
             f"exchange.base asks for {max(asked.base)} images a class and sources.shots leaves "
@@ -71,17 +86,18 @@ def _refuse_early(run: FactoryRun) -> None:
         )
 
 
-def exchanged(run: FactoryRun, manifest: Manifest) -> str:
+def exchanged(run: FactoryRun, traded: Traded) -> str:
     """Train what is missing of the grid, write its plan down and then the page; where that lies.
 
     Raises:
+        RecipeError: the foreign images were put beside other real images.
         TrainingError: there are too few images for any rate.
         StudyError: no cell was trained.
     """
-    trainee = _trainee(run)
+    trainee, manifest = _trainee(run), traded.manifest
     fields = exchange_spec(run.recipe, trainee)
     spec = spec_of("exchange", fields)
-    planned = _planned(run, manifest, spec)
+    planned = _planned(run, traded, spec)
     run.notices += planned.notices
     kept: tuple[str, ...] = KEPT
     if trainee is not None and trainee.takes == "vectors":
@@ -95,26 +111,27 @@ def exchanged(run: FactoryRun, manifest: Manifest) -> str:
         dataset=manifest.name,
     )  # fmt: skip
     keep_plan(run.store, manifest, plan)
-    return write_exchange(run.store.url, manifest.name, manifest.version, plan.hash12)
+    shown = write_exchange(run.store.url, manifest.name, manifest.version, plan.hash12)
+    return shown.result()
 
 
-def _planned(run: FactoryRun, manifest: Manifest, spec: str) -> PlannedExchange:
-    items = items_of(run.store, manifest.name, manifest.version)
-    generators = run.recipe.exchange.generators
+def _planned(run: FactoryRun, traded: Traded, spec: str) -> PlannedExchange:
+    items = items_of(run.store, traded.manifest.name, traded.manifest.version)
     trained_on: dict[str, frozenset[str] | None] = {}
     foreign: list[Row] = []
     closed: ClosedSets = {}
-    if "foreign" in generators:
-        beside = data_set(run.store, "exchange.foreign", run.recipe.exchange.foreign)
-        foreign = items_of(run.store, beside.name, beside.version)
-        trained_on |= lineage_of(run.store, beside)
-    if "closed-set" in generators:
+    if traded.foreign:
+        foreign = items_of(run.store, traded.foreign.name, traded.foreign.version)
+        check_beside(title(traded.manifest), items, title(traded.foreign), foreign)
+        trained_on |= lineage_of(run.store, traded.foreign)
+    if "closed-set" in run.recipe.exchange.generators:
         closed = _closed(run, items)
         made = [row for rows in closed.values() for row in rows]
         trained_on |= closed_trained_on(run.store, made)
     return plan_exchange(
-        spec, run.recipe, items, closed=closed, foreign=foreign, trained_on=trained_on
-    )
+        spec, run.recipe, items, closed=closed, foreign=foreign, trained_on=trained_on,
+        foreign_set=title(traded.foreign) if traded.foreign else "",
+    )  # fmt: skip
 
 
 def _closed(run: FactoryRun, items: list[Row]) -> ClosedSets:

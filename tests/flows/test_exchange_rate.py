@@ -164,6 +164,14 @@ def test_foreign_images_are_traded_on_the_version_they_came_in_with(
     found = recount_exchange(Store(place), "theirs")
     assert "foreign" in {cell.cell.pool for cell in found.plan.cells}
     assert any("nobody knows what 'another' was trained on" in note for note in found.rate.notes)
+    beside_edits = ("exchange.generators=[edits,foreign]", *settings[1:])
+    exchange_rate(recipe, place, beside_edits)
+    plan = recount_exchange(Store(place), "tiny").plan
+    assert {"edits", "foreign"} <= {cell.cell.pool for cell in plan.cells}
+    assert plan.lineage["foreign"]["data_set"] == "theirs@1"
+    other = (*beside_edits, "sources.world.test=5")
+    with pytest.raises(RecipeError, match=r"exchange\.foreign is theirs@1, whose images were put"):
+        exchange_rate(recipe, place, other)
 
 
 def _as_folder(place: str, folder: Path) -> None:

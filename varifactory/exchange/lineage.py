@@ -1,16 +1,19 @@
 """Where the images of a pool come from: nothing that a cell is tested with, nothing beyond a base.
 
 Without this a rate may be as good as one likes: a generator that has seen the test images, or more
-real images than the base, is paid for with images that the rate does not count.
+real images than the base, is paid for with images that the rate does not count. What was seen
+beyond a base is told where it cannot be kept out: of foreign images and of adapted editors.
 """
 
 import json
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from varifactory.errors import FactoryError
+from varifactory.errors import FactoryError, RecipeError
 from varifactory.exchange.subsets import Stock
 from varifactory.loading import read_blob
+from varifactory.recipe import Adaptation
 from varifactory.stages import Row
 from varifactory.store import Store
 from varifactory.training.arms import source_key
@@ -85,6 +88,57 @@ def apart(foreign: Iterable[Row], stock: Stock) -> tuple[list[Row], str]:
     )
 
 
+def check_beside(traded: str, items: Iterable[Row], foreign: str, others: Iterable[Row]) -> None:
+    """The real images that foreign ones were put beside are those that are traded.
+
+    An ingest keeps copies of held-out images apart, near ones too: those of its own version.
+
+    Args:
+        traded: NAME@VERSION of the data set whose ``items`` are traded.
+        items: all of it.
+        foreign: NAME@VERSION of the version that the ingest made.
+        others: all its items.
+
+    Raises:
+        RecipeError: they are not.
+    """
+    own, theirs = _real(items), _real(others)
+    if own == theirs:
+        return
+    pixels, split, label = min(own ^ theirs)
+    raise RecipeError(
+        f"exchange.foreign is {foreign}, whose images were put beside other real images than those "
+        f"of {traded}: {len(theirs - own)} are in {foreign} alone and {len(own - theirs)} in "
+        f"{traded} alone, such as {pixels} (class {label!r}, {split}), so that nobody looked for "
+        f"copies of these test images; take them in anew by `varifactory ingest --beside {traded}`"
+    )
+
+
+def _real(items: Iterable[Row]) -> set[tuple[str, str, str]]:
+    """Pixel hash, split and class of the usable real images."""
+    return {
+        (row["pixel_sha256"], row["split"], row["label"])
+        for row in items
+        if row["kind"] == "source" and row["status"] == "ok"
+    }
+
+
+def check_classes(foreign: Iterable[Row], stock: Stock) -> None:
+    """Foreign images are of classes of the data set.
+
+    Raises:
+        RecipeError: some are of others.
+    """
+    strange = Counter(row["label"] for row in foreign if row["label"] not in stock.class_names)
+    if strange:
+        told = ", ".join(f"{name!r} ({count})" for name, count in sorted(strange.items()))
+        raise RecipeError(
+            f"exchange.foreign has images of classes that the data set lacks: {told}; it has "
+            f"{', '.join(map(repr, stock.class_names))}: take them in by `varifactory ingest "
+            "--beside` that data set"
+        )
+
+
 def check_edits(rows: Iterable[Row], base: Collection[str]) -> None:
     """Edits are of the base's images alone.
 
@@ -157,6 +211,20 @@ def unknown(rows: Iterable[Row], trained_on: TrainedOn) -> str:
     )
 
 
+def adapted(settings: Adaptation) -> str:
+    """What is told of edits whose editor was adapted to real images; empty where it was not."""
+    if settings.scope == "none":
+        return ""
+    return (
+        f"edits: their editor was adapted to {_shots(settings)}, and what it learnt from those "
+        "that a base does not hold is not counted in the rate"
+    )
+
+
+def _shots(settings: Adaptation) -> str:
+    return f"up to {settings.shots} real training images a class"
+
+
 def beyond(
     rows: Iterable[Row], trained_on: TrainedOn, bases: Mapping[int, Sequence[frozenset[str]]]
 ) -> list[str]:
@@ -192,9 +260,24 @@ def _more(known: frozenset[str], size: int, bases: Sequence[frozenset[str]]) -> 
     return f"{told} beyond the {len(bases[0])} of a base of {size} a class"
 
 
-def told(pools: Mapping[str, Sequence[Row]], trained_on: TrainedOn) -> dict[str, Any]:
-    """Generator of ``recipe.exchange`` -> what its images were made from, for ``plan.json``."""
-    return {pool: _told(pool, rows, trained_on) for pool, rows in pools.items()}
+def told(
+    pools: Mapping[str, Sequence[Row]], trained_on: TrainedOn, settings: Adaptation,
+    foreign_set: str = "",
+) -> dict[str, Any]:  # fmt: skip
+    """Generator of ``recipe.exchange`` -> what its images were made from, for ``plan.json``.
+
+    Args:
+        pools: generator -> its images.
+        trained_on: of each.
+        settings: how the editor was adapted.
+        foreign_set: NAME@VERSION of the data set of foreign images.
+    """
+    found = {pool: _told(pool, rows, trained_on) for pool, rows in pools.items()}
+    if "edits" in found and settings.scope != "none":
+        found["edits"]["adapted_to"] = _shots(settings)
+    if "foreign" in found and foreign_set:
+        found["foreign"]["data_set"] = foreign_set
+    return found
 
 
 def _told(pool: str, rows: Sequence[Row], trained_on: TrainedOn) -> dict[str, Any]:

@@ -73,6 +73,7 @@ def _taken_in(
     if "foreign" not in asked.generators:
         return [], []
     taken, repeated = lineage.apart(foreign, subsets.stock)
+    lineage.check_classes(taken, subsets.stock)
     bases = {base: [subsets.base_pixels(base, seed) for seed in asked.seeds] for base in asked.base}
     silent = lineage.unknown(taken, trained_on)
     return taken, [*filter(None, (repeated, silent)), *lineage.beyond(taken, trained_on, bases)]
@@ -95,6 +96,7 @@ def plan_exchange(
     closed: ClosedSets | None = None,
     foreign: Sequence[Row] = (),
     trained_on: lineage.TrainedOn | None = None,
+    foreign_set: str = "",
 ) -> PlannedExchange:
     """Every cell of the grid with its planned row.
 
@@ -108,9 +110,11 @@ def plan_exchange(
         closed: what closed-set generators made.
         foreign: items of the data set that ``recipe.exchange.foreign`` names.
         trained_on: what the generators of ``closed`` and ``foreign`` have seen.
+        foreign_set: NAME@VERSION of that data set, kept in the lineage.
 
     Raises:
         LineageError: a pool knows test images, or a closed set more than its base.
+        RecipeError: foreign images of classes that the data set lacks.
         TrainingError: images for less than a rate: too few for a base, none to add, or of no
             generator any.
     """
@@ -128,6 +132,8 @@ def plan_exchange(
         "foreign": lambda: pools.foreign(taken),
     }
     before = len(grid.notices)
+    if "edits" in asked.generators and (seen := lineage.adapted(recipe.adaptation)):
+        grid.notices.append(seen)
     grid.notices += notices
     for name in asked.generators:
         cells += grid.of_pool(name, generators[name](), substituted=True)
@@ -140,5 +146,7 @@ def plan_exchange(
     }
     for control in asked.controls:
         cells += grid.of_pool(control, controls[control], substituted=False)
-    made_from = lineage.told(_of_generators(cells), trained_on or {})
+    made_from = lineage.told(
+        _of_generators(cells), trained_on or {}, recipe.adaptation, foreign_set
+    )  # fmt: skip
     return PlannedExchange(tuple(cells), stock, tuple(grid.notices), made_from)

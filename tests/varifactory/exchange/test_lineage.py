@@ -4,15 +4,17 @@ from pathlib import Path
 import pytest
 
 from tests.plain_stock import edit, foreign, image
-from varifactory.errors import FactoryError
+from varifactory.errors import FactoryError, RecipeError
 from varifactory.exchange.lineage import (
     LineageError,
     beyond,
+    check_beside,
     check_edits,
     check_generators,
     closed_trained_on,
     told,
 )
+from varifactory.recipe import Adaptation
 from varifactory.store import Store
 
 TEST = frozenset({"t1", "t2"})
@@ -74,6 +76,22 @@ def test_what_a_foreign_generator_saw_beyond_a_base_is_told_over_its_seeds() -> 
     assert beyond(rows, {}, bases) == []
 
 
+def test_foreign_images_stand_beside_the_real_images_that_are_traded() -> None:
+    """An ingest looked for near copies of the test images of its own version alone."""
+    own = [image("taxi", "train", 1), image("taxi", "test", 1), foreign("taxi", 1)]
+    theirs = [own[1], own[0], image("taxi", "test", 2, status="rejected"), foreign("taxi", 2)]
+    check_beside("pets@2", own, "theirs@1", theirs)
+    moved = [own[0], own[1] | {"split": "train"}]
+    says = (
+        r"theirs@1, .* than those of pets@2: 1 are in theirs@1 alone and 1 in pets@2 alone, such "
+        r"as taxi/test/001 .*--beside pets@2`"
+    )
+    with pytest.raises(RecipeError, match=says):
+        check_beside("pets@2", own, "theirs@1", moved)
+    with pytest.raises(RecipeError, match=r"1 are in theirs@1 alone and 0 in pets@2 alone"):
+        check_beside("pets@2", own, "theirs@1", [*theirs, image("taxi", "test", 3)])
+
+
 def test_what_was_recorded_is_read_once_a_set(tmp_path: Path) -> None:
     store = Store(str(tmp_path))
     blob = store.put_blob(json.dumps(sorted(BASE)).encode(), "json")
@@ -88,6 +106,7 @@ def test_lineage_is_told_a_generator() -> None:
     assert told(
         {"edits": [edit(source, 0), edit(source, 1)], "closed-set": [closed(1), closed(2)]},
         {"c1": BASE, "c2": BASE},
+        Adaptation(),
     ) == {
         "edits": {"images": 2, "made_from": "images of the base", "sources": 1},
         "closed-set": {

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from tests.plain_stock import edit, foreign, items
-from varifactory.errors import TrainingError
+from varifactory.errors import RecipeError, TrainingError
 from varifactory.exchange import pools
 from varifactory.exchange.grid import Grid
 from varifactory.exchange.lineage import LineageError
@@ -23,11 +23,15 @@ def recipe(**exchange) -> Recipe:
     )  # fmt: skip
 
 
-def planned(rows=None, *, taken_in=(), trained_on=None, **exchange) -> PlannedExchange:
-    asked = recipe(**exchange)
+def planned(
+    rows=None, *, taken_in=(), trained_on=None, settings=(), foreign_set="", **exchange
+) -> PlannedExchange:
+    asked = recipe(**exchange).overlaid(settings)
     spec = spec_of("exchange", exchange_spec(asked, None))
     rows = items() if rows is None else rows
-    return plan_exchange(spec, asked, rows, foreign=taken_in, trained_on=trained_on)
+    return plan_exchange(
+        spec, asked, rows, foreign=taken_in, trained_on=trained_on, foreign_set=foreign_set
+    )
 
 
 def by_way(plan: PlannedExchange) -> Counter:
@@ -282,6 +286,37 @@ def test_foreign_images_that_are_training_images_are_left_out_and_told() -> None
         assert max(Counter(row["pixel_sha256"] for row in each.images).values()) == 1
     with pytest.raises(TrainingError, match=r"no generator has images: foreign: 15 of 15 images"):
         planned(taken_in=repeats, **asked)
+
+
+def test_foreign_images_of_a_class_that_the_data_set_lacks_are_refused() -> None:
+    labels = ("apple", "taxi", "whale", "zebra")
+    taken = [foreign(label, at) for label in labels for at in range(12)]
+    with pytest.raises(
+        RecipeError, match=r"lacks: 'zebra' \(12\); it has 'apple', 'taxi', 'whale'"
+    ):
+        planned(taken_in=taken, generators=["edits", "foreign"], foreign="others")
+
+
+def test_the_version_of_foreign_images_is_part_of_their_lineage() -> None:
+    taken = [foreign(label, at) for label in ("apple", "taxi", "whale") for at in range(12)]
+    plan = planned(taken_in=taken, generators=["edits", "foreign"], foreign="others",
+                   foreign_set="others@3")  # fmt: skip
+    assert plan.lineage["foreign"]["data_set"] == "others@3"
+    assert "data_set" not in plan.lineage["edits"]
+
+
+@pytest.mark.parametrize("scope", ["class", "dataset"])
+def test_what_the_editor_was_adapted_to_is_told(scope: str) -> None:
+    settings = (f"adaptation.scope={scope}", "adaptation.shots=7")
+    plan = planned(settings=settings, substituted=[0.5])
+    assert plan.notices == (
+        "edits: their editor was adapted to up to 7 real training images a class, and what it "
+        "learnt from those that a base does not hold is not counted in the rate",
+    )
+    assert plan.lineage["edits"]["adapted_to"] == "up to 7 real training images a class"
+    taken = [foreign(label, at) for label in ("apple", "taxi", "whale") for at in range(12)]
+    plan = planned(taken_in=taken, generators=["foreign"], foreign="others", settings=settings)
+    assert not any("adapted" in notice for notice in plan.notices), "no edit is traded"
 
 
 def test_a_foreign_generator_that_saw_the_base_alone_needs_no_notice() -> None:
