@@ -79,6 +79,17 @@ def _taken_in(
     return taken, [*filter(None, (repeated, silent)), *lineage.beyond(taken, trained_on, bases)]
 
 
+def _controls(
+    asked: Exchange, subsets: Subsets, reserved: Mapping[int, int]
+) -> dict[str, pools.Pool]:
+    """Every control there is; ``reserved`` as ``pools.identity`` takes it."""
+    return {
+        "identity": pools.identity(subsets, reserved),
+        "duplicate": pools.duplicate(subsets, max(asked.synthetic)),
+        "mislabelled": pools.mislabelled(subsets, reserved, asked.mislabelled),
+    }
+
+
 def exchange_spec(recipe: Recipe, trainee: Trainee | None) -> dict[str, Any]:
     """What all cells share; ``trainee`` is None where ``recipe.exchange`` fits an estimator."""
     if recipe.exchange.trainee == ESTIMATOR:
@@ -124,7 +135,6 @@ def plan_exchange(
     subsets = Subsets.of(stock, asked.seeds)
     grid = Grid(spec, recipe, subsets, trained_on or {})
     cells = list(grid.real())
-    reserved = {base: base + max(grid.added_real(base), default=0) for base in asked.base}
     taken, notices = _taken_in(foreign, subsets, trained_on or {}, asked)
     generators = {
         "edits": lambda: pools.edits(subsets, items, asked.feasibility, recipe.edits.editor),
@@ -139,11 +149,8 @@ def plan_exchange(
         cells += grid.of_pool(name, generators[name](), substituted=True)
     if not any(each.cell.pool in asked.generators for each in cells):
         raise TrainingError("no generator has images: " + "; ".join(grid.notices[before:]))
-    controls = {
-        "identity": pools.identity(subsets, reserved),
-        "duplicate": pools.duplicate(subsets, max(asked.synthetic)),
-        "mislabelled": pools.mislabelled(subsets, reserved, asked.mislabelled),
-    }
+    reserved = {base: base + max(grid.added_real(base), default=0) for base in asked.base}
+    controls = _controls(asked, subsets, reserved)
     for control in asked.controls:
         cells += grid.of_pool(control, controls[control], substituted=False)
     made_from = lineage.told(
