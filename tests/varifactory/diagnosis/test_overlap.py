@@ -4,13 +4,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.pruned_sets import HALF, Known, clean, half_shifted, shifted, units, unlabelled
-from tests.stored_digits import encoded
-from varifactory.diagnosis.likeness import likeness, realism_of
+from tests.pruned_sets import HALF, Known, clean, half_shifted, shifted, unlabelled
 from varifactory.diagnosis.nearness import parts, placed, shares
 from varifactory.diagnosis.overlap import curve, overlaps, pruning
 from varifactory.diagnosis.population import Images
-from varifactory.metrics import manifold, realism
+from varifactory.metrics import manifold
 from varifactory.recipe.diagnosis import Diagnosis
 from varifactory.report.diagnosis.page import advised
 
@@ -120,45 +118,6 @@ def test_classes_without_synthetic_images_are_not_covered() -> None:
     _, covered, target = shares(parts(fewer, 5), np.ones(len(at), bool))
     assert target == 600
     assert covered <= 600 - twos
-
-
-def test_a_class_with_one_real_image_has_nothing_near_and_no_realism() -> None:
-    population = clean(8)
-    labels = np.array(population.real.labels)
-    labels[labels == "two"] = "three"
-    labels[0] = "two"
-    lonely = replace(population, real=replace(population.real, labels=tuple(labels)))
-    made = np.array(population.synthetic.labels)
-    scores = realism_of(lonely)
-    assert np.isnan(scores[made == "two"]).all()
-    assert not np.isnan(scores[made != "two"]).any()
-    assert (likeness(lonely, np.nan_to_num(scores))[made == "two"] == 0).all()
-    assert sorted(pruning(lonely).order) == list(range(400))
-
-
-def test_copies_of_real_images_are_real_and_noise_is_not() -> None:
-    population = clean(9)
-    places = [population.real.labels.index(label) for label in population.synthetic.labels]
-    random = np.random.default_rng(0)
-    copied = units(population.real.vectors[places] + 1e-3 * random.normal(size=(400, 32)))
-    noise = encoded(random.uniform(0, 16, (400, 8, 8)))
-    for given, real in ((copied, True), (noise, False)):
-        found = realism_of(replace(population, synthetic=replace(population.synthetic,
-                                                                 vectors=given)))  # fmt: skip
-        assert ((found >= 1) == real).all()
-    assert (realism_of(population) >= 1).mean() > 0.5
-    alone = realism(population.real.vectors, population.synthetic.vectors, 3)
-    np.testing.assert_allclose(realism_of(population, unlabelled(population).target), alone)
-
-
-def test_an_edit_is_not_real_by_its_own_source() -> None:
-    population = clean(10)
-    places = np.array([population.real.labels.index(one) for one in population.synthetic.labels])
-    noise = 1e-3 * np.random.default_rng(0).normal(size=(400, 32))
-    made = replace(population.synthetic, vectors=units(population.real.vectors[places] + noise))
-    edits = replace(population, synthetic=made, own=places)
-    strangers = replace(population, synthetic=made)
-    assert np.median(realism_of(edits)) < 2 < np.median(realism_of(strangers))
 
 
 def test_too_few_images_have_no_overlap() -> None:
