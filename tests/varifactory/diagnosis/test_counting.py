@@ -7,10 +7,11 @@ import pytest
 
 from tests.injected_faults import FAULTS, cut, issue_of, showing, spoiled
 from varifactory.diagnosis.counting import diagnose, flags
+from varifactory.diagnosis.likeness import realism_of
 from varifactory.diagnosis.population import Images, Population
 from varifactory.embeddings import Vectors
 from varifactory.recipe.diagnosis import Diagnosis
-from varifactory.report.diagnosis.opening import headline
+from varifactory.report.diagnosis.opening import headline, inside
 
 QUICK = Diagnosis(resamples=20)
 SEEDS = (200, 201)
@@ -108,6 +109,24 @@ def test_half_a_class_of_one_picture_is_flagged_and_is_no_sense(row: int) -> Non
     assert flag.label == population.class_names[1]
     assert flag.kind in ("few-pictures", "few-modes")
     assert flag.kind != "few-pictures" or "20 times" in flag.sentence
+
+
+def test_realism_is_told_of_every_image_and_not_of_every_picture() -> None:
+    """A third of the set is one picture of noise, and another picture is in two classes."""
+    population = spoiled("absent", 305, classes=3)
+    noise = showing(population, [40] * 40)
+    names = list(noise.synthetic.pixels)
+    names[40:80], names[80] = ["noise"] * 40, names[0]
+    named = replace(noise, synthetic=replace(noise.synthetic, pixels=tuple(names)))
+    found = diagnose(named, QUICK)
+    assert [(one.pixels, one.label) for one in found.realism] == list(
+        zip(names, named.synthetic.labels, strict=True)
+    )
+    scores = [one.realism for one in found.realism]
+    assert scores == realism_of(named).tolist()
+    share = inside(found)
+    assert share == sum(score >= 1 for score in scores) / 120
+    assert share < 2 / 3 < sum(scores[at] >= 1 for at in (*range(41), *range(81, 120))) / 80
 
 
 def test_a_clip_score_is_told_and_flags_nothing() -> None:
