@@ -86,7 +86,8 @@ def diagnosed(run: FactoryRun, manifest: Manifest) -> str:
     planned = plan_texts(plan.texts, wanted, encoder)
     run.stage(text_shard, "texts", fields, planned, size=SHARD)
     keep_plan(run.store, plan)
-    return write_diagnosis(run.store.url, manifest.name, manifest.version, plan.hash12)
+    shown = write_diagnosis(run.store.url, manifest.name, manifest.version, plan.hash12)
+    return shown.result()
 
 
 def _told(run: FactoryRun, manifest: Manifest, found: Chosen) -> Answers | None:

@@ -14,6 +14,7 @@ from tasks.report import write_exchange
 from varifactory.errors import RecipeError
 from varifactory.exchange.cell_training import Contents
 from varifactory.exchange.closed_set import closed_spec, plan_closed
+from varifactory.exchange.drawing import check_draws
 from varifactory.exchange.lineage import check_beside, closed_trained_on
 from varifactory.exchange.plan import ExchangePlan
 from varifactory.exchange.planning import (
@@ -59,7 +60,7 @@ def traded_set(run: FactoryRun) -> Traded:
 
     Raises:
         ModelError: the trainee is not there.
-        RecipeError: no such data set, or bases that take all the shots.
+        RecipeError: no such data set, bases that take all the shots, or too few bootstrap draws.
         Leaked: training images or edits show test images.
     """
     asked = run.recipe.exchange
@@ -77,6 +78,7 @@ def traded_set(run: FactoryRun) -> Traded:
 def _refuse_early(run: FactoryRun) -> None:
     """Raise for what else would be noticed after hours of work."""
     asked, shots = run.recipe.exchange, run.recipe.sources.shots
+    check_draws(asked.resamples, run.recipe.report.confidence)
     _trainee(run)
     if asked.generators != ("foreign",) and 0 < shots <= max(asked.base):
         raise RecipeError(

@@ -1,5 +1,6 @@
 """Pages for people: the gallery and the card of a data set, the report of a study."""
 
+import logging
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
 
 from varifactory.calibration.kept import latest
 from varifactory.card.writing import write_card
@@ -16,6 +19,8 @@ from varifactory.models import registry
 from varifactory.recipe import Recipe
 from varifactory.store import Store
 from varifactory.study.datasets import between_judges
+
+log = logging.getLogger("varifactory")
 
 FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 """What a card begins with for programs alone."""
@@ -57,38 +62,58 @@ def is_machinery(recipe: Recipe) -> bool:
 
 
 @task(name="diagnosis", cache_policy=NO_CACHE, persist_result=False)
-def write_diagnosis(store: str, dataset: str, version: int, plan: str) -> str:
-    """Count a diagnosis from stored vectors and render its page; where it lies.
+def write_diagnosis(store: str, dataset: str, version: int, plan: str) -> State[str]:
+    """Count a diagnosis from stored vectors and render its page; a state that holds where it lies,
+    ``Cached`` where that was there already.
 
     ``plan`` is the hash under which its plan lies beside the version.
     """
-    from varifactory.report.diagnosis.publishing import publish_diagnosis, recounted_diagnosis
+    from varifactory.report.diagnosis.publishing import (
+        adopted_diagnosis,
+        publish_diagnosis,
+        recounted_diagnosis,
+    )
     from varifactory.report.diagnosis.summary import summary
 
     opened = Store(store)
+    if where := adopted_diagnosis(opened, dataset, version, plan):
+        return _there(where)
     found = recounted_diagnosis(opened, dataset, version, plan)
     where = publish_diagnosis(opened, found)
     create_markdown_artifact(
         summary(found.diagnosis, where), key="diagnosis",
         description=f"What is wrong with {dataset} version {version}",
     )  # fmt: skip
-    return where
+    return Completed(message=f"counted: {where}", data=where)
 
 
 @task(name="exchange-rate", cache_policy=NO_CACHE, persist_result=False)
-def write_exchange(store: str, dataset: str, version: int, plan: str) -> str:
-    """Count an exchange rate from stored answers and render its page; where it lies.
+def write_exchange(store: str, dataset: str, version: int, plan: str) -> State[str]:
+    """Count an exchange rate from stored answers and render its page; a state that holds where it
+    lies, ``Cached`` where that was there already.
 
     ``plan`` is the hash under which its plan lies beside the version.
     """
-    from varifactory.report.exchange.publishing import publish_exchange, recount_exchange
+    from varifactory.report.exchange.publishing import (
+        adopted_exchange,
+        publish_exchange,
+        recount_exchange,
+    )
     from varifactory.report.exchange.summary import summary
 
     opened = Store(store)
+    if where := adopted_exchange(opened, dataset, version, plan):
+        return _there(where)
     found = recount_exchange(opened, dataset, version, plan)
-    where = publish_exchange(opened, found.manifest, found.plan, found.rate)
+    where = publish_exchange(opened, found)
     create_markdown_artifact(
         summary(found.rate, where), key="exchange-rate",
         description=f"What images of {dataset} version {version} are worth in real ones",
     )  # fmt: skip
-    return where
+    return Completed(message=f"counted: {where}", data=where)
+
+
+def _there(where: str) -> State[str]:
+    told = f"the page was there, of the same plan and the same rows: {where}"
+    log.info("%s", told)
+    return Completed(name="Cached", message=told, data=where)

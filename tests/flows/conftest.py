@@ -1,9 +1,11 @@
 """A recipe of seconds, and how it is run against Prefect's test server."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -53,3 +55,23 @@ def generate(prefect_server: str) -> Generate:
         return {**said, "stages": ended["stages"]}
 
     return run
+
+
+def ended(run: str, task: str) -> tuple[str, str]:
+    """Name and message of the state that a task of a flow run ended in, as Prefect keeps it."""
+    return asyncio.run(_ended(UUID(run), task))
+
+
+async def _ended(run: UUID, task: str) -> tuple[str, str]:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+    only = FlowRunFilter(id=FlowRunFilterId(any_=[run]))
+    async with get_client() as client:
+        for _ in range(120):  # task runs reach the database a while after the flow has ended
+            found = [one.state for one in await client.read_task_runs(flow_run_filter=only)
+                     if one.name.startswith(task) and one.state]  # fmt: skip
+            if found and found[0].is_final():
+                return found[0].name, found[0].message or ""
+            await asyncio.sleep(0.5)
+    raise AssertionError(f"no task {task!r} of run {run} ended")

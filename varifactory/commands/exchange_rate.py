@@ -35,7 +35,7 @@ def exchange_rate(store: str, say: Say, dataset: tuple[str, ...], folder: str, p
     where = (
         write_exchange(place, found, folder)
         if folder
-        else publish_exchange(place, found.manifest, found.plan, found.rate)
+        else publish_exchange(place, found)
     )
     for line in lines(found.rate):
         say(line)

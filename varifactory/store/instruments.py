@@ -112,19 +112,6 @@ def plans_beside(store: Studied) -> Iterator[InstrumentPlan]:
         yield read_plan_at(store, path, place)
 
 
-def plan_beside(store: Studied, name: str, version: int, folder: str) -> InstrumentPlan:
-    """The plan in ``folder``, such as ``diagnosis/3f9c1a7b2d4e``, beside a version.
-
-    Raises:
-        StoreError: there is none, or it is no JSON object.
-    """
-    path = names.export(name, version, f"{folder}/plan.json")
-    place = _PLAN.fullmatch(path.removeprefix(f"{names.EXPORTS}/"))
-    if place is None:
-        raise StoreError(f"{store.backend.show(path)} is no place of a plan")
-    return read_plan_at(store, path, place)
-
-
 def read_plan_at(store: Studied, path: str, place: re.Match[str]) -> InstrumentPlan:
     """One plan.
 

@@ -12,19 +12,20 @@ import pyarrow.compute as pc
 
 from varifactory.diagnosis.counting import diagnose
 from varifactory.diagnosis.figures import Diagnosis
-from varifactory.diagnosis.plan import DiagnosisPlan, read_plan
+from varifactory.diagnosis.plan import FOLDER, DiagnosisPlan, read_plan
 from varifactory.diagnosis.population import population, population_of_table
 from varifactory.history.versions import in_words, is_drawn, title
 from varifactory.loading import items_table, read_blob
 from varifactory.recipe.diagnosis import Diagnosis as Settings
+from varifactory.report.adopting import GALLERY, adopted, has_gallery, mark, remember
 from varifactory.report.diagnosis.page import render_diagnosis
 from varifactory.report.diagnosis.tables import diagnosis_files
 from varifactory.report.writing import made_by, publish_files, write_files
 from varifactory.store import Manifest, Store
+from varifactory.store.instruments import InstrumentPlan
 from varifactory.study.origins import BUILT_IN
 
 PAGE = "diagnosis.html"
-GALLERY = "gallery/index.html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,26 @@ class Recounted:
     manifest: Manifest
     plan: DiagnosisPlan
     diagnosis: Diagnosis
+    made_of: bytes
+    """As ``adopting.mark`` tells it."""
+
+
+def adopted_diagnosis(store: Store, name: str, version: int, plan: str) -> str:
+    """Where the page of a plan lies, if it is what would be made now; else empty.
+
+    ``plan`` is the beginning of its hash.
+
+    Raises:
+        PopulationError: there is no such plan.
+        StoreError: something that it compares is gone or damaged.
+    """
+    manifest = store.dataset(name, version)
+    return adopted(store, manifest, _kept(manifest, read_plan(store, manifest, plan)), PAGE)
+
+
+def _kept(manifest: Manifest, plan: DiagnosisPlan) -> InstrumentPlan:
+    text = plan.model_dump_json()
+    return InstrumentPlan(manifest.name, manifest.version, FOLDER, plan.hash12, text)
 
 
 def recounted_diagnosis(
@@ -49,8 +70,9 @@ def recounted_diagnosis(
     """
     manifest = store.dataset(name, version)
     kept = read_plan(store, manifest, plan)
+    made_of = mark(store, manifest, _kept(manifest, kept))
     found = diagnose(population(store, manifest, kept), kept.settings)
-    return Recounted(manifest, kept, replace(found, title=in_words(manifest)))
+    return Recounted(manifest, kept, replace(found, title=in_words(manifest)), made_of)
 
 
 def diagnose_vectors(path: str, settings: Settings) -> Diagnosis:
@@ -69,7 +91,9 @@ def publish_diagnosis(store: Store, found: Recounted) -> str:
     gallery = _gallery(store, manifest)
     near = posixpath.relpath(gallery, posixpath.dirname(page)) if gallery else ""
     files = _files(store, found, near)
-    return publish_files(store, manifest.name, manifest.version, folder, files, PAGE)
+    where = publish_files(store, manifest.name, manifest.version, folder, files, PAGE)
+    remember(store, _kept(manifest, found.plan), PAGE, found.made_of)
+    return where
 
 
 def write_diagnosis(store: Store, found: Recounted, folder: str) -> str:
@@ -125,8 +149,7 @@ def _blobs(items: pa.Table) -> dict[str, str]:
 
 def _gallery(store: Store, manifest: Manifest) -> str:
     """Where the data set's gallery lies; empty where there is none."""
-    there = store.export_files(manifest.name, manifest.version, posixpath.dirname(GALLERY))
-    if posixpath.basename(GALLERY) not in there:
+    if not has_gallery(store, manifest):
         return ""
     return store.export_path(manifest.name, manifest.version, GALLERY)
 

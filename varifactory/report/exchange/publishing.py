@@ -13,10 +13,12 @@ from varifactory.exchange.wording import multiple, pool_name
 from varifactory.history.models_used import ModelNote, model_notes
 from varifactory.history.plans import meant
 from varifactory.history.versions import in_words, is_drawn, title
+from varifactory.report.adopting import adopted, mark, remember
 from varifactory.report.exchange.page import render_exchange
 from varifactory.report.exchange.tables import PAGE, exchange_files
 from varifactory.report.writing import made_by, publish_files, write_files
 from varifactory.store import Manifest, Store
+from varifactory.store.instruments import InstrumentPlan
 from varifactory.study.origins import BUILT_IN
 from varifactory.study.provenance import model_in_words
 
@@ -31,6 +33,26 @@ class Recounted:
     manifest: Manifest
     plan: ExchangePlan
     rate: ExchangeRate
+    made_of: bytes
+    """As ``adopting.mark`` tells it."""
+
+
+def adopted_exchange(store: Store, name: str, version: int, plan: str) -> str:
+    """Where the page of a plan lies, if it is what would be made now; else empty.
+
+    ``plan`` is the beginning of its hash.
+
+    Raises:
+        ExchangeError: there is no such plan.
+        StudyError: it cannot be read.
+    """
+    manifest = store.dataset(name, version)
+    return adopted(store, manifest, _kept(manifest, read_plan(store, manifest, plan)), PAGE)
+
+
+def _kept(manifest: Manifest, plan: ExchangePlan) -> InstrumentPlan:
+    text = plan.written().decode()
+    return InstrumentPlan(manifest.name, manifest.version, FOLDER, plan.hash12, text)
 
 
 def keep_plan(store: Store, manifest: Manifest, plan: ExchangePlan) -> str:
@@ -84,7 +106,8 @@ def recount_exchange(
     """
     manifest = store.dataset(name, version)
     kept = read_plan(store, manifest, plan)
-    return Recounted(manifest, kept, counted(store, manifest, kept))
+    made_of = mark(store, manifest, _kept(manifest, kept))
+    return Recounted(manifest, kept, counted(store, manifest, kept), made_of)
 
 
 def counted(store: Store, manifest: Manifest, plan: ExchangePlan) -> ExchangeRate:
@@ -102,12 +125,13 @@ def counted(store: Store, manifest: Manifest, plan: ExchangePlan) -> ExchangeRat
     )
 
 
-def publish_exchange(
-    store: Store, manifest: Manifest, plan: ExchangePlan, found: ExchangeRate
-) -> str:
+def publish_exchange(store: Store, found: Recounted) -> str:
     """Write tables and page beside the data set version, where the plan lies; where the page is."""
-    files = _files(store, Recounted(manifest, plan, found))
-    return publish_files(store, manifest.name, manifest.version, plan.folder, files, PAGE)
+    manifest, folder = found.manifest, found.plan.folder
+    files = _files(store, found)
+    where = publish_files(store, manifest.name, manifest.version, folder, files, PAGE)
+    remember(store, _kept(manifest, found.plan), PAGE, found.made_of)
+    return where
 
 
 def write_exchange(store: Store, found: Recounted, folder: str) -> str:
