@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from bench.figures import show
+from varifactory.exchange.controls import DUPLICATE, IDENTITY, MISLABELLED
 from varifactory.exchange.counting import count_exchange
 from varifactory.exchange.effective_data import EffectiveData
 from varifactory.exchange.figures import ExchangeRate, Parameter, Rate
@@ -46,26 +47,39 @@ TRUTHS: Mapping[str, Truth] = {
     "effective": Truth(pools={pool: worth for pool, (worth, _, _) in POOLS.items()}),
     "paper": Truth(pools={"edits": paper(G, C2)}),
     "worthless": Truth(pools={"closed-set": none}),
-}
+    "one number": Truth(pools={"edits": effective(2.0, 0.8)}, synthetic=(4.0,)),
+    "sound": Truth(pools={IDENTITY: same, DUPLICATE: none, MISLABELLED: effective(0.6, 1e6)}),
+    "faulty": Truth(pools={IDENTITY: effective(0.5, 1e6), DUPLICATE: effective(1.0, 0.7),
+                           MISLABELLED: same}),
+}  # fmt: skip
 PAPER = {"g": G, "c2": C2}
+CONTROLS: Mapping[str, tuple[str, float]] = {"sound": ("failed", 0.05), "faulty": ("passed", 0.0)}
+"""Truth of controls -> what they should not come to, and how often intervals of 95 % let them."""
 DESIGNS: Mapping[str, Mapping[str, Any]] = {
     "5 seeds x 600 images": {},
     "3 seeds x 600 images": {"seeds": (1, 2, 3)},
     "10 seeds x 2,000 images": {"seeds": tuple(range(10)), "images": 2000},
     "5 seeds x 600 images, seeds alike": {"shared": 0.0, "own": 0.0},
     "5 seeds x 2,000 images, seeds unlike": {"shared": 0.15, "own": 0.1, "images": 2000},
+    "10 seeds x 600 images": {"seeds": tuple(range(10))},
 }
+SEEDS = ("3 seeds x 600 images", "5 seeds x 600 images", "10 seeds x 600 images")
+"""Designs of controls, which are a matter of seeds; the last one is theirs alone."""
 
 
 def main() -> None:
-    """Forms without noise; every design on each form, then on worthless pools."""
+    """Forms without noise; every design on each form, then on worthless pools; then controls."""
     grids = int(sys.argv[1]) if len(sys.argv) > 1 else GRIDS
     _exact()
     with ProcessPoolExecutor(min(2, os.cpu_count() or 1)) as processes:
-        for name in DESIGNS:
+        for name in list(DESIGNS)[:-1]:
             _paper(name, _counted(processes, "paper", name, grids))
             _effective(name, _counted(processes, "effective", name, grids))
             _worthless(name, _counted(processes, "worthless", name, grids))
+            _one_number(name, _counted(processes, "one number", name, grids))
+        for name in SEEDS:
+            for truth in CONTROLS:
+                _controls(truth, name, _counted(processes, truth, name, grids))
 
 
 def _counted(
@@ -128,6 +142,28 @@ def _worthless(name: str, seen: Sequence[ExchangeRate]) -> None:
     told = Counter(rate.per_real is not None for found in seen for rate in found.rates)
     show(f"a worthless pool told a number, {name}", told[True] / told.total(), "share",
          told.total(), goal=0.0)  # fmt: skip
+
+
+def _one_number(name: str, seen: Sequence[ExchangeRate]) -> None:
+    """Of images far above a ceiling: a real one costs 0.78 of them at +50 %."""
+    truth = float(FORM.price(np.log([[2.0, 0.8]]), 0.5, 60)[0] / 0.5)
+    told = [_one(found, "edits", 60, 0.5).at_most for found in seen]
+    numbers = sum(rate.per_real is not None for found in seen for rate in found.rates)
+    held = [one >= truth for one in told if one is not None]
+    show(f"cost at most, of one number of images, {name}", float(np.mean(held or -1)), "share",
+         len(held), goal=GOAL, truth=round(truth, 3), numbers_told=numbers)  # fmt: skip
+
+
+def _controls(truth: str, name: str, seen: Sequence[ExchangeRate]) -> None:
+    """What known pools come to: sound ones should not fail, and faulty ones not pass."""
+    wrong, goal = CONTROLS[truth]
+    for at, pool in enumerate(one.pool for one in seen[0].controls):
+        came = Counter(
+            "passed" if one.passed else "failed" if one.failed else "too small"
+            for one in (found.controls[at] for found in seen)
+        )
+        show(f"{truth} {pool} control {wrong}, {name}", came[wrong] / len(seen), "share", len(seen),
+             goal=goal, **came)  # fmt: skip
 
 
 def _parameter(found: ExchangeRate, pool: str, form: str, name: str) -> Parameter:
