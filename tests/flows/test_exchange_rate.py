@@ -19,7 +19,7 @@ from varifactory.store import Store
 GRID: dict[str, Any] = {
     "base": [1, 2], "real": [1, 2], "synthetic": [1, 2], "substituted": [0.5], "seeds": [1, 2],
     "controls": ["identity", "duplicate"], "trainee": "estimator", "pixels": 8, "gains": [1, 2],
-    "resamples": 20,
+    "resamples": 40,
 }  # fmt: skip
 
 
@@ -103,6 +103,8 @@ def test_probes_see_embeddings(exchanged: tuple[str, dict[str, Any]], recipe: Re
         (("exchange.base=[500]",), r"exchange\.base asks for 500 .* sources\.shots leaves 8"),
         (("exchange.generators=[edits,foreign]", "exchange.foreign=nowhere"),
          r"exchange\.foreign is 'nowhere'"),
+        (("exchange.resamples=1",), r"resamples is 1, .* report\.confidence 0\.95 needs 40 draws"),
+        (("report.confidence=0.999",), r"exchange\.resamples is 40, .* 0\.999 needs 2000 draws"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused_before_anything_is_made(
