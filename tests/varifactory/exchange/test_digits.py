@@ -14,7 +14,7 @@ from varifactory.exchange.surface import Surface
 
 @pytest.fixture(scope="module")
 def surface() -> Surface:
-    return digits_surface((1, 2, 3, 4), pools=("closed-set", IDENTITY, MISLABELLED))
+    return digits_surface((1, 2, 3, 4), controls=(IDENTITY, MISLABELLED))
 
 
 @pytest.fixture(scope="module")
