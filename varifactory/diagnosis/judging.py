@@ -13,11 +13,11 @@ import numpy as np
 from varifactory.diagnosis.population import Population
 from varifactory.diagnosis.sides import firsts
 from varifactory.keys import seed_from
+from varifactory.metrics import FOLDS
 from varifactory.metrics.vectors import Numbers, Places, Vectors
 
 Judge = Callable[[Vectors], Numbers]
 
-FOLDS = 5
 AT_MOST = 300
 """Images a class that a judge learns from; more move its answers little and its time much."""
 STRENGTH = 10.0
