@@ -58,8 +58,8 @@ def measured_together(
     and the value is the mean.
 
     The interval covers the metric's mean over other draws of as many images from where both came
-    from, and of whole sources with all that was made of them. It knows nothing of another
-    generator, encoder or seed of generation. Student's t around the value, for shares Wilson's
+    from, by whole sources with all that was made of them. It knows nothing of another generator,
+    encoder or seed of generation. Student's t around the value, for shares Wilson's
     interval of as many independent images as would have that spread: precision, recall and coverage
     vary up to three times as much as shares of independent images, since balls are drawn, too.
 
@@ -72,8 +72,7 @@ def measured_together(
         synthetic: (n, width): vectors, or other numbers of an image, such as a score.
         real: (m, width) of the same.
         own: place in ``real`` of the image each synthetic one was made from, or -1.
-        sources: a number each, the same for images made from one, be it in ``real`` or not; -1 of
-            none. Left out: ``own``.
+        sources: a number each that only images of one source share; -1 of none; left out: ``own``.
         alone: the metric looks at the synthetic images only; its reference is of as many real ones.
         shares: those of ``names`` that are shares of images, 0 to 1.
         least: images a side below which nothing is said.
@@ -92,11 +91,9 @@ def measured_together(
         return _none(names, sides, str(why))
     found = []
     for at, name in enumerate(names):
-        value, variance = float(values[at]), float(variances[at])
-        bounds = _bounds(value, variance, sides.units, name in shares, confidence)
-        interval = Interval(value, *bounds, confidence, sides.covers)
+        value = sides.interval(float(values[at]), float(variances[at]), name in shares, confidence)
         beside = None if reference is None else float(reference[at])
-        found.append(Measure(name, interval, size, min(size, len(real)), beside))
+        found.append(Measure(name, value, size, min(size, len(real)), beside))
     return tuple(found)
 
 
@@ -187,6 +184,11 @@ class _Sides:
         if self.sources is None:
             return np.arange(len(theirs))
         return np.unique(by_source(self.sources)[theirs], return_inverse=True)[1].astype(np.int64)
+
+    def interval(self, value: float, variance: float, share: bool, confidence: float) -> Interval:
+        """Of a value of this variance."""
+        bounds = _bounds(value, variance, self.units, share, confidence)
+        return Interval(value, *bounds, confidence, self.covers)
 
     @property
     def units(self) -> int:
