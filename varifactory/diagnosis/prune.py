@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from varifactory.deriving import Derived, derive
+from varifactory.deriving import Derived, check_name, derive
 from varifactory.diagnosis.checking import PopulationError, listed, shown
+from varifactory.diagnosis.choosing import chosen
 from varifactory.diagnosis.halves import kept_of
 from varifactory.diagnosis.likeness import realism_of
 from varifactory.diagnosis.overlap import chosen_overlaps, pruning
 from varifactory.diagnosis.plan import DiagnosisPlan, read_plan
-from varifactory.diagnosis.population import Population, chosen, population
+from varifactory.diagnosis.population import Population, population
 from varifactory.errors import FactoryError
 from varifactory.history.commands import PRUNE
 from varifactory.history.versions import maker
@@ -126,8 +127,9 @@ def _check_name(store: Store, name: str, of: str) -> None:
     """Refuse the name of a data set of other contents.
 
     Raises:
-        FactoryError: neither that of the version, nor new, nor of an earlier prune.
+        FactoryError: neither that of the version, nor new, nor of an earlier prune; or no name.
     """
+    check_name(name)
     if name == of or name not in dict(store.datasets()):
         return
     if (by := maker(store, name)) != PRUNE:

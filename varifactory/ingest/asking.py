@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from varifactory.deriving import check_name
 from varifactory.errors import FactoryError
-from varifactory.history.commands import INGEST
+from varifactory.history.commands import INGEST, PRUNE
 from varifactory.history.versions import maker
 from varifactory.loading import items_table
 from varifactory.recipe import Recipe, Sources
@@ -16,7 +17,6 @@ from varifactory.sources import ClassNameError, class_name
 from varifactory.sources.folder import open_place
 from varifactory.stages import Row
 from varifactory.store import Manifest, Store
-from varifactory.store.names import plain
 
 KIND = "foreign"
 """Kind of the items, stage of the rows, and what a version's counts hold of them."""
@@ -40,7 +40,7 @@ class Asked:
     """One ingest, as a person asks for it."""
 
     place: str
-    """Folder of class folders, a Parquet table or a folder of such; here or on S3."""
+    """Folder of class folders, a Parquet table or a folder of such alone; here or on S3."""
     name: str
     """Of the data set that it becomes."""
     beside: str
@@ -97,8 +97,8 @@ def look(store: Store, asked: Asked) -> Beside:
     """
     _check_words(asked)
     name, _, version = asked.beside.partition("@")
-    manifest = store.dataset(name, version or None)
     _check_name(store, asked.name, name)
+    manifest = store.dataset(name, version or None)
     rows: list[Row] = items_table(store, manifest).to_pylist()
     found = Beside(
         manifest,
@@ -122,7 +122,7 @@ def _check_words(asked: Asked) -> None:
 
 
 def _check_name(store: Store, name: str, beside: str) -> None:
-    plain("data set", name)
+    check_name(name)
     if name == beside:
         raise IngestError(
             f"--as {name!r} is the data set beside it: give the foreign images a name of their own"
@@ -131,7 +131,8 @@ def _check_name(store: Store, name: str, beside: str) -> None:
     if not numbers:
         return
     by = maker(store, name)
-    if by != INGEST and (by or KIND not in store.dataset(name, numbers[-1]).counts):
+    alike = by in ("", PRUNE) and KIND in store.dataset(name, numbers[-1]).counts
+    if by != INGEST and not alike:
         raise IngestError(
             f"data set {name!r} was made by {by or 'an unknown flow'!r}, not by an ingest: give "
             "another name with --as"
@@ -152,13 +153,17 @@ def _settings(asked: Asked, recipe: Mapping[str, Any]) -> Sources:
 
 
 def _kind(place: str) -> Literal["folder", "table"]:
-    """A table where the place is a file, or a folder that holds Parquet files itself."""
+    """A table where the place is a file, or a folder of Parquet files alone: beside class folders
+    such a file is a word about them."""
     fs, path = open_place(place)
     try:
         if fs.info(path)["type"] != "directory":
             return "table"
-        inside = [str(one["name"]) for one in fs.ls(path, detail=True)]
+        inside = {str(one["name"]).rstrip("/").rpartition("/")[2]: str(one["type"])
+                  for one in fs.ls(path, detail=True)}  # fmt: skip
     except Exception:  # a client's own errors too: whoever lists it next explains them
+        return "folder"
+    if any(kind == "directory" and not name.startswith(".") for name, kind in inside.items()):
         return "folder"
     return "table" if any(name.endswith(".parquet") for name in inside) else "folder"
 

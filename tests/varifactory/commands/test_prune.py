@@ -76,6 +76,7 @@ def test_wrong_use_says_why(store) -> None:
     for words, said in (
         (("digits", "--as", "pruned"), "varifactory prune: give either --keep"),
         (("digits", "--keep", "0.5", "--as", "../x"), "'../x' cannot be used"),
+        (("digits", "--keep", "0.5", "--as", "Half"), "'Half' cannot be used: give 1 to 64 lower"),
         (("cats", "--keep", "0.5", "--as", "pruned"), "no data set 'cats'"),
         (("digits@7", "--keep", "0.5", "--as", "pruned"), "has no version 7"),
         (("digits", "--keep", "2", "--as", "pruned"), "--keep 2: give a share"),
@@ -84,3 +85,4 @@ def test_wrong_use_says_why(store) -> None:
         done = typed(store, *words)
         assert done.exit_code == 2
         assert said in done.output
+    assert [name for name, _ in store.datasets()] == ["digits"]
