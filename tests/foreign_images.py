@@ -55,11 +55,11 @@ def _places() -> Iterator[tuple[str, str, int]]:
                 yield split, label, number
 
 
-def drawn(folder: Path, classes: tuple[str, ...], train: int) -> Path:
+def drawn(folder: Path, classes: tuple[str, ...], train: int, held_out: int = 2) -> Path:
     """A folder of pictures of the built-in world, 96 pixels a side."""
     asked = Sources.model_validate({
         "kind": "world", "size": 96, "classes": classes,
-        "world": {"train": train, "validation": 2, "test": 2},
+        "world": {"train": train, "validation": held_out, "test": held_out},
     })  # fmt: skip
     listing = list_sources("spec", asked)
     for made in read_sources(list(listing.planned), asked):

@@ -2,20 +2,22 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 
 from varifactory import records
 from varifactory.actor import actor as login
 from varifactory.deriving import Derived, counted, end_with, keep_specs, publish_items, recorded
 from varifactory.history.commands import INGEST as FLOW
 from varifactory.ingest.asking import KIND, Asked, Beside, IngestError, look, whole
-from varifactory.ingest.near import held_out
+from varifactory.ingest.near import HeldOut, held_out, troubles
 from varifactory.ingest.reading import Progress, Read, foreign_spec, read_place, unheard
 from varifactory.ingest.settling import foreign_items
 from varifactory.ingest.trained_on import hashes_in
 from varifactory.keys import digest, spec_of
-from varifactory.stages import Row
+from varifactory.leakage.copies import Pixels
+from varifactory.stages import Row, accepted
 from varifactory.store import Manifest, Store
 
 
@@ -70,9 +72,14 @@ def ingest(store: Store, asked: Asked, actor: str = "", progress: Progress = unh
 def _taken(
     store: Store, run: str, asked: Asked, beside: Beside, actor: str, progress: Progress
 ) -> tuple[Ingested, Derived]:
-    trained_on, notices = _trained_on(store, asked, beside)
+    @cache
+    def apart() -> list[HeldOut]:  # of a large data set it takes minutes: not before it is needed
+        return held_out(store, beside)
+
+    trained_on, notices = _trained_on(store, asked, beside, apart)
     read = read_place(store, run, asked, beside, trained_on, progress)
-    items = foreign_items(read.rows, beside, held_out(store, beside))
+    mine = [row for row in accepted(read.rows) if row["label"] in beside.class_names]
+    items = foreign_items(read.rows, beside, troubles(store, mine, apart(), beside.title))
     _check_usable(items, read, beside)
     statuses = Counter(str(item["status"]) for item in items)
     rows = [*beside.items, *items]
@@ -92,11 +99,21 @@ def _taken(
     return taken, made
 
 
-def _trained_on(store: Store, asked: Asked, beside: Beside) -> tuple[str | None, list[str]]:
+def _trained_on(
+    store: Store, asked: Asked, beside: Beside, apart: Callable[[], Sequence[HeldOut]]
+) -> tuple[str | None, list[str]]:
     """The blob of the hashes that the generator was trained on, and what is told of them."""
     if not asked.trained_on:
         return None, []
-    hashes, notices = hashes_in(asked.trained_on, beside.settings)
+    held = apart()
+    real = frozenset(str(row["pixel_sha256"]) for row in accepted(beside.items))
+
+    def shown(name: str, pixels: Pixels) -> str:
+        if name in real:
+            return name
+        return next((copied for one in held if (copied := one.shown(pixels))), name)
+
+    hashes, notices = hashes_in(asked.trained_on, beside.settings, shown)
     name = f"{store.put_blob(json.dumps(hashes).encode(), 'json')}.json"
     if seen := len(beside.pixels("test").intersection(hashes)):
         notices.append(

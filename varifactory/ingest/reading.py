@@ -3,6 +3,7 @@
 import hashlib
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -84,16 +85,15 @@ def read_place(
         raise IngestError(in_own_words(str(error))) from error
     shared = {"generator": asked.generator, "trained_on_blob": trained_on}
     planned = [_planned(row, prompts, shared) for row in listing.planned]
-    there = store.rows(KIND, spec, ["key", *_KEPT]).to_pylist()
-    known = {_place(row): row for row in there if row["status"] in DONE}
+    there = {row["key"]: row for row in store.rows(KIND, spec, ["key", *_KEPT]).to_pylist()}
+    known = _known(store, spec, there)
     missing = [row for row in planned if _place(row) not in known]
     made: dict[str, Row] = {}
     for row in _made(store, run, spec, missing, beside):
         made[row["uri"]] = row
         progress(len(made), len(missing))
     ended = [_told(row, shared) for row in listing.decided]
-    told = {row["key"] for row in there}
-    if fresh := {row["key"]: Made(row) for row in ended if row["key"] not in told}:
+    if fresh := {row["key"]: Made(row) for row in ended if row["key"] not in there}:
         keep_rows(store, KIND, spec, run, list(fresh.values()))
     rows = [known.get(_place(row)) or made[row["uri"]] for row in planned]
     return Read(spec, (*rows, *ended), len(planned) - len(missing), listing.notices)
@@ -118,31 +118,53 @@ def _planned(row: Row, prompts: Mapping[str, str], shared: Mapping[str, Any]) ->
     return {**row, **shared, "prompt": prompts.get(row["uri"], "")}
 
 
+def _known(store: Store, spec: str, there: Mapping[str, Row]) -> dict[tuple[Any, ...], Row]:
+    """Place -> the row that counts of what lies there, of all places that were ever read.
+
+    Rows are keyed by content, and the earliest of a key counts; the later ones tell where else the
+    same content was found: a copy in another place, or a file that was touched.
+    """
+    places = store.history(KIND, spec, ["key", "status", *_PLACED]).to_pylist()
+    return {
+        _place(row): {**there[row["key"]], **{name: row[name] for name in _PLACED}}
+        for row in places
+        if row["status"] in DONE and row["key"] in there and there[row["key"]]["status"] in DONE
+    }
+
+
 def _place(row: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(row.get(name) for name in _PLACED)
 
 
 def _made(store: Store, run: str, spec: str, rows: Sequence[Row], beside: Beside) -> Iterator[Row]:
-    """Read rows, kept as they come: blobs, then a part a batch, one part in the end."""
+    """Read rows, kept as they come: blobs, then the parts of a batch, one part in the end."""
     batches = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
     parts: list[str] = []
-    kept: set[str] = set()
 
     def read(batch: Sequence[Row]) -> tuple[list[Made], float]:
         began = time.perf_counter()
         return [_keyed(made, spec) for made in _read(batch, beside)], time.perf_counter() - began
 
     for found, seconds in in_order(read, batches, threads=_WIDTH, ahead=_WIDTH):
-        fresh: dict[str, Made] = {}
-        for made in found:  # of copies the first is the one that is kept
-            if made.row["key"] not in kept:
-                fresh.setdefault(made.row["key"], made)
-        if fresh:
-            parts.append(keep_rows(store, KIND, spec, run, list(fresh.values()), seconds))
-        kept |= fresh.keys()
+        for part in _parted(found):
+            share = seconds * len(part) / len(found)
+            parts.append(keep_rows(store, KIND, spec, run, part, share))
         yield from (made.row for made in found)
     if len(parts) > 1:
         store.fold(KIND, spec, parts)
+
+
+def _parted(found: Sequence[Made]) -> list[list[Made]]:
+    """So that no key comes twice in a part: the first place of each content, then the second."""
+    seen: Counter[str] = Counter()
+    parts: list[list[Made]] = []
+    for made in found:
+        at = seen[made.row["key"]]
+        seen[made.row["key"]] += 1
+        if at == len(parts):
+            parts.append([])
+        parts[at].append(made)
+    return parts
 
 
 def _read(batch: Sequence[Row], beside: Beside) -> list[Made]:

@@ -1,16 +1,15 @@
 """Read files to items: which of them may stand beside a data set's real images, and why not."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from varifactory.ingest.asking import KIND, Beside
-from varifactory.ingest.near import HeldOut
 from varifactory.items import item_spec
 from varifactory.keys import item_key, spec_of
 from varifactory.records import DONE
 from varifactory.sources.names import shown
-from varifactory.stages import Row
+from varifactory.stages import Row, accepted
 
 SPLIT = "train"
 """Of every foreign image: nothing is ever chosen or scored on one."""
@@ -18,25 +17,30 @@ _NAMED = 12
 """Classes that a reason lists."""
 
 
-def foreign_items(rows: Sequence[Row], beside: Beside, apart: Sequence[HeldOut]) -> list[Row]:
+def foreign_items(rows: Sequence[Row], beside: Beside, troubles: Mapping[str, str]) -> list[Row]:
     """One item a file, in the order given: its label is a class of the data set beside it, it is
     no copy of a held-out image, and no pixels count twice.
 
     Of equal images under one label the first counts; under several labels none does.
+
+    Args:
+        rows: of the stage ``foreign``.
+        beside: gives the classes.
+        troubles: pixel hash -> why an image may not stand beside held-out ones.
     """
     decided = [dict(row) for row in rows]
-    _refuse(decided, beside, apart)
+    _refuse(decided, beside, troubles)
     _refuse_copies(decided)
     return _distinct([_item(row) for row in decided])
 
 
-def _refuse(rows: Sequence[Row], beside: Beside, apart: Sequence[HeldOut]) -> None:
+def _refuse(rows: Sequence[Row], beside: Beside, troubles: Mapping[str, str]) -> None:
     classes = set(beside.class_names)
-    for row in _usable(rows):
+    for row in accepted(rows):
         if row["label"] not in classes:
             row |= {"status": "rejected", "reason": _no_class(str(row["label"]), beside)}
-        elif told := [why for one in apart if (why := one.trouble(row, beside.title))]:
-            row |= {"status": "rejected", "reason": told[0]}
+        elif why := troubles.get(str(row["pixel_sha256"])):
+            row |= {"status": "rejected", "reason": why}
 
 
 def _no_class(label: str, beside: Beside) -> str:
@@ -49,7 +53,7 @@ def _no_class(label: str, beside: Beside) -> str:
 
 def _refuse_copies(rows: Sequence[Row]) -> None:
     same: dict[str, list[Row]] = defaultdict(list)
-    for row in _usable(rows):
+    for row in accepted(rows):
         same[str(row["pixel_sha256"])].append(row)
     for copies in same.values():
         labels = sorted({str(row["label"]) for row in copies})
@@ -58,12 +62,9 @@ def _refuse_copies(rows: Sequence[Row]) -> None:
                 reason = f"the same image has the labels {labels}: keep one of them"
                 row |= {"status": "rejected", "reason": reason}
             continue
+        reason = f"the same image as another file: {copies[0]['uri']}"
         for row in copies[1:]:
-            row |= {"status": "skipped", "reason": f"the same image as {copies[0]['uri']}"}
-
-
-def _usable(rows: Sequence[Row]) -> list[Row]:
-    return [row for row in rows if row["status"] == "ok"]
+            row |= {"status": "skipped", "reason": reason}
 
 
 def _item(row: Row) -> Row:

@@ -2,13 +2,14 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from varifactory.decoding import ImageError, decode_image
 from varifactory.errors import SourceError
 from varifactory.images import pixel_hash
 from varifactory.ingest.asking import IngestError
+from varifactory.leakage.copies import Pixels
 from varifactory.recipe import Sources
 from varifactory.shards.prefetch import in_order
 from varifactory.sources.folder import SUFFIXES, open_place, walk
@@ -18,11 +19,19 @@ _LARGEST = 256 * 2**20
 """Bytes of a file of hashes: some 4 million of them."""
 
 
-def hashes_in(place: str, settings: Sources) -> tuple[list[str], list[str]]:
+Shown = Callable[[str, Pixels], str]
+"""Takes an image's pixel hash and its pixels; gives the pixel hash of the image that it is a copy
+of, its own where it is of none."""
+
+
+def hashes_in(
+    place: str, settings: Sources, shown: Shown = lambda name, _: name
+) -> tuple[list[str], list[str]]:
     """Sorted pixel hashes of what a generator was trained on, and what is to be told of them.
 
     A file holds one hash a line, or a JSON list of them; of a folder every image at any depth is
     read as sources are, at the size of the data set's masters: hashes of another size never meet.
+    An image that is a copy of another in other bytes is that one, as far as ``shown`` tells.
 
     Raises:
         IngestError: nothing there, or no hash and no image.
@@ -30,7 +39,7 @@ def hashes_in(place: str, settings: Sources) -> tuple[list[str], list[str]]:
     try:
         fs, root = open_place(place)
         if fs.info(root)["type"] == "directory":
-            found, notices = _of_images(fs, root, place, settings)
+            found, notices = _of_images(fs, root, place, settings, shown)
         else:
             found, notices = _of_file(fs, root, place), []
     except FileNotFoundError:
@@ -72,15 +81,25 @@ def _of_file(fs: Any, path: str, place: str) -> set[str]:
     return set(words)
 
 
-def _of_images(fs: Any, root: str, place: str, settings: Sources) -> tuple[set[str], list[str]]:
+def _of_images(
+    fs: Any, root: str, place: str, settings: Sources, shown: Shown
+) -> tuple[set[str], list[str]]:
     files = [
         entry.path for entry in walk(fs, root, place).files
         if entry.regular and _ending(entry.steps[-1]) in SUFFIXES
     ]  # fmt: skip
-    read = list(_hashes(fs, files, settings))
-    found = {one for one in read if one}
+    read = list(_hashes(fs, files, settings, shown))
+    found = {stands_for for _, stands_for in read if stands_for}
     notices = [f"images that the generator was trained on: {len(found)}"]
-    if lost := len(read) - sum(map(bool, read)):
+    copies = [
+        path for path, (own, stands_for) in zip(files, read, strict=True) if own != stands_for
+    ]
+    if copies:
+        notices.append(
+            f"{len(copies)} files under --trained-on are copies of test or validation images in "
+            f"other bytes, and count as these: the first is {copies[0]}"
+        )
+    if lost := sum(not own for own, _ in read):
         notices.append(
             f"{lost} of {len(read)} files under --trained-on are no readable image: a copy of one "
             "of them cannot be found"
@@ -92,14 +111,18 @@ def _ending(name: str) -> str:
     return f".{name.rpartition('.')[2].lower()}" if "." in name else ""
 
 
-def _hashes(fs: Any, files: list[str], settings: Sources) -> Iterator[str]:
-    """The pixel hash of each file; empty of one that is no image."""
+def _hashes(
+    fs: Any, files: list[str], settings: Sources, shown: Shown
+) -> Iterator[tuple[str, str]]:
+    """The pixel hash of each file, and that of the image it stands for; empty of no image."""
 
-    def hashed(path: str) -> str:
+    def hashed(path: str) -> tuple[str, str]:
         try:
             data = fs.cat_file(path)
-            return pixel_hash(decode_image(data, settings.size, settings.max_pixels))
+            pixels = decode_image(data, settings.size, settings.max_pixels)
         except (ImageError, OSError):
-            return ""
+            return "", ""
+        own = pixel_hash(pixels)
+        return own, shown(own, pixels)
 
     return in_order(hashed, files)

@@ -70,24 +70,26 @@ def near_copies(first: Sequence[Pixels], second: Sequence[Pixels]) -> list[tuple
     """Pairs (index in first, index in second, correlation) that are crops or mirrors of another."""
     if not first or not second:
         return []
-    left, right = [_Picture.of(p) for p in first], [_Picture.of(p) for p in second]
+    left, right = [Picture.of(p) for p in first], [Picture.of(p) for p in second]
     pairs = []
     for one, other in _candidates(left, right):
-        score = _aligned(left[one].fine, right[other].fine)
+        score = aligned(left[one].fine, right[other].fine)
         if score >= CONFIRMED:
             pairs.append((one, other, score))
     return pairs
 
 
 @dataclass(frozen=True, slots=True)
-class _Picture:
+class Picture:
+    """What is compared of a picture; 80 kB."""
+
     fine: Plane
     """Grey levels, 64 x 64."""
     coarse: Plane
     """Unit vectors: the whole picture first, then its crops and mirrored crops."""
 
     @classmethod
-    def of(cls, pixels: Pixels) -> "_Picture":
+    def of(cls, pixels: Pixels) -> "Picture":
         import cv2
 
         grey = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY)
@@ -129,7 +131,7 @@ def _unit(planes: Plane) -> Plane:
     return cast(Plane, np.where(enough, flat / np.maximum(length, 1e-6), 0).astype(np.float32))
 
 
-def _candidates(left: list[_Picture], right: list[_Picture]) -> list[tuple[int, int]]:
+def _candidates(left: list[Picture], right: list[Picture]) -> list[tuple[int, int]]:
     """Pairs where one picture's crop looks like the other picture, whichever is the crop."""
     plain = np.stack([picture.coarse[0] for picture in left])
     crops = np.concatenate([picture.coarse for picture in left])
@@ -145,7 +147,7 @@ def _candidates(left: list[_Picture], right: list[_Picture]) -> list[tuple[int, 
     return found
 
 
-def _aligned(one: Plane, other: Plane) -> float:
+def aligned(one: Plane, other: Plane) -> float:
     """Best correlation of one picture inside the other, either mirrored, over a range of sizes."""
     mirrored = np.ascontiguousarray(other[:, ::-1])
     return max(

@@ -7,21 +7,33 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
+import numpy as np
 import pytest
 
-from tests.foreign_images import CLASSES, SPLITS, foreign, foreign_table, picture, published, real
+from tests.foreign_images import (
+    CLASSES,
+    SPLITS,
+    foreign,
+    picture,
+    published,
+    real,
+    saved,
+)  # fmt: skip
 from varifactory.datasets import Dataset, open_dataset
+from varifactory.deriving import derive
+from varifactory.errors import FactoryError
+from varifactory.history.commands import PRUNE
 from varifactory.images import encode_png, pixel_hash
 from varifactory.ingest import reading
 from varifactory.ingest.asking import IngestError
 from varifactory.ingest.lineage import lineage_of
 from varifactory.ingest.publishing import Ingested
-from varifactory.shards import keeping
-from varifactory.store import Store, StoreError, StoreMissing
+from varifactory.loading import items_table
+from varifactory.store import Manifest, Store, StoreMissing
 
 Take = Callable[..., Ingested]
 TRAIN = sum(SPLITS.values()) * len(CLASSES)
+TRAIN_ONLY = SPLITS["train"] * len(CLASSES)
 
 
 def opened(store: Store, taken: Ingested) -> Dataset:
@@ -98,64 +110,12 @@ def test_another_place_gives_the_same_hash_and_another_generator_other_items(
     assert take().manifest.version == 3  # the newest is another data set
 
 
-def test_a_killed_ingest_goes_on_where_it_stopped(
-    store: Store, take: Take, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(reading, "BATCH", 2)
-    kept = keeping.keep_rows
-    parts: list[int] = []
-
-    def killed(*args: Any) -> str:
-        if len(parts) == 2:
-            raise KeyboardInterrupt
-        parts.append(len(args[4]))
-        return kept(*args)
-
-    monkeypatch.setattr(reading, "keep_rows", killed)
-    with pytest.raises(KeyboardInterrupt):
-        take()
-    assert [numbers for name, numbers in store.datasets() if name == "theirs"] == []
-    monkeypatch.setattr(reading, "keep_rows", kept)
-    taken = take()
-    assert (taken.reused, taken.statuses["ok"]) == (4, 9)
-    spec = store.specs("foreign")[0]
-    assert len(store.rows("foreign", spec)) == 9
-
-
 def test_new_files_make_a_new_version_of_old_and_new(take: Take, theirs: Path) -> None:
     first = take()
     (theirs / "cat" / "new.png").write_bytes(encode_png(picture(9)))
     taken = take()
     assert (taken.reused, taken.manifest.version, taken.classes["cat"]) == (9, 2, 4)
     assert taken.manifest.dataset_hash != first.manifest.dataset_hash
-
-
-def test_a_table_tells_prompts(store: Store, take: Take, tmp_path: Path) -> None:
-    path = foreign_table(tmp_path / "t.parquet", prompt=["a cat", None, "an owl"])
-    rows = opened(store, take(path)).select(kind="foreign").table().to_pylist()
-    assert {row["label"]: row["prompt"] for row in rows} == {
-        "cat": "a cat", "dog": None, CLASSES[2]: "an owl",
-    }  # fmt: skip
-    told = foreign_table(tmp_path / "u.parquet", words=["x", "y", "z"])
-    rows = opened(store, take(told, prompt_column="words")).select(kind="foreign").table()
-    assert sorted(rows["prompt"].to_pylist()) == ["x", "y", "z"]
-    with pytest.raises(IngestError, match=r"no column 'text': set --prompt-column"):
-        take(told, prompt_column="text")
-    numbers = foreign_table(tmp_path / "v.parquet", prompt=[1, 2, 3])
-    with pytest.raises(IngestError, match="column 'prompt' holds int64; it needs text"):
-        take(numbers)
-
-
-def test_a_table_with_other_columns_or_a_folder_of_tables(take: Take, tmp_path: Path) -> None:
-    path = foreign_table(tmp_path / "t.parquet")
-    table = pq.read_table(path).rename_columns(["picture", "class"])
-    folder = tmp_path / "tables"
-    folder.mkdir()
-    pq.write_table(table, folder / "part-0.parquet")
-    with pytest.raises(IngestError, match=r"no column 'image'.*set --image-column and --label-col"):
-        take(folder)
-    taken = take(folder, image_column="picture", label_column="class")
-    assert taken.statuses["ok"] == 3
 
 
 def test_what_a_generator_was_trained_on_is_kept_once_and_told_of_every_item(
@@ -181,6 +141,29 @@ def test_what_a_generator_was_trained_on_is_kept_once_and_told_of_every_item(
     assert any("trained on test images of pets@1 (9 of them)" in notice for notice in told)
 
 
+def test_test_images_in_other_bytes_are_found_among_what_a_generator_was_trained_on(
+    store: Store, take: Take, tmp_path: Path
+) -> None:
+    data = open_dataset(store.url, "pets")
+    seen = tmp_path / "seen"
+    seen.mkdir()
+    for number, item in enumerate(data.select(split="train")):
+        (seen / f"{number}.png").write_bytes(encode_png(np.asarray(item.image())))
+    tested = data.select(split="test")
+    for number, item in enumerate(tested):
+        lossy = saved(np.asarray(item.image()), "JPEG", quality=75)
+        (seen / f"t{number}.jpg").write_bytes(lossy)
+    taken = take(trained_on=str(seen))
+    known = set(data.table()["pixel_sha256"].to_pylist())
+    (trained_on,) = set(lineage_of(store, taken.manifest).values())
+    assert trained_on is not None
+    assert trained_on < known
+    assert set(tested.table()["pixel_sha256"].to_pylist()) < trained_on
+    assert f"images that the generator was trained on: {TRAIN_ONLY + 9}" in taken.notices
+    assert any("trained on test images of pets@1 (9 of them)" in one for one in taken.notices)
+    assert any("9 files under --trained-on are copies" in one for one in taken.notices)
+
+
 def test_lineage_tells_when_its_rows_are_gone(store: Store, take: Take) -> None:
     taken = take()
     spec = store.specs("foreign")[0]
@@ -198,13 +181,30 @@ def test_names_that_cannot_be(store: Store, take: Take, tmp_path: Path) -> None:
         take(name="mine")
     with pytest.raises(IngestError, match="generator is empty: give one: set --generator"):
         take(generator=" ")
-    with pytest.raises(StoreError, match=r"data set '\.\./x' cannot be used"):
-        take(name="../x")
+    for name in ("../x", "SD15", "-x", "a" * 70, "Öwl"):
+        with pytest.raises(FactoryError, match=f"data set {name!r} cannot be used: give 1 to"):
+            take(name=name)
     with pytest.raises(StoreMissing, match="no data set 'nobody'"):
         take(beside="nobody")
     with pytest.raises(StoreMissing, match="no version 7"):
         take(beside="pets@7")
     assert [name for name, _ in store.datasets()] == ["mine", "pets"]
+
+
+def test_more_images_come_to_a_set_that_was_pruned(
+    store: Store, take: Take, theirs: Path, tmp_path: Path
+) -> None:
+    def pruned(held: Manifest, name: str) -> None:
+        items = items_table(store, held).to_pylist()
+        derive(store, held, items[1:], name, flow=PRUNE, asked={}, note="", actor="ann")
+
+    pruned(take().manifest, "theirs")
+    (theirs / "cat" / "new.png").write_bytes(encode_png(picture(9)))
+    again = take()
+    assert (again.manifest.version, again.statuses["ok"]) == (3, 10)
+    pruned(published(store, real(tmp_path / "real"), "mine"), "mine")
+    with pytest.raises(IngestError, match="'mine' was made by 'prune', not by an ingest"):
+        take(name="mine")
 
 
 @pytest.mark.parametrize("make", ["missing", "empty", "flat", "no table"])

@@ -144,7 +144,10 @@ def test_equal_images_count_once_and_under_two_labels_never(
     found = ends(store, taken)
     assert found["dog/0.png"][1] == f"the same image has the labels {['dog', CLASSES[2]]}: keep " \
         "one of them"  # fmt: skip
-    assert found["cat/again.png"] == ("skipped", f"the same image as {theirs}/cat/1.png")
+    assert found["cat/again.png"] == (
+        "skipped",
+        f"the same image as another file: {theirs}/cat/1.png",
+    )
     assert found["cat/1.png"] == ("ok", "")
     keys = open_dataset(store.url, "theirs").table()["key"].to_pylist()
     assert len(set(keys)) == len(keys)
