@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event, Lock, Thread
+from typing import Any
 
 
 @dataclass(slots=True)
@@ -12,6 +13,8 @@ class _Inside:
 
     lock: Lock = field(default_factory=Lock)
     count: int = 0
+    libraries: Any = None
+    """A controller of threadpoolctl of those that were loaded when the first entered."""
     done: Event = field(default_factory=Event)
     keeper: Thread | None = None
 
@@ -27,14 +30,13 @@ def one_thread() -> Iterator[None]:
     leave would free the threads under the others, and the last might leave one for good. So a
     thread of its own keeps the limit from the first that enters to the last that leaves.
     """
-    from threadpoolctl import threadpool_limits
-
     with _INSIDE.lock:
         if not _INSIDE.count:
             _begin(_INSIDE)
         _INSIDE.count += 1
+        libraries = _INSIDE.libraries
     try:
-        with threadpool_limits(1):  # of a BLAS that knows a limit for every thread
+        with libraries.limit(limits=1):  # of a BLAS that knows a limit for every thread
             yield
     finally:
         with _INSIDE.lock:
@@ -45,15 +47,16 @@ def one_thread() -> Iterator[None]:
 
 
 def _begin(inside: _Inside) -> None:
-    kept, inside.done = Event(), Event()
-    inside.keeper = Thread(target=_keep, args=(kept, inside.done), daemon=True)
+    from threadpoolctl import ThreadpoolController
+
+    inside.libraries, inside.done = ThreadpoolController(), Event()
+    kept = Event()
+    inside.keeper = Thread(target=_keep, args=(inside.libraries, kept, inside.done), daemon=True)
     inside.keeper.start()
     kept.wait()
 
 
-def _keep(kept: Event, done: Event) -> None:
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1, user_api="blas"):
+def _keep(libraries: Any, kept: Event, done: Event) -> None:
+    with libraries.limit(limits=1, user_api="blas"):
         kept.set()
         done.wait()
