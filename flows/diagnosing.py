@@ -9,6 +9,7 @@ from flows.run import FactoryRun
 from flows.showing import show_dataset
 from tasks.report import write_diagnosis
 from tasks.texts import text_shard
+from varifactory.diagnosis.choosing import Chosen, compared, target_of, target_rows
 from varifactory.diagnosis.plan import (
     DiagnosisPlan,
     check_template,
@@ -17,7 +18,6 @@ from varifactory.diagnosis.plan import (
     plans_of,
     read_senses,
 )
-from varifactory.diagnosis.population import Chosen, compared, target_of, target_rows
 from varifactory.diagnosis.telling_senses import Answers, by_model, keep_told, tell, told_before
 from varifactory.embeddings import embedding_spec
 from varifactory.keys import spec_of

@@ -63,7 +63,7 @@ def texts_of(store: Store, spec: str, texts: Sequence[str]) -> Vectors:
     known = table["text"].cast(pa.string()).combine_chunks()  # of nothing it is of no type
     found = pc.index_in(pa.array(texts, pa.string()), value_set=known)
     at = pc.fill_null(found, -1).to_numpy(zero_copy_only=False)
-    if missing := list(dict.fromkeys(texts[place] for place in np.flatnonzero(at < 0))):
+    if missing := list(dict.fromkeys(texts[place] for place in np.flatnonzero(at < 0).tolist())):
         raise NotEmbedded(
             f"{len(missing)} of {len(set(texts))} texts have no vector, the first is "
             f"{_shown(missing[0])}: run the diagnosis again, which encodes what is missing; if it "

@@ -7,9 +7,10 @@ import numpy as np
 from PIL import Image
 
 from tests.foreign_images import drawn, published
+from varifactory.diagnosis.choosing import chosen
 from varifactory.diagnosis.likeness import realism_of
 from varifactory.diagnosis.plan import DiagnosisPlan, keep_plan
-from varifactory.diagnosis.population import chosen, population
+from varifactory.diagnosis.population import population
 from varifactory.diagnosis.prune import Asked as Kept
 from varifactory.diagnosis.prune import prune
 from varifactory.embeddings import embed, embedding_spec, finish_embeddings, plan_embeddings
