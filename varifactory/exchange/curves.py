@@ -104,8 +104,8 @@ def measured_curves(
 def _fitted(
     measure: Yardstick, found: Fitted | None, images: float, most: float
 ) -> tuple[tuple[float, float], ...]:
-    if not most:
-        return ()  # a base alone is a point
+    if not most or (found is not None and found.one_number):
+        return ()  # a base alone is a point, and how a pool gets to one number nobody knows
     grid = np.expm1(np.linspace(0.0, np.log1p(most), DRAWN))
     x = grid
     if found is not None:

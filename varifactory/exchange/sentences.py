@@ -99,8 +99,8 @@ def remarks(
         changes = isinstance(fit.form, ByBase) and not drawn.interval(fit.at[:, TAU]).spans_zero
         if changes and pool in told:
             yield _changing(pool, fit)
-        if fit.one_number:
-            yield str(words()["one number"]).format(pool=pool_name(pool))
+    if single := [pool_name(pool) for pool, fit in fits.items() if fit.one_number]:
+        yield str(words()["one number"]).format(pools=listed(single))
     yield from _short(drawn, gains)
 
 

@@ -100,6 +100,7 @@ def test_one_number_of_images_far_above_a_ceiling_is_no_rate(seed: int) -> None:
     assert first.at_most > 0.78
     assert (second.state, second.per_real, second.at_most) == ("not reached", None, None)
     assert "ceiling" not in found.verdict[0]
+    assert not any(one.fitted for one in found.curves if one.pool == "edits")
     assert found.more_seeds == {}
 
 

@@ -92,11 +92,13 @@ def _draw(axes: "Axes", curve: Curve, at: float, name: str) -> None:
     middles = [100 * one.estimate for _, one in curve.points]
     below = [100 * (one.estimate - one.low) for _, one in curve.points]
     above = [100 * (one.high - one.estimate) for _, one in curve.points]
+    # Between a base and one number of images nothing is known.
+    joined = not curve.fitted and len(curve.points) > 2
     widest = max((np.log1p(x) for x, _ in curve.points), default=0.0)
     axes.errorbar(
         [np.expm1(max(0.0, np.log1p(x) + ASIDE * at * widest)) for x, _ in curve.points], middles,
         yerr=[below, above], color=color, marker=marker, markersize=5, elinewidth=1.1, capsize=2.5,
-        linestyle="none" if curve.fitted else dash, linewidth=1.4, label=shortened(name),
+        linestyle=dash if joined else "none", linewidth=1.4, label=shortened(name),
     )  # fmt: skip
 
 

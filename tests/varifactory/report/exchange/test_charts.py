@@ -6,6 +6,7 @@ from tests.drawn_exchange import curve, exchange, rate
 from varifactory.exchange.figures import Curve
 from varifactory.report.exchange.charts import charts, harms, top1_at
 from varifactory.report.exchange.page import render_exchange
+from varifactory.report.exchange.plots import curves
 
 
 def test_a_place_between_points_is_read_off_and_none_beyond_them() -> None:
@@ -39,6 +40,17 @@ def test_a_rate_is_read_off_only_where_it_is_reached() -> None:
 def test_a_ceiling_is_a_level_only_where_real_images_go_as_far() -> None:
     (_, (made, _)), = charts(exchange(bases=(24,)))  # fmt: skip
     assert not made.levels, "2.6 times the base, and real images end at 2"
+
+
+def test_no_line_leads_to_one_number_of_images() -> None:
+    """What joins marks is the one line as wide as that."""
+    one = replace(curve("closed-set", 24, fitted=False), pool="edits")
+    joined, lone = (
+        str(curves([replace(one, points=one.points[:count])], {}, name="x", text="x"))
+        for count in (3, 2)
+    )
+    assert "stroke-width: 1.4;" in joined
+    assert "stroke-width: 1.4;" not in lone
 
 
 def test_images_that_hurt_lie_below_their_line() -> None:
