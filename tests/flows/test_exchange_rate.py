@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from flows.exchange_rate import exchange_rate
-from tests.flows.conftest import Make
+from tests.flows.conftest import Make, ended
 from varifactory import open_dataset
 from varifactory.errors import ModelError, RecipeError, TrainingError
 from varifactory.recipe import Recipe
-from varifactory.report.exchange.publishing import recount_exchange
+from varifactory.report.exchange.publishing import read_plan, recount_exchange
 from varifactory.store import Store
 
 GRID: dict[str, Any] = {
@@ -66,6 +66,31 @@ def test_the_page_and_what_it_was_counted_from_lie_beside_the_version(
     assert Path(said["gallery"]).is_file()
 
 
+def test_a_page_that_would_be_made_again_is_adopted_and_told_so(
+    exchanged: tuple[str, dict[str, Any]], recipe: Recipe, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The page is marked, to see whether another is written in its place."""
+    place, first = exchanged
+    page = Path(first["report"])
+    page.write_bytes(page.read_bytes() + b"<!-- marked -->")
+    assert exchange_rate(recipe, place)["report"] == str(page)
+    assert "<!-- marked -->" in page.read_text()
+    assert f"the page was there, of the same plan and the same rows: {page}" in caplog.text
+    other = exchange_rate(recipe, place, ("exchange.resamples=48",))
+    assert other["made"] == 0
+    assert other["report"] != str(page)
+    state, said = ended(other["run"], "exchange-rate")
+    assert (state, said) == ("Completed", f"counted: {other['report']}")
+    assert "<!-- marked -->" in page.read_text()
+    store = Store(place)
+    plan = read_plan(store, store.dataset("tiny"), page.parent.name)
+    key = plan.cells[0].key
+    store.invalidate("exchange", plan.spec, [key], "to be made again")
+    again = exchange_rate(recipe, place)
+    assert (again["made"], again["report"]) == (1, str(page))
+    assert "<!-- marked -->" not in page.read_text(), "what it was counted from was made again"
+
+
 def test_a_second_run_trains_nothing_and_says_the_same(
     exchanged: tuple[str, dict[str, Any]], recipe: Recipe
 ) -> None:
@@ -74,6 +99,7 @@ def test_a_second_run_trains_nothing_and_says_the_same(
     again = exchange_rate(recipe, place)
     assert again["made"] == 0
     assert again["report"] == first["report"]
+    assert ended(again["run"], "exchange-rate")[0] == "Cached"
     assert recount_exchange(Store(place), "tiny").rate == told
 
 
