@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from varifactory.diagnosis.nearness import Bits, Part
 from varifactory.keys import seed_from
 from varifactory.metrics.interval import BOTH, SOURCES
-from varifactory.metrics.vectors import Numbers, Places
+from varifactory.metrics.vectors import Numbers, Places, by_source
 from varifactory.statistics import Interval
 from varifactory.statistics.intervals import by_t
 
@@ -52,8 +52,7 @@ class Groups:
         """
         dice = np.random.default_rng(seed_from("jackknife", seed))
         count = len(sources)
-        alone = sources.max(initial=-1) + 1 + np.arange(count)
-        _, unit = np.unique(np.where(sources >= 0, sources, alone), return_inverse=True)
+        _, unit = np.unique(by_source(sources), return_inverse=True)
         made = (dice.permutation(unit.max(initial=-1) + 1) % GROUPS)[unit]
         target = dice.permutation(sum(part.target for part in parts)) % GROUPS
         ends = np.cumsum([part.target for part in parts])[:-1]
