@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from varifactory import records
 from varifactory.errors import FactoryError
 from varifactory.history.versions import is_drawn, title
@@ -19,7 +17,6 @@ from varifactory.items import item_spec
 from varifactory.keys import digest, spec_of
 from varifactory.loading import lack
 from varifactory.recipe import Recipe
-from varifactory.recipe.part import Name
 from varifactory.stages import Row
 from varifactory.store import (
     Manifest,
@@ -28,24 +25,7 @@ from varifactory.store import (
     VersionTaken,
     dataset_hash,
 )
-from varifactory.store.names import plain
 from varifactory.store.versions import ENDED
-
-
-def check_name(name: str) -> None:
-    """Refuse a name that no recipe could give to a data set: its card could not be written.
-
-    Raises:
-        FactoryError: naming it and the rule.
-    """
-    plain("data set", name)
-    try:
-        TypeAdapter(Name).validate_python(name)
-    except ValidationError:
-        raise FactoryError(
-            f"data set {name!r} cannot be used: give 1 to 64 lower-case letters, digits, '.', '_' "
-            "or '-', the first a letter or digit"
-        ) from None
 
 
 @dataclass(frozen=True, slots=True)

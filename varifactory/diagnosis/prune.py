@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from varifactory.deriving import Derived, check_name, derive
+from varifactory.deriving import Derived, derive
 from varifactory.diagnosis.checking import PopulationError, listed, shown
 from varifactory.diagnosis.choosing import chosen
 from varifactory.diagnosis.halves import kept_of
@@ -21,7 +21,7 @@ from varifactory.diagnosis.plan import DiagnosisPlan, read_plan
 from varifactory.diagnosis.population import Population, population
 from varifactory.errors import FactoryError
 from varifactory.history.commands import PRUNE
-from varifactory.history.versions import maker
+from varifactory.history.versions import check_name, maker
 from varifactory.items import LEFT_OUT, item_spec
 from varifactory.keys import item_key, spec_of
 from varifactory.loading import items_table

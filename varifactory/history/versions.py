@@ -2,8 +2,28 @@
 
 from contextlib import suppress
 
+from pydantic import TypeAdapter, ValidationError
+
 from varifactory.errors import FactoryError
+from varifactory.recipe.part import Name
 from varifactory.store import Manifest, Store, StoreMissing
+from varifactory.store.names import plain
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that no recipe could give to a data set: its card could not be written.
+
+    Raises:
+        FactoryError: naming it and the rule.
+    """
+    plain("data set", name)
+    try:
+        TypeAdapter(Name).validate_python(name)
+    except ValidationError:
+        raise FactoryError(
+            f"data set {name!r} cannot be used: give 1 to 64 lower-case letters, digits, '.', '_' "
+            "or '-', the first a letter or digit"
+        ) from None
 
 
 def named(store: Store, name: str) -> Manifest:

@@ -7,10 +7,9 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from varifactory.deriving import check_name
 from varifactory.errors import FactoryError
 from varifactory.history.commands import INGEST, PRUNE
-from varifactory.history.versions import maker
+from varifactory.history.versions import check_name, maker
 from varifactory.loading import items_table
 from varifactory.recipe import Recipe, Sources
 from varifactory.sources import ClassNameError, class_name
