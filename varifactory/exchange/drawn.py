@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from varifactory.errors import ExchangeError
 from varifactory.exchange.answers import Answers
 from varifactory.exchange.drawing import bounds, redrawn, spread_of
-from varifactory.exchange.effective_data import ByBase, EffectiveData, NoCeiling
+from varifactory.exchange.effective_data import ByBase, EffectiveData, NoCeiling, NoCeilingByBase
 from varifactory.exchange.fitting import Fitted, Points, fit
 from varifactory.exchange.surface import REAL
 from varifactory.exchange.yardstick import Yardstick, yardstick
@@ -103,9 +103,10 @@ def worth_of(drawn: Drawn, pool: str, measure: Yardstick) -> Fitted:
     and these in 93 to 100 % (``bench.exchange_coverage``).
     """
     points = points_of(drawn, pool)
-    if points.added.max() < SEVERAL * points.added.min():
-        return fit(NoCeiling(), points, measure)
     bases = np.unique(points.base)
-    if len(bases) < 2 or len(points.added) < ByBase.free:
-        return fit(EffectiveData(), points, measure)
-    return fit(ByBase(float(np.exp(np.log(bases).mean()))), points, measure)
+    middle = float(np.exp(np.log(bases).mean()))
+    one_number = points.added.max() < SEVERAL * points.added.min()
+    form = NoCeilingByBase(middle) if one_number else ByBase(middle)
+    if len(bases) > 1 and len(points.added) >= form.free:
+        return fit(form, points, measure)
+    return fit(NoCeiling() if one_number else EffectiveData(), points, measure)

@@ -93,3 +93,11 @@ class ByBase(EffectiveData):
 
     def told(self, at: Rows) -> NDArray[np.float64]:
         return np.concatenate([super().told(at[:, :TAU]), at[:, [TAU]]], axis=1)
+
+
+class NoCeilingByBase(ByBase):
+    """The same without a ceiling."""
+
+    free = 2
+    low = np.append(NoCeiling.low, ByBase.low[TAU])
+    starts = np.concatenate([NoCeiling.starts, np.zeros((3, 1))], axis=1)

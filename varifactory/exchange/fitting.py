@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from varifactory.exchange.drawing import bounds
+from varifactory.exchange.effective_data import KAPPA
 from varifactory.exchange.figures import Fit, Parameter
 from varifactory.exchange.least_squares import Rows, best, fitted, near_bound
 from varifactory.exchange.yardstick import Yardstick
@@ -15,7 +16,7 @@ from varifactory.exchange.yardstick import Yardstick
 NEAR = 0.02
 """Of the way between its bounds: a parameter as near to one of them is at it."""
 HELD = "one number of images was tried"
-"""Why nothing is known of a parameter that is held."""
+"""Why nothing is known of a ceiling that is held."""
 NOISE_FREE = 1e-12
 """Weighted squared residual a point that is called none: its logarithm would be of rounding."""
 
@@ -82,7 +83,7 @@ class Fitted:
 
     @property
     def one_number(self) -> bool:
-        """Whether a parameter is held, for one number of images was tried."""
+        """Whether the ceiling is held, for one number of images was tried."""
         return self.form.free < len(self.form.names)
 
     @property
@@ -150,9 +151,9 @@ def fit_of(found: Fitted, pool: str, confidence: float, refused: str = "") -> Fi
 
 def parameters(found: Fitted, confidence: float) -> tuple[Parameter, ...]:
     told, at_bound = found.form.told(found.at), found.at_bound
-    unknown, free = _unknown(found, confidence), found.form.free
+    unknown, held = _unknown(found, confidence), KAPPA if found.one_number else None
     return tuple(
-        parameter(name, told[:, at], at_bound[:, at], confidence, unknown if at < free else HELD)
+        parameter(name, told[:, at], at_bound[:, at], confidence, HELD if at == held else unknown)
         for at, name in enumerate(found.form.names)
     )
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from varifactory.exchange.effective_data import ByBase, EffectiveData
+from varifactory.exchange.effective_data import ByBase, EffectiveData, NoCeilingByBase
 
 ADDED, BASE = np.array([0.5, 1, 2, 4.0]), np.array([30, 60, 120, 240.0])
 AT = np.log([[0.8, 4.0]])
@@ -22,7 +22,7 @@ def test_the_price_undoes_the_worth() -> None:
     assert form.price(AT, 5.0, 60)[0] == np.inf
 
 
-@pytest.mark.parametrize("form", [EffectiveData(), ByBase(60.0)])
+@pytest.mark.parametrize("form", [EffectiveData(), ByBase(60.0), NoCeilingByBase(60.0)])
 def test_slopes_are_those_of_the_worth(form: EffectiveData) -> None:
     at = np.append(AT, [[0.4]], axis=1)[:, : len(form.names)]
     _, slopes = form.worth(at, ADDED, BASE)

@@ -8,7 +8,7 @@ import pytest
 from varifactory.exchange.counting import count_exchange
 from varifactory.exchange.figures import ExchangeRate, Rate
 from varifactory.exchange.rates import headline
-from varifactory.exchange.simulation import Truth, Worth, effective, exact, noisy, none, same
+from varifactory.exchange.simulation import Truth, Worth, effective, exact, noisy, none, paper, same
 
 
 @cache
@@ -88,12 +88,24 @@ def test_one_number_of_images_tells_what_a_real_one_costs_at_most() -> None:
     assert any("one number of images was tried" in note for note in found.notes)
 
 
+def test_what_one_costs_at_most_may_change_with_the_base() -> None:
+    """At 120 images a real one costs twice of what it does at 30, and more than at 60."""
+    g, c2 = 0.006, 2.0
+    truth = Truth(pools={"edits": paper(g, c2)}, synthetic=(4.0,))
+    found = count_exchange(exact(truth, 200_000), title="", resamples=40)
+    for base in (30, 60, 120):
+        told, cost = rate(found, 1.0, base), np.exp(g * base) * (c2 - 1)
+        assert told.at_most
+        assert cost < told.at_most < 1.6 * cost
+    assert found.ceilings[0].why == "one number of images was tried"
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_one_number_of_images_far_above_a_ceiling_is_no_rate(seed: int) -> None:
     """A real image costs 0.78 of them at +50 %, and the four times the base that were tried say 5;
     no number of them gains what +100 % real images do."""
     truth = Truth(pools={"edits": effective(2.0, 0.8)}, synthetic=(4.0,))
-    found = count_exchange(noisy(truth, seed), title="")
+    found = count_exchange(noisy(truth, seed, images=2000), title="")
     first, second = rate(found, 0.5), rate(found, 1.0)
     assert (first.state, first.per_real) == ("at most", None)
     assert first.at_most
