@@ -32,11 +32,7 @@ def exchange_rate(store: str, say: Say, dataset: tuple[str, ...], folder: str, p
     url, name, version = asked(store, dataset, "data set")
     place = Store(url)
     found = recount_exchange(place, name, version, plan)
-    where = (
-        write_exchange(place, found, folder)
-        if folder
-        else publish_exchange(place, found)
-    )
+    where = write_exchange(place, found, folder) if folder else publish_exchange(place, found)
     for line in lines(found.rate):
         say(line)
     say(f"exchange rate: {where}")
