@@ -1,12 +1,14 @@
 """A diagnosis as a run: what it embeds, what it leaves beside the version, and a second run."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flows.diagnose import diagnose
+from tests.flows.adopted_pages import check_adoption
 from tests.flows.conftest import Make, ended
 from tests.servers.chat import ChatServer, says
 from tests.stored_digits import real, stored
@@ -70,26 +72,18 @@ def test_the_page_lies_beside_the_version(diagnosed: tuple[str, dict[str, Any]])
 def test_a_page_that_would_be_made_again_is_adopted_and_told_so(
     diagnosed: tuple[str, dict[str, Any]], recipe: Recipe, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The page is marked, to see whether another is written in its place."""
     place, first = diagnosed
-    page = Path(first["report"])
-    page.write_bytes(page.read_bytes() + b"<!-- marked -->")
-    assert diagnose(recipe, place)["report"] == str(page)
-    assert "<!-- marked -->" in page.read_text()
-    assert f"the page was there, of the same plan and the same rows: {page}" in caplog.text
-    other = diagnose(recipe, place, ("diagnosis.neighbours=3",))
-    assert other["made"] == 0
-    assert other["report"] != str(page)
-    state, said = ended(other["run"], "diagnosis")
-    assert (state, said) == ("Completed", f"counted: {other['report']}")
-    assert "<!-- marked -->" in page.read_text()
     store = Store(place)
-    plan = read_plan(store, store.dataset("tiny"), page.parent.name)
-    key = store.rows("embeddings", plan.embeddings, ["key"])["key"][0].as_py()
-    store.invalidate("embeddings", plan.embeddings, [key], "to be made again")
-    again = diagnose(recipe, place)
-    assert (again["made"], again["report"]) == (1, str(page))
-    assert "<!-- marked -->" not in page.read_text(), "what it was counted from was made again"
+
+    def forget(folder: str) -> None:
+        plan = read_plan(store, store.dataset("tiny"), folder)
+        key = store.rows("embeddings", plan.embeddings, ["key"])["key"][0].as_py()
+        store.invalidate("embeddings", plan.embeddings, [key], "to be made again")
+
+    check_adoption(
+        partial(diagnose, recipe, place), first, lambda: caplog.text,
+        task="diagnosis", setting="diagnosis.neighbours=3", forget=forget,
+    )  # fmt: skip
 
 
 def test_a_second_run_makes_nothing_and_says_the_same(

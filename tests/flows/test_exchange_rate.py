@@ -3,12 +3,14 @@
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flows.exchange_rate import exchange_rate
+from tests.flows.adopted_pages import check_adoption
 from tests.flows.conftest import Make, ended
 from varifactory import open_dataset
 from varifactory.errors import ModelError, RecipeError, TrainingError
@@ -69,26 +71,17 @@ def test_the_page_and_what_it_was_counted_from_lie_beside_the_version(
 def test_a_page_that_would_be_made_again_is_adopted_and_told_so(
     exchanged: tuple[str, dict[str, Any]], recipe: Recipe, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The page is marked, to see whether another is written in its place."""
     place, first = exchanged
-    page = Path(first["report"])
-    page.write_bytes(page.read_bytes() + b"<!-- marked -->")
-    assert exchange_rate(recipe, place)["report"] == str(page)
-    assert "<!-- marked -->" in page.read_text()
-    assert f"the page was there, of the same plan and the same rows: {page}" in caplog.text
-    other = exchange_rate(recipe, place, ("exchange.resamples=48",))
-    assert other["made"] == 0
-    assert other["report"] != str(page)
-    state, said = ended(other["run"], "exchange-rate")
-    assert (state, said) == ("Completed", f"counted: {other['report']}")
-    assert "<!-- marked -->" in page.read_text()
     store = Store(place)
-    plan = read_plan(store, store.dataset("tiny"), page.parent.name)
-    key = plan.cells[0].key
-    store.invalidate("exchange", plan.spec, [key], "to be made again")
-    again = exchange_rate(recipe, place)
-    assert (again["made"], again["report"]) == (1, str(page))
-    assert "<!-- marked -->" not in page.read_text(), "what it was counted from was made again"
+
+    def forget(folder: str) -> None:
+        plan = read_plan(store, store.dataset("tiny"), folder)
+        store.invalidate("exchange", plan.spec, [plan.cells[0].key], "to be made again")
+
+    check_adoption(
+        partial(exchange_rate, recipe, place), first, lambda: caplog.text,
+        task="exchange-rate", setting="exchange.resamples=48", forget=forget,
+    )  # fmt: skip
 
 
 def test_a_second_run_trains_nothing_and_says_the_same(
