@@ -14,6 +14,8 @@ log = logging.getLogger("varifactory")
 
 ESTIMATE = "estimate.json"
 """Run object: what the run was expected to pay."""
+OF_THE_SET = dict.fromkeys(("diagnose", "exchange_rate"), " of its data set")
+"""Flow -> what alone is estimated: their vectors, texts and cells are not counted beforehand."""
 FORECAST = "forecast.json"
 """Run object: what it was expected to make and to take, of a run that had something to make."""
 
@@ -45,11 +47,11 @@ def note_estimate(run: FactoryRun, *, trains: bool, preview: int) -> None:
     try:
         expected = forecast(run.recipe, run.store.url, trains=trains, preview=preview,
                             grid=run.flow == "study")  # fmt: skip
-        run.estimate = expected.totals()
+        run.estimate = expected.totals() | {"of": OF_THE_SET.get(run.flow, "")}
     except Exception as error:  # an estimate is not worth a run
         run.notices.append(f"not estimated: {type(error).__name__}: {error}")
         return
-    log.info("expected: %s", run.estimate["words"])
+    log.info("expected%s: %s", run.estimate["of"], run.estimate["words"])
     run.leave(FORECAST, json.dumps(run.estimate).encode())
 
 

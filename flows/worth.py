@@ -29,7 +29,7 @@ def against_estimate(run: FactoryRun) -> dict[str, Any]:
     paid = run.savings.paid(run.recipe.prices.gpu_hour)
     items, seconds, usd = (run.estimate[name] for name in ("made", "seconds", "usd"))
     words = (
-        f"expected {_between(items['low'], items['high'])} items, about "
+        f"expected {_between(items['low'], items['high'])} items{run.estimate['of']}, about "
         f"{duration(seconds['about'])} ({duration(seconds['low'])} to "
         f"{duration(seconds['high'])}), {dollars(usd['about'])}; made {made:,} in "
         f"{duration(took)} for {dollars(paid)}"

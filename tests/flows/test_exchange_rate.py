@@ -51,6 +51,7 @@ def test_every_training_is_one_row_with_an_answer_to_every_test_image(
     assert {row["status"] for row in rows} == {"ok"}
     assert {len(row["predicted_classes"]) for row in rows} == {18}
     assert said["counts"]["exchange"] == {"ok": len(rows)}
+    assert " items of its data set, about " in said["estimate"]["words"]
     plan = recount_exchange(store, "tiny").plan
     assert {cell.key for cell in plan.cells} == {row["key"] for row in rows}
     assert {cell.cell.pool for cell in plan.cells} == {"real", "edits", "identity", "duplicate"}

@@ -13,8 +13,8 @@ import pytest
 from tests import stored_digits as digits
 from tests.varifactory.store.test_collecting import blob, emptied, has, kinds, on_one_server
 from varifactory.catalog import taxonomy
-from varifactory.diagnosis.plan import keep_plan
 from varifactory.diagnosis.choosing import compared, target_rows
+from varifactory.diagnosis.plan import keep_plan
 from varifactory.exchange.plan import ExchangePlan, KeptCell, surface
 from varifactory.exchange.surface import Cell
 from varifactory.recipe import Diagnosis, Exchange
