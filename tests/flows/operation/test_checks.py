@@ -35,6 +35,14 @@ def running(client: Any) -> Iterator[Any]:
     client.set_flow_run_state(run.id, Crashed(), force=True)
 
 
+def end_all(client: Any) -> None:
+    """End every run under way: the server is that of other tests too, which leave some."""
+    from prefect.states import Completed
+
+    for run in checks._runs(client, checks.UNDER_WAY):
+        client.set_flow_run_state(run.id, Completed(), force=True)
+
+
 def named(checks: Iterator[Check] | list[Check], name: str) -> Check:
     (found,) = [check for check in checks if check.name == name]
     return found
@@ -82,6 +90,7 @@ def test_a_run_that_sends_heartbeats_is_left_alone(client: Any, running: Any) ->
 
 
 def test_the_slot_of_a_task_that_was_killed_is_seen_and_freed(client: Any) -> None:
+    end_all(client)
     tag = f"gpu-{uuid.uuid4()}"
     client.create_concurrency_limit(tag=tag, concurrency_limit=1)
     try:
@@ -111,7 +120,6 @@ def test_the_slot_of_a_task_under_way_is_left_alone(client: Any, running: Any) -
 
 def test_other_slots_are_freed_where_no_run_is_under_way(client: Any, running: Any) -> None:
     from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
-    from prefect.states import Completed
 
     name = f"store-{uuid.uuid4()}"
     client.create_global_concurrency_limit(
@@ -120,8 +128,7 @@ def test_other_slots_are_freed_where_no_run_is_under_way(client: Any, running: A
     try:
         busy = named(checks.other_limits(client, free=True), f"limit {name}")
         assert (busy.state, busy.found) == ("ok", "1 of 2 slots taken")
-        for run in checks._runs(client, checks.UNDER_WAY):  # other tests' too
-            client.set_flow_run_state(run.id, Completed(), force=True)
+        end_all(client)
         seen = named(checks.other_limits(client, free=False), f"limit {name}")
         assert seen.state == "trouble"
         named(checks.other_limits(client, free=True), f"limit {name}")
