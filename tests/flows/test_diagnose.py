@@ -80,10 +80,11 @@ def test_a_page_that_would_be_made_again_is_adopted_and_told_so(
         key = store.rows("embeddings", plan.embeddings, ["key"])["key"][0].as_py()
         store.invalidate("embeddings", plan.embeddings, [key], "to be made again")
 
-    check_adoption(
+    again = check_adoption(
         partial(diagnose, recipe, place), first, lambda: caplog.text,
         task="diagnosis", setting="diagnosis.neighbours=3", forget=forget,
     )  # fmt: skip
+    assert (again["made"], again["report"]) == (1, first["report"])
 
 
 def test_a_second_run_makes_nothing_and_says_the_same(

@@ -79,10 +79,11 @@ def test_a_page_that_would_be_made_again_is_adopted_and_told_so(
         plan = read_plan(store, store.dataset("tiny"), folder)
         store.invalidate("exchange", plan.spec, [plan.cells[0].key], "to be made again")
 
-    check_adoption(
+    again = check_adoption(
         partial(exchange_rate, recipe, place), first, lambda: caplog.text,
         task="exchange-rate", setting="exchange.resamples=48", forget=forget,
     )  # fmt: skip
+    assert (again["made"], again["report"]) == (1, first["report"])
 
 
 def test_a_second_run_trains_nothing_and_says_the_same(

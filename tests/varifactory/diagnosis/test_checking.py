@@ -35,8 +35,10 @@ def test_sides_of_which_no_figure_can_be_made_are_refused(real, synthetic, said)
     assert str(refused.value) == said
 
 
-def test_a_class_of_which_nothing_was_made_passes() -> None:
+def test_a_class_may_lack_synthetic_images_but_not_real_ones() -> None:
     check_sides("pets@3", ["cat", "dog"], ["cat", "cat"])
+    with pytest.raises(PopulationError, match=r"1 of 2 classes of pets@3 have no real image"):
+        check_sides("pets@3", ["cat", "cat"], ["cat", "dog"])
 
 
 @pytest.mark.parametrize(("bad", "said"), [
